@@ -1,0 +1,1 @@
+"""etl: loads XML dumps into a relational database."""

@@ -1,0 +1,50 @@
+"""What an engine is: something that maps splits elsewhere, and answers with futures.
+
+An engine knows neither queue nor database. A worker never waits for either: it gets a split, answers, gets the next.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from etl.mapping.model import Mapping
+from etl.messages import MappedBatch, Split
+from etl.targets.base import RowFormat
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker is told once, before its first split."""
+
+    mapping: Mapping
+    row_format: RowFormat
+    load_id: str
+    loaded_at: str
+    """ISO 8601 timestamp with offset: the load's first start, the same on every row and after a resume."""
+    source_labels: tuple[tuple[int, str], ...]
+    """(source number, label) of every source of the load, for `meta: source`."""
+
+
+class Engine(ABC):
+    """Workers of one kind. `submit` and `close` are called by the coordinator's thread only."""
+
+    slots: int
+    """Splits that may be in hand at once: workers x prefetch. The coordinator never submits more."""
+    workers: int
+
+    @abstractmethod
+    def submit(self, split: Split) -> Future[MappedBatch]:
+        """Hand a split out. The future ends with the batch, or with an EtlError; a defect in a worker arrives as it is.
+
+        Never blocks beyond the copy of the split to a worker. Done-callbacks run on the engine's own threads.
+        """
+
+    @abstractmethod
+    def busy(self) -> int:
+        """Workers that are mapping a split right now."""
+
+    @abstractmethod
+    def close(self, *, cancel: bool = False) -> None:
+        """End the workers and wait for them; `cancel` gives up what they have in hand. Safe to call twice."""

@@ -1,0 +1,87 @@
+"""Every error this package raises on purpose.
+
+    EtlError
+    ├── PermanentError              the same run would fail again: the load ends, and says what to change
+    │   ├── SettingsError           a setting or an option is not usable
+    │   ├── MappingError            the mapping file is not usable (names file, line and key)
+    │   ├── SourceError             the source cannot be read, or is not XML
+    │   ├── TargetError             the database refuses for good: URL, rights, disk, a table that does not fit
+    │   ├── CallbackError           a callback of the caller raised
+    │   └── InternalError           a promise of this program did not hold (please report)
+    └── TransientError              the same statement may succeed later
+        ├── ConnectionLost          the database went away
+        └── WorkerDied              a worker process ended without an answer
+
+Each message is complete: what happened, where, what was found, what to do. `exit_code` is what the command
+line returns for it (see ``etl docs settings``). Errors cross process borders, so each one's constructor takes exactly what it
+passes to ``super().__init__``: that is what pickle gives back to it.
+"""
+
+from __future__ import annotations
+
+import re
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_REJECTS = 3
+EXIT_STOPPED = 4
+
+
+class EtlError(Exception):
+    """Something this package understands went wrong; the text is a whole sentence for the user."""
+
+    exit_code = EXIT_FAILED
+
+
+class PermanentError(EtlError):
+    """Trying again would fail again."""
+
+
+class SettingsError(PermanentError):
+    """A setting or an option is not usable."""
+
+    exit_code = EXIT_USAGE
+
+
+class MappingError(PermanentError):
+    """The mapping is not usable."""
+
+    exit_code = EXIT_USAGE
+
+
+class SourceError(PermanentError):
+    """A source cannot be read, or what it holds is not XML."""
+
+
+class TargetError(PermanentError):
+    """The database refuses for good."""
+
+
+class CallbackError(PermanentError):
+    """A callback raised; the load ended there and can be resumed."""
+
+
+class InternalError(PermanentError):
+    """A promise of this program did not hold."""
+
+
+class TransientError(EtlError):
+    """Trying again may succeed."""
+
+
+class ConnectionLost(TransientError):
+    """The connection to the database was lost."""
+
+
+class WorkerDied(TransientError):
+    """A worker process ended without an answer."""
+
+
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s/]*@")
+_KEYWORD_PASSWORD = re.compile(r"(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
+
+
+def mask_password(text: str) -> str:
+    """`text` with the password of every URL and every ``password=`` in it replaced by ``***``."""
+    return _KEYWORD_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))

@@ -1,0 +1,191 @@
+"""What travels between the stages: small frozen values, picklable, without behaviour of their own.
+
+The order of this file is the order of a record's life:
+
+    splitter --Split--> worker --MappedBatch--> queue --> insert thread --Committed--> result thread
+
+Offsets count bytes of the decompressed document transcoded to UTF-8, from 0. Lines and record numbers count from 1;
+a record's number is its place among all records (of every record type) of its source, in document order.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What stands open around a run of records; parsing ``subset + open_tags + run + close_tags`` needs nothing else."""
+
+    subset: bytes
+    """``<!DOCTYPE ...[...]>`` with the internal subset where that declares an ENTITY or ATTLIST, else empty."""
+    open_tags: bytes
+    """Start tags of the open elements, outermost first, as they stand in the document."""
+    close_tags: bytes
+    """Their end tags, innermost first."""
+    depth: int
+    """How many elements are open: a record is an element at this depth below the document node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring whole records under one skeleton, with what stands between them (white space, comments, PIs)."""
+
+    skeleton: Skeleton
+    payload: bytes
+    offset: int
+    """Offset of ``payload[0]`` in the document."""
+    line: int
+    """Line of ``payload[0]``."""
+    first_record: int
+    spans: array[int]
+    """Type code "I": start and end within the payload of each record in turn (2 numbers a record)."""
+
+    @property
+    def records(self) -> int:
+        return len(self.spans) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record that is not loaded, and why. `column` and `table` are empty where the reason is the whole record's."""
+
+    source: int
+    offset: int
+    line: int
+    record: int
+    reason: str
+    """A reason code: malformed, too_large, undefined_entity, missing_value, bad_value, out_of_range, too_long ..."""
+    message: str
+    table: str = ""
+    column: str = ""
+    raw: bytes | None = None
+    """The record's bytes; None where larger than `RAW_LIMIT` (then `offset` and `length` tell where it stands)."""
+    length: int = 0
+
+
+RAW_LIMIT = 1 << 20
+"""A reject keeps its record up to this size (bytes), so that a bad dump cannot fill the database with itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One source's share of a split: the tile ``[start, end)`` of the document and the records that begin in it.
+
+    The tiles of a source follow each other without gap or overlap; the last ends at the document's end. This is
+    the unit the ledger claims.
+    """
+
+    source: int
+    """Number of the source in the ledger."""
+    start: int
+    end: int
+    records: int
+    """Records that end in the tile, those in `rejects` included."""
+    runs: tuple[Run, ...]
+    rejects: tuple[RejectedRecord, ...] = ()
+    """Records that the splitter already knows to be unusable (too large, unclosed)."""
+    last: bool = False
+    """True for the tile that reaches the end of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A unit of work: whole records as bytes, self-contained."""
+
+    number: int
+    parts: tuple[Part, ...]
+    size: int
+    """Bytes of all payloads."""
+    records: int
+    """Records of all parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRows:
+    """Rows of one table as COPY text (UTF-8): one line a row, so row n ends behind the n-th newline byte."""
+
+    data: bytes
+    records: array[int]
+    """Type code "I": for each row the place (from 0) of its record in the split, parents and children alike."""
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class TupleRows:
+    """Rows of one table as tuples of Python values, for targets without COPY."""
+
+    rows: list[tuple[object, ...]]
+    records: array[int]
+    size: int
+    """Estimated bytes in memory."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PartCounts:
+    """What became of a part's records: ``records == loaded + rejected + discarded``."""
+
+    records: int
+    loaded: int
+    rejected: int
+    discarded: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappedBatch:
+    """A worker's answer to a split."""
+
+    split: int
+    tables: tuple[CopyRows | TupleRows, ...]
+    """One for each table of the mapping, in the mapping's order (parents before children)."""
+    counts: tuple[PartCounts, ...]
+    """One for each part of the split."""
+    rejects: tuple[RejectedRecord, ...]
+    size: int
+    """Bytes of the rows and the rejects."""
+    busy: float
+    """Seconds the worker spent on it."""
+    notices: Notices
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What a person should hear at the end although every record loaded; keys are ready to show, values are counts."""
+
+    matched: frozenset[tuple[int, int]] = frozenset()
+    """(table, column) places that were found at least once: what is left over never matched."""
+    several: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """Records in which a column that keeps one value (`many: first`, the default) met more than one."""
+    set_null: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """Values replaced because of `on_error: set_null` or `use_default`."""
+    mixed: frozenset[tuple[int, int]] = frozenset()
+    """Scalar columns whose path met an element with child elements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A transaction is durable as its regime promises: what callbacks and progress are told, after the fact."""
+
+    records: int
+    loaded: int
+    rejected: int
+    discarded: int
+    rows: tuple[int, ...]
+    """Rows written by table, in the mapping's order."""
+    source_bytes: int
+    """Bytes of the documents' tiles now committed."""
+    seconds: float
+    """From the first statement to the commit's answer."""
+    rejects: tuple[RejectedRecord, ...]
+    notices: tuple[Notices, ...]
+    splits: tuple[int, ...]
+    """Numbers of the splits it wrote."""
+    duplicates: int
+    """Parts dropped because the ledger already had them."""

@@ -1,0 +1,222 @@
+"""Every setting, with its unit, its default and the reason for the number; checked as a whole, once.
+
+A settings file is YAML of exactly this shape; ``--set queue.max_bytes=32MiB`` overrides one value of it. Sizes are
+bytes (``65536``, ``"64KiB"``, ``"8MB"``), times are seconds (``0.2``, ``"200ms"``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from etl.errors import SettingsError, mask_password
+
+_SIZE_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
+_TIME_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
+
+
+def parse_size(value: object) -> object:
+    """Bytes from ``8388608``, ``"8MiB"`` or ``"8 MB"``; raises ValueError naming the accepted units."""
+    return round(_quantity(value, _SIZE_UNITS)) if isinstance(value, str) else value
+
+
+def parse_duration(value: object) -> object:
+    """Seconds from ``0.2``, ``"200ms"``, ``"5s"``, ``"2min"``; raises ValueError naming the accepted units."""
+    return _quantity(value, _TIME_UNITS) if isinstance(value, str) else value
+
+
+def _quantity(text: str, units: Mapping[str, float]) -> float:
+    match = _QUANTITY.match(text)
+    if match is None or match[2].lower() not in units:
+        known = ", ".join(unit for unit in units if unit)
+        raise ValueError(f"{text!r} is not a number with one of the units {known}")
+    return float(match[1]) * units[match[2].lower()]
+
+
+def _unlimited(value: object) -> object:
+    return None if value == "unlimited" else value
+
+
+def _auto(value: object) -> object:
+    return None if value == "auto" else value
+
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+Auto = BeforeValidator(_auto)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Workers(_Section):
+    """Parsing and mapping."""
+
+    count: Annotated[Annotated[int, Field(ge=1, le=256)] | None, Auto] = None
+    """Parser workers. auto: one for each core this process may use, since parsing is pure computation."""
+    kind: Annotated[Literal["thread", "process", "inline"] | None, Auto] = None
+    """auto: process, because mapping holds Python's global lock; inline with one core or a small source."""
+    prefetch: Annotated[int, Field(ge=1, le=64)] = 2
+    """Splits a worker has in hand: one to work on and one ready, so that it never waits for the hand-over."""
+
+
+class Queue(_Section):
+    """What may be in memory between the source and the commit."""
+
+    max_records: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unlimited)] = None
+    """Records; unlimited by default, since bytes are what memory is made of."""
+    max_bytes: Annotated[Size, Field(ge=1)] = 64 * 2**20
+    """Bytes of splits and rows that are not committed yet: two insert threads with a batch each in hand and one to come."""
+
+
+class Insert(_Section):
+    """Writing to the database."""
+
+    threads: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Auto] = None
+    """Connections that write. auto: 2 on PostgreSQL (one sends while the other's commit is answered), 1 on SQLite."""
+    batch_records: Annotated[int, Field(ge=1)] = 50_000
+    """Records in a transaction at most."""
+    batch_bytes: Annotated[Size, Field(ge=1)] = 8 * 2**20
+    """Bytes of rows in a transaction at most; 8 to 16 MiB amortise the commit, more only costs memory."""
+    max_wait: Annotated[Duration, Field(ge=0, le=3600)] = 0.2
+    """Seconds a started batch waits for more, so that a trickle of records is in the database soon."""
+    method: Annotated[Literal["copy", "executemany"] | None, Auto] = None
+    """auto: copy where the database has it."""
+
+
+class Splitting(_Section):
+    """Cutting the source."""
+
+    bytes: Annotated[Size, Field(ge=1, le=2**30)] = 256 * 2**10
+    """Bytes of a split, about: small enough that its tree stays in the processor's cache, and a few records at least."""
+    max_record_bytes: Annotated[Size, Field(ge=64, le=2**31)] = 64 * 2**20
+    """A larger record is a reject (`too_large`) and streamed past; its tree would take about 9 times as much memory."""
+
+
+class LedgerSettings(_Section):
+    """Where the ledger's tables (etl_source, etl_split, etl_reject) are."""
+
+    database_schema: Annotated[str | None, Field(alias="schema", min_length=1)] = None
+    """A schema of its own for the ledger, where the default one may not be written to."""
+
+
+class Settings(_Section):
+    """All settings of a load."""
+
+    target: str | None = None
+    """Database URL; without it ETL_TARGET, else a SQLite file named after the source."""
+    workers: Workers = Workers()
+    queue: Queue = Queue()
+    insert: Insert = Insert()
+    split: Splitting = Splitting()
+    keys: Literal["after", "before"] = "after"
+    """Keys and indexes of the tables a load creates: built after the last row (much faster), or there from the start."""
+    ledger: LedgerSettings = LedgerSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.queue.max_records is not None and self.insert.batch_records > self.queue.max_records:
+            object.__setattr__(
+                self, "insert", self.insert.model_copy(update={"batch_records": self.queue.max_records})
+            )
+        return self
+
+
+def default_worker_count() -> int:
+    """Cores this process may run on (the affinity mask, which containers set), at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+def read_settings(file: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
+    """Settings from a YAML file and ``name.name=value`` overrides, which win.
+
+    Raises SettingsError naming file and setting, with what is allowed there.
+    """
+    values: dict[str, Any] = {}
+    where = "the settings"
+    if file is not None:
+        where = str(file)
+        values = _read_yaml(file)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {override}: expected NAME=VALUE, as in queue.max_bytes=32MiB.")
+        _assign(values, name.strip().split("."), yaml.safe_load(text) if text.strip() else None, override)
+    return build_settings(values, where)
+
+
+def build_settings(values: Mapping[str, Any], where: str = "the settings") -> Settings:
+    """Checked settings from nested values; raises SettingsError naming every bad one."""
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(mask_password(f"{where}: {_explain(error)}")) from error
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"Cannot read the settings file {file}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid YAML: {error}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise SettingsError(f"{file}: expected settings by name, as in `queue: {{max_bytes: 64MiB}}`.")
+    return loaded
+
+
+def _assign(values: dict[str, Any], names: list[str], value: object, override: str) -> None:
+    for name in names[:-1]:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"--set {override}: {name} is a single value, not a group.")
+        values = inner
+    values[names[-1]] = value
+
+
+def _explain(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors(include_url=False):
+        # Union members appear in the location as type names; a user knows only the names he wrote.
+        names = [str(part) for part in item["loc"] if not _is_type_name(str(part))]
+        name = ".".join(names)
+        if item["type"] == "extra_forbidden":
+            problems.append(f"there is no setting {name}; allowed: {', '.join(_allowed(names[:-1]))}")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            problems.append(f"{name}: {message} (found {item['input']!r})")
+    return "; ".join(problems) + "."
+
+
+def _is_type_name(text: str) -> bool:
+    return "[" in text or text in {"int", "float", "constrained-int"}
+
+
+def _allowed(path: Sequence[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for name in path:
+        for key, info in model.model_fields.items():
+            if name in (key, info.alias) and isinstance(info.annotation, type):
+                model = info.annotation
+    return [info.alias or name for name, info in model.model_fields.items()]

@@ -1,0 +1,112 @@
+"""What a target is: a place for rows, with transactions.
+
+A target belongs to one load. The main thread prepares and finishes it; each insert thread has a connection of its own,
+which no other thread touches (except `interrupt`). Errors of the driver are translated here, at the edge: what a caller sees
+is TargetError (for good), ConnectionLost (try again), or RowsRefused.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy.sql import Executable
+
+from etl.mapping.model import Mapping
+from etl.messages import CopyRows, TupleRows
+
+RowFormat = Literal["copy", "tuples"]
+"""What a worker encodes rows as: COPY text, or tuples of Python values."""
+
+Rows = CopyRows | TupleRows
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What `Target.prepare` found."""
+
+    created: frozenset[str]
+    """Names of the tables that were not there before; only these get keys built after the load."""
+    notices: tuple[str, ...]
+    """Sentences for the user: differences of an existing table that matter although its values fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProblem:
+    """A key that could not be built."""
+
+    table: str
+    message: str
+    """Which key, how many rows stand in its way, examples, and the ways out."""
+
+
+class TargetConnection(ABC):
+    """One connection, used by one thread: ``begin``, any of the middle ones, ``commit`` or ``rollback``."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Open a transaction (where one writer holds the database, wait for it)."""
+
+    @abstractmethod
+    def execute(
+        self, statement: Executable, parameters: Sequence[MappingOf[str, Any]] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a SQLAlchemy statement in the transaction and return its rows, [] where it returns none.
+
+        `parameters` with several entries runs it once for each (executemany, no rows back). Not for the hot path.
+        """
+
+    @abstractmethod
+    def write(self, table: int, rows: Sequence[Rows]) -> None:
+        """Write rows of the mapping's table number `table`, encoded as the target's `row_format` says."""
+
+    @abstractmethod
+    def commit(self, *, durable: bool) -> None:
+        """Commit. Without `durable` a crash of the server may lose the transaction, whole."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Give the transaction up; safe to call in any state, also on a lost connection."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """From another thread: make the statement now running fail soon."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close; safe to call twice."""
+
+
+class Target(ABC):
+    """A database (or memory) that one load writes to."""
+
+    label: str
+    """The URL without its password."""
+    row_format: RowFormat
+    max_insert_threads: int | None
+    """How many connections may write at once; None: no limit of its own."""
+    default_insert_threads: int
+    keeps_ledger: bool
+    """False where nothing outlives the process (memory), so that there is nothing to resume."""
+
+    @abstractmethod
+    def prepare(self, mapping: Mapping, keys: Literal["after", "before"]) -> Preparation:
+        """Create what is missing, check that what is there fits. Raises TargetError naming every difference."""
+
+    @abstractmethod
+    def connect(self) -> TargetConnection:
+        """A new connection for the calling thread, settings for bulk loading applied."""
+
+    @abstractmethod
+    def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
+        """Build the primary keys, foreign keys and indexes this mapping's created tables still lack.
+
+        May be called again after a crash: what exists already is left alone. Rows that stand in a key's way stay.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything; safe to call twice."""
