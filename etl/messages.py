@@ -13,6 +13,24 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+RowFormat = Literal["copy", "tuples"]
+"""What a worker encodes rows as: COPY text, or tuples of Python values for targets without COPY."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A source as the ledger knows it; workers need it for `meta` columns and surrogate keys."""
+
+    number: int
+    """Number of the source in the ledger, from 1."""
+    label: str
+    """Path or name, as messages and `meta: source` show it."""
+    load_id: str
+    """UUID of the load that began this source; a resume keeps it."""
+    loaded_at: str
+    """When that load began: ISO 8601, UTC with offset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from etl.mapping.model import Mapping
-from etl.messages import MappedBatch, Split
-from etl.targets.base import RowFormat
+from etl.messages import MappedBatch, RowFormat, SourceInfo, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +19,8 @@ class WorkerSetup:
 
     mapping: Mapping
     row_format: RowFormat
-    load_id: str
-    loaded_at: str
-    """ISO 8601 timestamp with offset: the load's first start, the same on every row and after a resume."""
-    source_labels: tuple[tuple[int, str], ...]
-    """(source number, label) of every source of the load, for `meta: source`."""
+    sources: tuple[SourceInfo, ...]
+    """Every source of the load."""
 
 
 class Engine(ABC):

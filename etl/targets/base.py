@@ -2,7 +2,7 @@
 
 A target belongs to one load. The main thread prepares and finishes it; each insert thread has a connection of its own,
 which no other thread touches (except `interrupt`). Errors of the driver are translated here, at the edge: what a caller sees
-is TargetError (for good), ConnectionLost (try again), or RowsRefused.
+is TargetError (for good) or TransientError (try again).
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from typing import Any, Literal
 from sqlalchemy.sql import Executable
 
 from etl.mapping.model import Mapping
-from etl.messages import CopyRows, TupleRows
-
-RowFormat = Literal["copy", "tuples"]
-"""What a worker encodes rows as: COPY text, or tuples of Python values."""
+from etl.messages import CopyRows, RowFormat, TupleRows
 
 Rows = CopyRows | TupleRows
 

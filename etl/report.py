@@ -1,0 +1,118 @@
+"""What a load or a check tells its caller in the end: plain values, from the ledger where there is one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
+from etl.metrics import PoolStats
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """One source of the run."""
+
+    label: str
+    state: Literal["finished", "finished before", "stopped", "broken"]
+    """`finished before`: an earlier run had loaded it, this one did nothing. `broken`: see `problem`."""
+    records: int
+    """Records read: loaded + rejected + discarded + skipped (skipped: committed by an earlier run)."""
+    loaded: int
+    rejected: int
+    discarded: int
+    skipped: int
+    source_bytes: int
+    """Bytes of the decompressed document read."""
+    problem: str = ""
+    """A sentence with the position where the document breaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectReport:
+    """Rejects that share reason, table and column."""
+
+    reason: str
+    table: str
+    column: str
+    count: int
+    example: str
+    """Message and position of the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did. Returned by `etl.load`; on an error it is the exception's `report`."""
+
+    state: Literal["finished", "nothing to do", "stopped", "failed"]
+    target: str
+    """URL without password."""
+    sources: tuple[SourceReport, ...]
+    tables: Mapping[str, int]
+    """Rows written by this run, by table, in the mapping's order."""
+    rejects: tuple[RejectReport, ...]
+    key_problems: tuple[str, ...]
+    notices: tuple[str, ...]
+    """Sentences: columns that never matched, elements no column takes, values that were not the only ones, ..."""
+    records: int
+    loaded: int
+    rejected: int
+    discarded: int
+    skipped: int
+    seconds: float
+    source_bytes: int
+    """Bytes of the decompressed documents read by this run."""
+    peak_memory: int
+    """Bytes: the sum of the largest resident sizes of this process and of its workers."""
+    pool: PoolStats
+    bottleneck: str
+    """What limited the speed: reading, mapping, writing or nothing; with what to turn."""
+    rows: Mapping[str, list[dict[str, Any]]] | None = None
+    """For `memory://`: the rows by table, as {column: value}."""
+
+    @property
+    def records_per_minute(self) -> float:
+        return (self.records - self.skipped) / self.seconds * 60 if self.seconds else 0.0
+
+    @property
+    def exit_code(self) -> int:
+        if self.state == "failed":
+            return EXIT_FAILED
+        if self.state == "stopped":
+            return EXIT_STOPPED
+        return EXIT_REJECTS if self.rejected or self.key_problems else EXIT_OK
+
+    def to_json(self) -> str:
+        """The report as one JSON object (without `rows`)."""
+        values = dataclasses.asdict(dataclasses.replace(self, rows=None))
+        del values["rows"]
+        values["records_per_minute"] = round(self.records_per_minute)
+        values["exit_code"] = self.exit_code
+        return json.dumps(values, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `etl check` found: everything a load would report except the database."""
+
+    sources: tuple[SourceReport, ...]
+    tables: Mapping[str, int]
+    rejects: tuple[RejectReport, ...]
+    notices: tuple[str, ...]
+    records: int
+    loaded: int
+    rejected: int
+    discarded: int
+    seconds: float
+    source_bytes: int
+    first_rows: Mapping[str, list[dict[str, Any]]]
+    """By table, the first rows as they would be written (as many as were asked for)."""
+
+    @property
+    def exit_code(self) -> int:
+        if any(source.state == "broken" for source in self.sources):
+            return EXIT_FAILED
+        return EXIT_REJECTS if self.rejected else EXIT_OK
