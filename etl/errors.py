@@ -12,9 +12,9 @@
         ├── ConnectionLost          the database went away
         └── WorkerDied              a worker process ended without an answer
 
-Each message is complete: what happened, where, what was found, what to do. `exit_code` is what the command
-line returns for it (see ``etl docs settings``). Errors cross process borders, so each one's constructor takes exactly what it
-passes to ``super().__init__``: that is what pickle gives back to it.
+Each message is complete: what happened, where, what was found, what to do. `exit_code` is what
+the command line returns for it. Errors cross process borders, so each one's constructor takes exactly what it passes
+to ``super().__init__``: that is what pickle gives back to it.
 """
 
 from __future__ import annotations

@@ -35,10 +35,10 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """What stands open around a run of records; parsing ``subset + open_tags + run + close_tags`` needs nothing else."""
+    """What stands open around a run: ``subset + open_tags + run + close_tags`` is a document of its own."""
 
     subset: bytes
-    """``<!DOCTYPE ...[...]>`` with the internal subset where that declares an ENTITY or ATTLIST, else empty."""
+    """``<!DOCTYPE ...[...]>`` with the internal subset where it declares an ENTITY or ATTLIST, else empty."""
     open_tags: bytes
     """Start tags of the open elements, outermost first, as they stand in the document."""
     close_tags: bytes
@@ -175,10 +175,10 @@ class MappedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """What a person should hear at the end although every record loaded; keys are ready to show, values are counts."""
+    """What a person should hear at the end although the records loaded; pairs are (table, column) places."""
 
     matched: frozenset[tuple[int, int]] = frozenset()
-    """(table, column) places that were found at least once: what is left over never matched."""
+    """Columns that were found at least once: what is left over never matched."""
     several: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """Records in which a column that keeps one value (`many: first`, the default) met more than one."""
     set_null: Mapping[tuple[int, int], int] = field(default_factory=dict)

@@ -83,7 +83,7 @@ class Queue(_Section):
     max_records: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unlimited)] = None
     """Records; unlimited by default, since bytes are what memory is made of."""
     max_bytes: Annotated[Size, Field(ge=1)] = 64 * 2**20
-    """Bytes of splits and rows that are not committed yet: two insert threads with a batch each in hand and one to come."""
+    """Bytes of splits and rows not committed yet: a batch in each of two insert threads' hands and as much to come."""
 
 
 class Insert(_Section):
@@ -105,9 +105,9 @@ class Splitting(_Section):
     """Cutting the source."""
 
     bytes: Annotated[Size, Field(ge=1, le=2**30)] = 256 * 2**10
-    """Bytes of a split, about: small enough that its tree stays in the processor's cache, and a few records at least."""
+    """Bytes of a split, about: its tree stays in the processor's cache, yet it holds some records."""
     max_record_bytes: Annotated[Size, Field(ge=64, le=2**31)] = 64 * 2**20
-    """A larger record is a reject (`too_large`) and streamed past; its tree would take about 9 times as much memory."""
+    """A larger record is a reject (`too_large`), streamed past; its tree would take about 9 times as much memory."""
 
 
 class LedgerSettings(_Section):
@@ -127,15 +127,13 @@ class Settings(_Section):
     insert: Insert = Insert()
     split: Splitting = Splitting()
     keys: Literal["after", "before"] = "after"
-    """Keys and indexes of the tables a load creates: built after the last row (much faster), or there from the start."""
+    """Keys and indexes of the tables a load creates: built after the last row (much faster), or from the start."""
     ledger: LedgerSettings = LedgerSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.queue.max_records is not None and self.insert.batch_records > self.queue.max_records:
-            object.__setattr__(
-                self, "insert", self.insert.model_copy(update={"batch_records": self.queue.max_records})
-            )
+            object.__setattr__(self, "insert", self.insert.model_copy(update={"batch_records": self.queue.max_records}))
         return self
 
 

@@ -1,7 +1,8 @@
 """A checked mapping: which elements become rows of which tables, and how their values become columns.
 
-These values are what every later stage works from (splitter, worker, targets); they are frozen and picklable, since worker
-processes get them over a pipe. `etl.mapping.reader` makes them from a mapping file; nothing else should have to validate.
+These values are what every later stage works from (splitter, worker, targets); they are frozen and picklable, since
+worker processes get them over a pipe. `etl.mapping.reader` makes them from a mapping file; nothing else should have
+to validate.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The path language of the mapping: parsing and the parsed form. What a path may say is in `etl docs mapping`.
 
-A name is matched by namespace and local name. `namespace` None means any namespace (``{*}name`` or ``*``), "" means none.
-`name` None means any name (``*``).
+A name is matched by namespace and local name. `namespace` None means any namespace (``{*}name`` or ``*``), "" means
+none. `name` None means any name (``*``).
 """
 
 from __future__ import annotations

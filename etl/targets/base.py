@@ -1,8 +1,8 @@
 """What a target is: a place for rows, with transactions.
 
-A target belongs to one load. The main thread prepares and finishes it; each insert thread has a connection of its own,
-which no other thread touches (except `interrupt`). Errors of the driver are translated here, at the edge: what a caller sees
-is TargetError (for good) or TransientError (try again).
+A target belongs to one load. The main thread prepares and finishes it; each insert thread has a connection of its
+own, which no other thread touches (except `interrupt`). Errors of the driver are translated here, at the edge: what a
+caller sees is TargetError (for good) or TransientError (try again).
 """
 
 from __future__ import annotations
