@@ -185,6 +185,8 @@ class Notices:
     """Values replaced because of `on_error: set_null` or `use_default`."""
     mixed: frozenset[tuple[int, int]] = frozenset()
     """Scalar columns whose path met an element with child elements."""
+    unseen: frozenset[str] = frozenset()
+    """Paths, from the record's name on, of elements that neither a column nor a table takes."""
 
 
 @dataclass(frozen=True, slots=True)
