@@ -1,0 +1,64 @@
+"""Databases and data for the tests: a PostgreSQL for the session, a fresh database for each test that asks."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from env_prep.start_postgres import running_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL that lets us create databases: ETL_TEST_POSTGRES_URL, else one of the session's own."""
+    named = os.environ.get("ETL_TEST_POSTGRES_URL")
+    if named:
+        yield named
+        return
+    with running_server() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            # The data lives for one session, so nothing has to survive a power cut.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of an empty database, dropped after the test."""
+    name = f"etl_test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def target_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty target of each kind that keeps data.
+
+    Who wants memory too: ``@pytest.mark.parametrize("target_url", ["sqlite", "postgres", "memory"], indirect=True)``.
+    """
+    match request.param:
+        case "sqlite":
+            return f"sqlite:///{tmp_path / 'target.db'}"
+        case "postgres":
+            return str(request.getfixturevalue("postgres_url"))
+        case _:
+            return "memory://"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real dumps, read-only; tests that use it are marked `real_data`."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ETL_REAL_DATA", beside))
+    if not (folder / "expected_counts.json").is_file():
+        pytest.skip(f"no real dumps in {folder} (set ETL_REAL_DATA to their folder)")
+    return folder
