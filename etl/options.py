@@ -6,6 +6,7 @@ bytes (``65536``, ``"64KiB"``, ``"8MB"``), times are seconds (``0.2``, ``"200ms"
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -14,20 +15,22 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from etl.errors import SettingsError, mask_password
 
 _SIZE_UNITS = {
     "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
 }
 _TIME_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SOURCE_SUFFIXES = {".xml", ".gz", ".bz2", ".xz", ".zst"}
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
 
 
@@ -43,10 +46,10 @@ def parse_duration(value: object) -> object:
 
 def _quantity(text: str, units: Mapping[str, float]) -> float:
     match = _QUANTITY.match(text)
-    if match is None or match[2].lower() not in units:
-        known = ", ".join(unit for unit in units if unit)
-        raise ValueError(f"{text!r} is not a number with one of the units {known}")
-    return float(match[1]) * units[match[2].lower()]
+    factor = {unit.lower(): factor for unit, factor in units.items()}.get(match[2].lower()) if match else None
+    if match is None or factor is None:
+        raise ValueError(f"should be a number with one of the units {', '.join(unit for unit in units if unit)}")
+    return float(match[1]) * factor
 
 
 def _unlimited(value: object) -> object:
@@ -60,10 +63,16 @@ def _auto(value: object) -> object:
 Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Auto = BeforeValidator(_auto)
+Unlimited = BeforeValidator(_unlimited)
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_written_is_all_defaults(cls, values: object) -> object:
+        return {} if values is None else values
 
 
 class Workers(_Section):
@@ -80,7 +89,7 @@ class Workers(_Section):
 class Queue(_Section):
     """What may be in memory between the source and the commit."""
 
-    max_records: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unlimited)] = None
+    max_records: Annotated[Annotated[int, Field(ge=1)] | None, Unlimited] = None
     """Records; unlimited by default, since bytes are what memory is made of."""
     max_bytes: Annotated[Size, Field(ge=1)] = 64 * 2**20
     """Bytes of splits and rows not committed yet: a batch in each of two insert threads' hands and as much to come."""
@@ -144,13 +153,40 @@ def default_worker_count() -> int:
     return max(1, os.cpu_count() or 1)
 
 
+def source_stem(source: str | Path) -> str:
+    """A source's name without folder, compression suffix and ``.xml``: ``dumps/posts.xml.gz`` -> ``posts``.
+
+    Standard input (``-``) has none: "".
+    """
+    if str(source) == "-":
+        return ""
+    path = Path(source).resolve()
+    while path.suffix.lower() in _SOURCE_SUFFIXES:
+        path = path.with_suffix("")
+    return path.name
+
+
+def default_target(sources: Sequence[str | Path]) -> str:
+    """The database URL where none was given: ETL_TARGET, else a SQLite file here, named after the source.
+
+    Several sources (a pattern is several) share ``etl.db``.
+    """
+    from_environment = os.environ.get("ETL_TARGET")
+    if from_environment:
+        return from_environment
+    one = len(sources) == 1 and (Path(sources[0]).exists() or not glob.has_magic(str(sources[0])))
+    stem = (source_stem(sources[0]) if one else "") or "etl"
+    # In a URL `%` begins an escape and `?` the options.
+    return f"sqlite:///{stem.replace('%', '%25').replace('?', '%3F')}.db"
+
+
 def read_settings(file: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
     """Settings from a YAML file and ``name.name=value`` overrides, which win.
 
     Raises SettingsError naming file and setting, with what is allowed there.
     """
     values: dict[str, Any] = {}
-    where = "the settings"
+    where = "Settings"
     if file is not None:
         where = str(file)
         values = _read_yaml(file)
@@ -158,11 +194,11 @@ def read_settings(file: Path | None = None, overrides: Sequence[str] = ()) -> Se
         name, equals, text = override.partition("=")
         if not equals:
             raise SettingsError(f"--set {override}: expected NAME=VALUE, as in queue.max_bytes=32MiB.")
-        _assign(values, name.strip().split("."), yaml.safe_load(text) if text.strip() else None, override)
+        _assign(values, name.strip().split("."), _parse_yaml(text, f"--set {override}"), override)
     return build_settings(values, where)
 
 
-def build_settings(values: Mapping[str, Any], where: str = "the settings") -> Settings:
+def build_settings(values: Mapping[str, Any], where: str = "Settings") -> Settings:
     """Checked settings from nested values; raises SettingsError naming every bad one."""
     try:
         return Settings.model_validate(values)
@@ -170,13 +206,43 @@ def build_settings(values: Mapping[str, Any], where: str = "the settings") -> Se
         raise SettingsError(mask_password(f"{where}: {_explain(error)}")) from error
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a plain scalar is text, or null where it says so: what it means is for the setting to say.
+
+    (YAML itself would read ``12:30`` as 750 and ``no`` as false.) A name written twice is an error.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for place, key in enumerate(keys):
+            if any(key.value == earlier.value for earlier in keys[:place]):
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands here twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [resolver for resolver in resolvers if resolver[0].endswith(":null")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _parse_yaml(text: str, where: str) -> object:
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark and "\n" in text else ""
+        raise SettingsError(mask_password(f"{where}{line}: not usable as YAML: {error.problem}.")) from error
+    except yaml.YAMLError as error:
+        raise SettingsError(mask_password(f"{where}: not usable as YAML: {' '.join(str(error).split())}.")) from error
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(file.read_text("utf-8"))
+        loaded = _parse_yaml(file.read_text("utf-8"), str(file))
     except OSError as error:
         raise SettingsError(f"Cannot read the settings file {file}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is not valid YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"The settings file {file} is not UTF-8 text (byte {error.start}).") from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
@@ -185,10 +251,12 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _assign(values: dict[str, Any], names: list[str], value: object, override: str) -> None:
-    for name in names[:-1]:
-        inner = values.setdefault(name, {})
+    for place, name in enumerate(names[:-1]):
+        inner = values.get(name)
+        if inner is None:
+            inner = values[name] = {}
         if not isinstance(inner, dict):
-            raise SettingsError(f"--set {override}: {name} is a single value, not a group.")
+            raise SettingsError(f"--set {override}: {'.'.join(names[: place + 1])} is a single value, not a group.")
         values = inner
     values[names[-1]] = value
 
@@ -196,25 +264,44 @@ def _assign(values: dict[str, Any], names: list[str], value: object, override: s
 def _explain(error: ValidationError) -> str:
     problems = []
     for item in error.errors(include_url=False):
-        # Union members appear in the location as type names; a user knows only the names he wrote.
-        names = [str(part) for part in item["loc"] if not _is_type_name(str(part))]
+        names = [str(part) for part in item["loc"]]
         name = ".".join(names)
         if item["type"] == "extra_forbidden":
-            problems.append(f"there is no setting {name}; allowed: {', '.join(_allowed(names[:-1]))}")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            problems.append(f"{name}: {message} (found {item['input']!r})")
-    return "; ".join(problems) + "."
+            problems.append(f"there is no setting '{name}'; allowed: {', '.join(_fields(names[:-1]))}")
+            continue
+        words = _PLAIN_WORDS.get(item["type"])
+        message = words.format(**item.get("ctx", {})) if words else item["msg"].removeprefix("Value error, ")
+        word = _special_word(names)
+        found = "nothing" if item["input"] is None else repr(item["input"])
+        problems.append(f"{name} {message}{f', or {word}' if word else ''}, found {found}")
+    return "; ".join(problems) + ". `etl docs settings` explains them."
 
 
-def _is_type_name(text: str) -> bool:
-    return "[" in text or text in {"int", "float", "constrained-int"}
+_PLAIN_WORDS = {
+    "int_parsing": "should be a whole number",
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "string_type": "should be text",
+    "literal_error": "should be {expected}",
+    "model_type": "should be a group of settings",
+    "greater_than_equal": "should be at least {ge}",
+    "less_than_equal": "should be at most {le}",
+}
+"""pydantic's messages speak to programmers; these types of error are what a settings file can bring about."""
 
 
-def _allowed(path: Sequence[str]) -> list[str]:
+def _fields(path: Sequence[str]) -> dict[str, FieldInfo]:
+    """The settings of the group at `path`, by the name a user writes."""
     model: type[BaseModel] = Settings
     for name in path:
-        for key, info in model.model_fields.items():
-            if name in (key, info.alias) and isinstance(info.annotation, type):
-                model = info.annotation
-    return [info.alias or name for name, info in model.model_fields.items()]
+        annotation = {info.alias or key: info for key, info in model.model_fields.items()}[name].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return {info.alias or key: info for key, info in model.model_fields.items()}
+
+
+def _special_word(path: Sequence[str]) -> str:
+    info = _fields(path[:-1]).get(path[-1]) if path else None
+    metadata = info.metadata if info else []
+    return "auto" if Auto in metadata else "unlimited" if Unlimited in metadata else ""
