@@ -6,7 +6,6 @@ bytes (``65536``, ``"64KiB"``, ``"8MB"``), times are seconds (``0.2``, ``"200ms"
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,6 @@ _SIZE_UNITS = {
     "GiB": 2**30,
 }
 _TIME_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_SOURCE_SUFFIXES = {".xml", ".gz", ".bz2", ".xz", ".zst"}
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
 
 
@@ -151,33 +149,6 @@ def default_worker_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return max(1, os.cpu_count() or 1)
-
-
-def source_stem(source: str | Path) -> str:
-    """A source's name without folder, compression suffix and ``.xml``: ``dumps/posts.xml.gz`` -> ``posts``.
-
-    Standard input (``-``) has none: "".
-    """
-    if str(source) == "-":
-        return ""
-    path = Path(source).resolve()
-    while path.suffix.lower() in _SOURCE_SUFFIXES:
-        path = path.with_suffix("")
-    return path.name
-
-
-def default_target(sources: Sequence[str | Path]) -> str:
-    """The database URL where none was given: ETL_TARGET, else a SQLite file here, named after the source.
-
-    Several sources (a pattern is several) share ``etl.db``.
-    """
-    from_environment = os.environ.get("ETL_TARGET")
-    if from_environment:
-        return from_environment
-    one = len(sources) == 1 and (Path(sources[0]).exists() or not glob.has_magic(str(sources[0])))
-    stem = (source_stem(sources[0]) if one else "") or "etl"
-    # In a URL `%` begins an escape and `?` the options.
-    return f"sqlite:///{stem.replace('%', '%25').replace('?', '%3F')}.db"
 
 
 def read_settings(file: Path | None = None, overrides: Sequence[str] = ()) -> Settings:

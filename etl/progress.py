@@ -237,7 +237,8 @@ def _facts(now: Snapshot, rates: Rates) -> list[str]:
         facts.append(f"{now.rejected:,} rejected")
     facts.append(f"queue {now.pool.queue_fill:.0%} full")
     if now.bottleneck:
-        facts.append(f"bottleneck: {now.bottleneck}")
+        # What to turn stands behind it in parentheses: for the summary, too long for a line that changes.
+        facts.append(f"bottleneck: {now.bottleneck.partition(' (')[0]}")
     return facts
 
 

@@ -1,0 +1,339 @@
+"""The command line. In: arguments. Out: what `etl.loader` does with them, on the screen, and an exit code.
+
+The only file that prints or sets an exit code. Results (a report as JSON, a check, DDL, documentation) go to standard
+output, everything else to standard error. Everything here runs on the main thread, where Ctrl-C arrives.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import signal
+import sys
+import textwrap
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.text import Text
+
+from etl import loader
+from etl.errors import (
+    EXIT_FAILED,
+    EXIT_STOPPED,
+    EtlError,
+    SettingsError,
+    mask_password,
+)
+from etl.naming import default_target, find_mapping
+from etl.options import Settings, read_settings
+from etl.progress import BarProgress, LineProgress, Progress, SeveralProgresses, SilentProgress
+from etl.report import LoadReport
+from etl.summary import summarize_check, summarize_load
+
+logger = logging.getLogger("etl")
+
+app = typer.Typer(
+    name="etl",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        show_default=False,
+        help="XML files, plain or compressed (gzip, bzip2, xz, zstd: told by content), directories or patterns of "
+        "them, or `-` for standard input.",
+    ),
+]
+MapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        metavar="FILE",
+        help="The mapping: which elements become rows of which tables. Without it `STEM.mapping.yaml`, in this folder "
+        "or beside the source; STEM is the source's name without `.xml` and the compression's suffix.",
+    ),
+]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Settings, as YAML.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="One setting, as in `queue.max_bytes=32MiB`; may be repeated, and wins over the file.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more; where an error arose, too.")]
+
+
+def main() -> None:
+    """The console script `etl`."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
+    try:
+        app()
+    finally:
+        _flush_standard_output()
+
+
+@app.callback()
+def _etl(
+    show_version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """XML in, at COPY speed: loads XML dumps of any size into PostgreSQL or SQLite. Nothing lost, nothing twice."""
+    if show_version:
+        print(f"etl {version('etl')}")
+        raise typer.Exit
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "    etl load posts.xml.gz\n\n"
+    "    etl load posts.xml.gz --map posts.mapping.yaml --to postgresql://user@host/db\n\n"
+    "    zcat posts.xml.gz | etl load - --map posts.mapping.yaml --to sqlite:///posts.db --source-name posts\n\n"
+    "Exit codes: 0 all loaded, 1 failed, 2 usage, 3 loaded with rejects, 4 stopped (the same command goes on)."
+)
+def load(
+    sources: Sources,
+    mapping: MapFile = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            show_default=False,
+            help="The database: `sqlite:///FILE` or `postgresql://USER@HOST/DB` (what the URL leaves out comes from "
+            "the PG* variables and ~/.pgpass). Without it the setting `target`, then ETL_TARGET, then "
+            "`sqlite:///STEM.db` in this folder (`etl.db` for several sources).",
+        ),
+    ] = None,
+    settings_file: SettingsFile = None,
+    overrides: Overrides = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, metavar="N", help="Parser workers. Default: one for each core."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after the first N records of the sources.")
+    ] = None,
+    source_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What standard input is called, so that a stopped load of the same input can go on."
+        ),
+    ] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Append what happens, with times, to FILE.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The report as JSON on standard output in place of the summary.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Load XML dumps into a database. Run again after a stop or a failure, it goes on where it ended."""
+    with _clear_errors(verbose=verbose):
+        _log_to(log)
+        settings = _settings(settings_file, overrides, workers)
+        mapping = mapping or find_mapping(sources)
+        target = target or settings.target or default_target(sources)
+        progress = _progress(quiet=quiet, logged=log is not None)
+        progress.note(f"Loading {', '.join(sources)} into {mask_password(target)}, mapped by {mapping}.")
+        try:
+            report = loader.load(
+                sources,
+                mapping=mapping,
+                target=target,
+                settings=settings,
+                limit=limit,
+                source_name=source_name,
+                progress=progress,
+            )
+        except EtlError as error:
+            progress.stop()
+            unfinished: LoadReport | None = getattr(error, "report", None)
+            if unfinished is not None:
+                _show_load(unfinished, as_json=as_json, quiet=quiet, verbose=verbose)
+            raise
+        finally:
+            progress.stop()
+        _show_load(report, as_json=as_json, quiet=quiet, verbose=verbose)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command(epilog="Example:\n\n    etl check posts.xml.gz --map posts.mapping.yaml --show 3")
+def check(
+    sources: Sources,
+    mapping: MapFile = None,
+    show: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Show the first N rows of each table, as they would be written.")
+    ] = 0,
+    settings_file: SettingsFile = None,
+    overrides: Overrides = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Do all a load does except the database: counts, rejects, columns that never matched, elements nobody takes."""
+    with _clear_errors(verbose=verbose):
+        settings = _settings(settings_file, overrides)
+        progress = _progress(quiet=quiet)
+        try:
+            report = loader.check(
+                sources, mapping=mapping or find_mapping(sources), show=show, settings=settings, progress=progress
+            )
+        finally:
+            progress.stop()
+        if not quiet:
+            _print(Console(highlight=False), summarize_check(report))
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def schema(
+    mapping: Annotated[Path, typer.Option("--map", metavar="FILE", help="The mapping.")],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="URL", help="The database whose SQL it shall be; it is not connected to. Default: SQLite."
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Print the tables of a mapping as SQL."""
+    with _clear_errors(verbose=verbose):
+        print(loader.schema(mapping, target))
+
+
+@app.command()
+def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one to show.")] = None) -> None:
+    """Show a part of the documentation, or list what there is."""
+    folder = files("etl") / "docs"
+    texts = {
+        file.name.removesuffix(".md"): file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".md")
+    }
+    if name is None:
+        width = max(map(len, texts))
+        for known, text in sorted(texts.items()):
+            title = text.partition("\n")[0].lstrip("# ")
+            print(f"etl docs {known:<{width}}  {title}")
+        return
+    if name not in texts:
+        raise typer.BadParameter(f"There is no '{name}'; there are {', '.join(sorted(texts))}.", param_hint="NAME")
+    if sys.stdout.isatty():
+        Console().print(Markdown(texts[name]))
+    else:
+        print(texts[name], end="")
+
+
+@contextmanager
+def _clear_errors(*, verbose: bool) -> Iterator[None]:
+    """Turn whatever is raised inside into one sentence and an exit code."""
+    try:
+        yield
+    except EtlError as error:
+        _fail(str(error), error.exit_code, error, verbose=verbose)
+    except KeyboardInterrupt as error:
+        _fail("Aborted. What was committed stays; the same command goes on from there.", EXIT_STOPPED, error)
+    except BrokenPipeError:
+        raise typer.Exit(EXIT_FAILED) from None
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect is a sentence too, its traceback by -v and --log
+        sentence = f"{type(error).__name__}: {error} (a defect in etl: please report it, with what -v prints)"
+        _fail(sentence, EXIT_FAILED, error, verbose=verbose)
+
+
+def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool = False) -> NoReturn:
+    logger.error("%s", sentence, exc_info=error)
+    if verbose:
+        _stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
+    message = Text.assemble(("Error: ", "bold red"), mask_password(sentence))
+    _stderr().print(message, soft_wrap=True)
+    raise typer.Exit(exit_code)
+
+
+def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:
+    flags = [] if workers is None else [f"workers.count={workers}"]
+    return read_settings(file, [*(overrides or ()), *flags])
+
+
+def _log_to(file: Path | None) -> None:
+    if file is None:
+        # Without any handler Python would print warnings to standard error.
+        logger.addHandler(logging.NullHandler())
+        return
+    try:
+        handler = logging.FileHandler(file, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"Cannot write the log {file}: {error.strerror}.") from error
+    handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
+
+
+class _MaskingFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_password(super().format(record))
+
+
+def _progress(*, quiet: bool, logged: bool = False) -> Progress:
+    shown: Progress
+    if quiet:
+        shown = SilentProgress()
+    elif (console := _stderr()).is_terminal:
+        shown = BarProgress(console)
+    else:
+        shown = LineProgress(lambda line: _print(console, [line]))
+    return SeveralProgresses(shown, LineProgress(logger.info)) if logged else shown
+
+
+def _show_load(report: LoadReport, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    lines = summarize_load(report, verbose=verbose)
+    logger.info("%s", "\n".join(lines))
+    if as_json:
+        print(report.to_json())
+    elif not quiet:
+        _print(_stderr(), lines)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def _print(console: Console, lines: Sequence[str]) -> None:
+    """Print lines, headings (those without indentation) bold; wrapped on a terminal, whole where a program may read."""
+    for line in lines:
+        # What a dump or a file name holds must not control the terminal.
+        text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+        style = "" if line.startswith(" ") else "bold"
+        if console.is_terminal:
+            indent = " " * (len(text) - len(text.lstrip()) + 4)
+            text = textwrap.fill(text, console.width, subsequent_indent=indent, break_on_hyphens=False)
+        console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM asks for what Ctrl-C asks for."""
+    raise KeyboardInterrupt
+
+
+def _flush_standard_output() -> None:
+    """Flush now, so that a reader who has left (`| head`) is no traceback at the interpreter's end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,131 @@
+"""What a person reads after a load or a check. In: the report. Out: lines of plain text, for `etl.cli` to print.
+
+A line's indentation is its level; the caller may wrap it to the width of a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from etl.progress import format_bytes, format_duration
+from etl.report import CheckReport, LoadReport, RejectReport, SourceReport
+
+_VALUE_WIDTH = 60
+"""Characters shown of a value: with an indented column name beside it a row still fits on 80 columns."""
+
+
+def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
+    """What a load did, what did not go well, and what to do next."""
+    return [
+        _headline(report),
+        *_sources(report.sources, everyone=verbose or len(report.sources) > 1),
+        *([] if report.state == "nothing to do" else _numbers(report, verbose)),
+        *_rejects(report.rejects, report.rejected),
+        *_listed("Keys that could not be built:", report.key_problems),
+        *_listed("Worth a look:", report.notices),
+        *_next_steps(report),
+    ]
+
+
+def summarize_check(report: CheckReport) -> list[str]:
+    """What a load would do: counts, rejects, what the mapping misses, and the first rows where they were asked for."""
+    return [
+        f"Read {_records(report.records)}, {format_bytes(report.source_bytes)} of XML, "
+        f"in {format_duration(report.seconds)}. Nothing was written.",
+        *_sources(report.sources, everyone=len(report.sources) > 1),
+        *_table_rows(report.tables),
+        _account(report.records, report.loaded, report.rejected, report.discarded, 0),
+        *_rejects(report.rejects, report.rejected),
+        *_listed("Worth a look:", report.notices),
+        *_first_rows(report.first_rows),
+    ]
+
+
+def _headline(report: LoadReport) -> str:
+    if report.state == "nothing to do":
+        return f"Nothing to do: an earlier run has loaded all of it into {report.target}."
+    if report.state == "stopped":
+        return f"Stopped after {format_duration(report.seconds)}. What is counted here is committed in {report.target}."
+    if report.state == "failed":
+        return f"Failed after {format_duration(report.seconds)}. What is counted here is committed in {report.target}."
+    return f"Loaded {_records(report.loaded)} into {report.target} in {format_duration(report.seconds)}."
+
+
+def _sources(sources: Sequence[SourceReport], *, everyone: bool) -> Iterator[str]:
+    for source in sources:
+        if source.problem:
+            yield f"  {source.label}: {source.state}, {_records(source.records)}. {source.problem}"
+        elif everyone:
+            yield f"  {source.label}: {source.state}, {_records(source.records)}"
+
+
+def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
+    yield from _table_rows(report.tables)
+    yield _account(report.records, report.loaded, report.rejected, report.discarded, report.skipped)
+    speed = report.source_bytes / report.seconds if report.seconds else 0
+    yield (
+        f"  {report.records_per_minute:,.0f} records/min, {speed / 1e6:,.1f} MB/s of XML, "
+        f"peak memory {format_bytes(report.peak_memory)}"
+    )
+    if report.bottleneck:
+        yield f"  bottleneck: {report.bottleneck}"
+    if verbose:
+        yield f"  {report.pool.workers} workers, idle {report.pool.idle_share:.0%} of the time"
+
+
+def _table_rows(tables: Mapping[str, int]) -> Iterator[str]:
+    numbers = {name: f"{rows:,}" for name, rows in tables.items()}
+    width = max(map(len, numbers.values()), default=0)
+    for name, number in numbers.items():
+        yield f"  {number:>{width}} rows  {name}"
+
+
+def _account(records: int, loaded: int, rejected: int, discarded: int, skipped: int) -> str:
+    terms = [f"{loaded:,} loaded", f"{rejected:,} rejected"]
+    terms += [f"{discarded:,} discarded"] if discarded else []
+    terms += [f"{skipped:,} skipped (committed by an earlier run)"] if skipped else []
+    return f"  {_records(records)} read = {' + '.join(terms)}"
+
+
+def _rejects(rejects: Sequence[RejectReport], total: int) -> Iterator[str]:
+    if not rejects:
+        return
+    yield f"Rejected {_records(total)}:"
+    for reject in rejects:
+        place = ".".join(part for part in (reject.table, reject.column) if part)
+        yield f"  {reject.count:,} x {reject.reason}{f' in {place}' if place else ''}, the first: {reject.example}"
+
+
+def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
+    if sentences:
+        yield heading
+    for sentence in sentences:
+        yield f"  - {sentence}"
+
+
+def _next_steps(report: LoadReport) -> Iterator[str]:
+    if report.rejected and not report.target.startswith("memory:"):
+        yield "Table etl_reject there has every rejected record: its place, the reason, its XML (`etl docs rejects`)."
+    if report.state == "stopped":
+        yield "The same command goes on from here."
+
+
+def _first_rows(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    for name, rows in tables.items():
+        for number, row in enumerate(rows, 1):
+            yield f"{name}, row {number}:"
+            width = max(map(len, row), default=0)
+            for column, value in row.items():
+                yield f"  {column:<{width}}  {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "NULL"
+    text = " ".join(str(value).split())
+    return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if number == 1 else 's'}"
