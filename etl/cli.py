@@ -54,7 +54,7 @@ app = typer.Typer(
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         show_default=False,
         help="XML files, plain or compressed (gzip, bzip2, xz, zstd: told by content), directories or patterns of "
         "them, or `-` for standard input.",
@@ -69,17 +69,26 @@ MapFile = Annotated[
         "or beside the source; STEM is the source's name without `.xml` and the compression's suffix.",
     ),
 ]
-SettingsFile = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Settings, as YAML.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", rich_help_panel="Settings", help="Settings, as YAML.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
+        rich_help_panel="Settings",
         help="One setting, as in `queue.max_bytes=32MiB`; may be repeated, and wins over the file.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more; where an error arose, too.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", metavar="", rich_help_panel="Output", help="Say nothing unless something is wrong."),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", metavar="", rich_help_panel="Output", help="Say more; where an error arose, too."),
+]
 
 
 def main() -> None:
@@ -93,21 +102,27 @@ def main() -> None:
         _flush_standard_output()
 
 
-@app.callback()
-def _etl(
-    show_version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
-) -> None:
-    """XML in, at COPY speed: loads XML dumps of any size into PostgreSQL or SQLite. Nothing lost, nothing twice."""
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         print(f"etl {version('etl')}")
         raise typer.Exit
+
+
+@app.callback()
+def _etl(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", metavar="", is_eager=True, callback=_show_version, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """XML in, at COPY speed: loads XML dumps of any size into PostgreSQL or SQLite. Nothing lost, nothing twice."""
 
 
 @app.command(
     epilog="Examples:\n\n"
     "    etl load posts.xml.gz\n\n"
-    "    etl load posts.xml.gz --map posts.mapping.yaml --to postgresql://user@host/db\n\n"
-    "    zcat posts.xml.gz | etl load - --map posts.mapping.yaml --to sqlite:///posts.db --source-name posts\n\n"
+    "    etl load posts.xml.gz --map posts.yaml --to postgresql://user@host/db\n\n"
+    "    unzip -p dump.zip | etl load - --map posts.yaml --to sqlite:///posts.db\n\n"
     "Exit codes: 0 all loaded, 1 failed, 2 usage, 3 loaded with rejects, 4 stopped (the same command goes on)."
 )
 def load(
@@ -128,7 +143,9 @@ def load(
     overrides: Overrides = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, metavar="N", help="Parser workers. Default: one for each core."),
+        typer.Option(
+            min=1, max=256, metavar="N", rich_help_panel="Settings", help="Parser workers. Default: one for each core."
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after the first N records of the sources.")
@@ -139,9 +156,18 @@ def load(
             metavar="NAME", help="What standard input is called, so that a stopped load of the same input can go on."
         ),
     ] = None,
-    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Append what happens, with times, to FILE.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", rich_help_panel="Output", help="Append what happens, with times, to FILE."),
+    ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="The report as JSON on standard output in place of the summary.")
+        bool,
+        typer.Option(
+            "--json",
+            metavar="",
+            rich_help_panel="Output",
+            help="The report as JSON on standard output in place of the summary.",
+        ),
     ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -271,9 +297,9 @@ def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int |
 
 
 def _log_to(file: Path | None) -> None:
+    # Without any handler Python would print warnings to standard error.
+    logger.addHandler(logging.NullHandler())
     if file is None:
-        # Without any handler Python would print warnings to standard error.
-        logger.addHandler(logging.NullHandler())
         return
     try:
         handler = logging.FileHandler(file, encoding="utf-8")
