@@ -80,7 +80,7 @@ def _make(environment: Path, project: Path) -> None:
     print(f"Making {environment} (once; it takes about a minute) ...", file=sys.stderr, flush=True)
     _run(sys.executable, "-m", "venv", "--clear", str(environment))
     python = str(environment / "bin" / "python")
-    _run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f"{project}[test]")
+    _run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", f"{project}[test]")
     _marker(environment).write_text(_recipe(environment, project), "utf-8")
 
 
