@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,14 @@ class Snapshot:
     bottleneck: str
     activity: str
     """What is going on in a few words: `loading`, `building keys`, `waiting for the database` ..."""
+
+
+def peak_memory() -> int:
+    """Bytes: the largest resident size this process has had."""
+    if sys.platform == "linux":
+        # ru_maxrss would do, but a child inherits in it the size its parent had when it was started.
+        for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -6,6 +6,7 @@ An engine knows neither queue nor database. A worker never waits for either: it 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -21,6 +22,13 @@ class WorkerSetup:
     row_format: RowFormat
     sources: tuple[SourceInfo, ...]
     """Every source of the load."""
+
+
+RunSplit = Callable[[Split], MappedBatch]
+"""Maps one split; raises EtlError."""
+
+MakeWorker = Callable[[WorkerSetup], RunSplit]
+"""Makes a worker: called once in each thread or process that maps. Importable, so that a process can find it."""
 
 
 class Engine(ABC):
@@ -44,3 +52,7 @@ class Engine(ABC):
     @abstractmethod
     def close(self, *, cancel: bool = False) -> None:
         """End the workers and wait for them; `cancel` gives up what they have in hand. Safe to call twice."""
+
+    @abstractmethod
+    def peak_memory(self) -> int:
+        """Bytes: the sum of the largest resident sizes of worker processes; 0 where there are none. After `close`."""

@@ -1,0 +1,105 @@
+"""What parent and worker process say to each other over a pair of pipes, and the worker's side of it.
+
+A frame is an unsigned 64-bit length and that many bytes of pickle. The parent sends the WorkerSetup, then splits; the
+worker answers each with an `Answer`, in order, and with a `Farewell` when the parent closes its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import struct
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from etl.engines.base import MakeWorker, RunSplit
+from etl.errors import EtlError, InternalError
+from etl.messages import MappedBatch
+from etl.metrics import peak_memory
+
+_LENGTH = struct.Struct("<Q")
+
+PIPE_BYTES = 1 << 20
+"""Wished size of a pipe: a split of the default size fits, so that handing it over does not wait for the worker."""
+
+_SET_PIPE_SIZE = 1031
+"""F_SETPIPE_SZ of Linux, which the fcntl module names only there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of one split: a batch, or the error that took its place."""
+
+    batch: MappedBatch | None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """The worker's last word."""
+
+    peak_memory: int
+    """Bytes."""
+
+
+def send(stream: BinaryIO, message: object) -> None:
+    """Write one frame. Raises OSError when the other side is gone."""
+    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    stream.write(_LENGTH.pack(len(body)))
+    stream.write(body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Any:
+    """Read one frame. Raises EOFError when the other side is gone."""
+    header = stream.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(header)
+    body = stream.read(length)
+    if len(body) < length:
+        raise EOFError
+    return pickle.loads(body)
+
+
+def widen(stream: BinaryIO) -> None:
+    """Ask for a larger pipe; where that is refused it stays as it is, and hand-overs wait a little more."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(stream.fileno(), _SET_PIPE_SIZE, PIPE_BYTES)
+
+
+def serve(make_worker: MakeWorker) -> None:
+    """The worker process: answer until the parent closes its end.
+
+    Standard output carries the answers, so whatever else prints there (a user's function) goes to standard error.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent drains on Ctrl-C and tells us when to end
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    splits = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        setup = receive(splits)
+        run_split = make_worker(setup)
+        while True:
+            try:
+                split = receive(splits)
+            except EOFError:
+                send(answers, Farewell(peak_memory()))
+                return
+            send(answers, _answer(run_split, split))
+
+
+def _answer(run_split: RunSplit, split: Any) -> Answer:
+    try:
+        return Answer(run_split(split))
+    except EtlError as error:
+        return Answer(None, error)
+    except Exception as error:  # noqa: BLE001 - the parent raises it where the load can be ended in order
+        return Answer(None, InternalError(f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))

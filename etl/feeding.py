@@ -1,0 +1,122 @@
+"""Opens the sources one after the other, cuts them, and hands the splits to the coordinator.
+
+In come the sources of a load with what the ledger already has of each; out go numbered splits of what it has not. A
+source that breaks is noted with its sentence, and the next one is begun: one bad file must not keep the others out.
+Iterated by the feeder's thread; `position` and `stop` may be called from any.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from etl.errors import SourceError
+from etl.extract.source import Source, SourceReader, open_source
+from etl.extract.splitter import Splitter
+from etl.messages import Part, SourceInfo, Split
+
+Range = tuple[int, int]
+"""Start and end of a tile of the document."""
+
+
+@dataclass(slots=True)
+class FedSource:
+    """A source and how far this run has come with it. Written by the feeder's thread alone."""
+
+    source: Source
+    info: SourceInfo
+    done: Sequence[Range]
+    """Tiles committed before, sorted."""
+    records: int = 0
+    """Records read, skipped ones included."""
+    skipped: int = 0
+    """Records in tiles committed before."""
+    document_bytes: int = 0
+    """Where reading has come to, in the decompressed document."""
+    complete: bool = False
+    """The end of the document was reached."""
+    problem: str = ""
+    """Why it was not, in a sentence."""
+    _done: frozenset[Range] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._done = frozenset(self.done)
+
+    def has(self, part: Part) -> bool:
+        return (part.start, part.end) in self._done
+
+    def cut_at(self) -> list[int]:
+        """The edges of the committed tiles: cutting there again makes every tile either wholly done or wholly not."""
+        return sorted({edge for tile in self.done for edge in tile})
+
+    def saw(self, part: Part, *, skipped: bool) -> None:
+        self.records += part.records
+        self.skipped += part.records if skipped else 0
+        self.document_bytes = part.end
+        self.complete = part.last
+
+
+class Feeder:
+    """Iterable of the splits of all sources; once."""
+
+    def __init__(self, sources: Sequence[FedSource], splitter: Splitter, limit: int | None) -> None:
+        self._sources = sources
+        self._splitter = splitter
+        self._remaining = limit
+        self._lock = threading.Lock()
+        self._reader: SourceReader | None = None
+        self._stopped = False
+        self._position = 0
+        self._number = 0
+
+    @property
+    def position(self) -> int:
+        """Bytes of the (compressed) sources consumed so far."""
+        with self._lock:
+            return self._position + (self._reader.position if self._reader else 0)
+
+    def stop(self) -> None:
+        """Give out no more splits, also when reading is blocked (standard input from a silent process)."""
+        with self._lock:
+            self._stopped = True
+            if self._reader is not None:
+                self._reader.stop()
+
+    def __iter__(self) -> Iterator[Split]:
+        for fed in self._sources:
+            if self._stopped or self._remaining == 0:
+                return
+            try:
+                yield from self._splits(fed)
+            except SourceError as error:
+                if not self._stopped:
+                    fed.problem = str(error)
+
+    def _splits(self, fed: FedSource) -> Iterator[Split]:
+        with open_source(fed.source) as reader:
+            with self._lock:
+                self._reader = reader
+                if self._stopped:
+                    return
+            try:
+                for part in self._splitter.split(
+                    reader, fed.info.number, fed.info.label, fed.cut_at(), self._remaining
+                ):
+                    skip = fed.has(part)
+                    fed.saw(part, skipped=skip)
+                    if self._remaining is not None:
+                        self._remaining -= part.records
+                    if not skip:
+                        yield self._as_split(part)
+                    if self._stopped:
+                        return
+            finally:
+                with self._lock:
+                    self._position += fed.source.size or reader.position
+                    self._reader = None
+
+    def _as_split(self, part: Part) -> Split:
+        self._number += 1
+        size = sum(len(run.payload) for run in part.runs)
+        return Split(number=self._number, parts=(part,), size=size, records=part.records)

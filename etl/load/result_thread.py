@@ -1,0 +1,100 @@
+"""Calls the user's callbacks and keeps the tally, so that neither workers nor insert threads wait for either.
+
+In come `Committed` messages, after the commit they tell of; out go callbacks, on this one thread, in that order.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from etl.errors import CallbackError
+from etl.messages import Committed, RejectedRecord
+
+OnBatch = Callable[[Committed], object]
+OnReject = Callable[[RejectedRecord], object]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this run has committed so far. Written by the result thread alone."""
+
+    rows: list[int]
+    """Rows by table."""
+    records: int = 0
+    loaded: int = 0
+    rejected: int = 0
+    discarded: int = 0
+    source_bytes: int = 0
+    duplicates: int = 0
+    matched: set[tuple[int, int]] = field(default_factory=set)
+    several: Counter[tuple[int, int]] = field(default_factory=Counter)
+    set_null: Counter[tuple[int, int]] = field(default_factory=Counter)
+    mixed: set[tuple[int, int]] = field(default_factory=set)
+    unseen: set[str] = field(default_factory=set)
+
+    def add(self, committed: Committed) -> None:
+        """Count a batch."""
+        self.records += committed.records
+        self.loaded += committed.loaded
+        self.rejected += committed.rejected
+        self.discarded += committed.discarded
+        self.source_bytes += committed.source_bytes
+        self.duplicates += committed.duplicates
+        for table, rows in enumerate(committed.rows):
+            self.rows[table] += rows
+        for notices in committed.notices:
+            self.matched |= notices.matched
+            self.several.update(notices.several)
+            self.set_null.update(notices.set_null)
+            self.mixed |= notices.mixed
+            self.unseen |= notices.unseen
+
+
+class ResultThread(threading.Thread):
+    """Runs until `finish`. A callback that raises ends the load: its error goes to `on_error` as CallbackError."""
+
+    def __init__(
+        self,
+        tally: Tally,
+        on_error: Callable[[BaseException], None],
+        on_batch: OnBatch | None = None,
+        on_reject: OnReject | None = None,
+    ) -> None:
+        super().__init__(name="etl-results", daemon=True)
+        self._messages: queue.SimpleQueue[Committed | None] = queue.SimpleQueue()
+        self._tally = tally
+        self._on_error = on_error
+        self._on_batch = on_batch
+        self._on_reject = on_reject
+
+    def push(self, committed: Committed) -> None:
+        """Hand a message over; never waits. What nobody asked for is dropped here, so that it takes no memory."""
+        rejects = committed.rejects if self._on_reject else ()
+        # A callback gets positions, never the record itself: a slow one would keep whole documents in memory.
+        slim = tuple(replace(reject, raw=None) for reject in rejects)
+        self._messages.put(replace(committed, rejects=slim))
+
+    def finish(self) -> None:
+        """Deal with everything pushed so far, then end."""
+        self._messages.put(None)
+        self.join()
+
+    def run(self) -> None:
+        while (committed := self._messages.get()) is not None:
+            self._tally.add(committed)
+            try:
+                self._call_back(committed)
+            except Exception as error:  # noqa: BLE001 - the callback is the user's code and may raise anything
+                self._on_error(CallbackError(f"The callback raised {type(error).__name__}: {error}"))
+                self._on_batch = self._on_reject = None
+
+    def _call_back(self, committed: Committed) -> None:
+        if self._on_batch is not None:
+            self._on_batch(committed)
+        if self._on_reject is not None:
+            for reject in committed.rejects:
+                self._on_reject(reject)

@@ -1,0 +1,43 @@
+"""A worker for the engine contract: answers every split at once, and obeys what a payload says."""
+
+from __future__ import annotations
+
+import os
+import time
+from array import array
+
+from etl.engines.base import RunSplit, WorkerSetup
+from etl.engines.pipe import serve
+from etl.errors import SourceError
+from etl.messages import MappedBatch, Notices, PartCounts, Split, TupleRows
+
+
+def make_worker(setup: WorkerSetup) -> RunSplit:
+    label = setup.sources[0].label
+
+    def run_split(split: Split) -> MappedBatch:
+        order = split.parts[0].runs[0].payload if split.parts else b""
+        if order == b"refuse":
+            raise SourceError("refused")
+        if order == b"defect":
+            raise ZeroDivisionError("a defect")
+        if order == b"die":
+            os._exit(7)
+        if order.startswith(b"sleep"):
+            time.sleep(float(order.split()[1]))
+        print("standard output is not the channel of answers")  # noqa: T201
+        return MappedBatch(
+            split=split.number,
+            tables=(TupleRows([(label, os.getpid())], array("I", [0]), 1),),
+            counts=(PartCounts(1, 1, 0, 0),),
+            rejects=(),
+            size=1,
+            busy=0.001,
+            notices=Notices(),
+        )
+
+    return run_split
+
+
+if __name__ == "__main__":
+    serve(make_worker)
