@@ -66,6 +66,7 @@ def measure(command: Sequence[str], *, cwd: Path, log: Path, server_cpu: Callabl
             sampler.stop()
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         output.seek(0)
         text = output.read().decode(errors="replace")
     if process.returncode != 0:
