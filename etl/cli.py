@@ -37,7 +37,7 @@ from etl.errors import (
 from etl.naming import default_target, find_mapping
 from etl.options import Settings, read_settings
 from etl.progress import BarProgress, LineProgress, Progress, SeveralProgresses, SilentProgress
-from etl.report import LoadReport
+from etl.report import LoadReport, SourceReport
 from etl.summary import summarize_check, summarize_load
 
 logger = logging.getLogger("etl")
@@ -199,6 +199,8 @@ def load(
         finally:
             progress.stop()
         _show_load(report, as_json=as_json, quiet=quiet, verbose=verbose)
+        if quiet or as_json:
+            _show_problems(report.sources)
     raise typer.Exit(report.exit_code)
 
 
@@ -224,7 +226,9 @@ def check(
             )
         finally:
             progress.stop()
-        if not quiet:
+        if quiet:
+            _show_problems(report.sources)
+        else:
             _print(Console(highlight=False), summarize_check(report))
     raise typer.Exit(report.exit_code)
 
@@ -278,7 +282,8 @@ def _clear_errors(*, verbose: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise typer.Exit(EXIT_FAILED) from None
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is a sentence too, its traceback by -v and --log
-        sentence = f"{type(error).__name__}: {error} (a defect in etl: please report it, with what -v prints)"
+        what = " ".join(str(error).split())
+        sentence = f"{type(error).__name__}: {what} (a defect in etl: please report it, with what -v prints)"
         _fail(sentence, EXIT_FAILED, error, verbose=verbose)
 
 
@@ -286,9 +291,19 @@ def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool 
     logger.error("%s", sentence, exc_info=error)
     if verbose:
         _stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
-    message = Text.assemble(("Error: ", "bold red"), mask_password(sentence))
-    _stderr().print(message, soft_wrap=True)
+    _show_error(sentence)
     raise typer.Exit(exit_code)
+
+
+def _show_error(sentence: str) -> None:
+    _stderr().print(Text.assemble(("Error: ", "bold red"), _printable(mask_password(sentence))), soft_wrap=True)
+
+
+def _show_problems(sources: Sequence[SourceReport]) -> None:
+    """What the summary tells of sources that broke, where there is no summary."""
+    for source in sources:
+        if source.problem:
+            _show_error(source.problem)
 
 
 def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:
@@ -343,13 +358,17 @@ def _stderr() -> Console:
 def _print(console: Console, lines: Sequence[str]) -> None:
     """Print lines, headings (those without indentation) bold; wrapped on a terminal, whole where a program may read."""
     for line in lines:
-        # What a dump or a file name holds must not control the terminal.
-        text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+        text = _printable(line)
         style = "" if line.startswith(" ") else "bold"
         if console.is_terminal:
             indent = " " * (len(text) - len(text.lstrip()) + 4)
             text = textwrap.fill(text, console.width, subsequent_indent=indent, break_on_hyphens=False)
         console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """What a dump or a file name holds must not control the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

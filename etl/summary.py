@@ -54,10 +54,10 @@ def _headline(report: LoadReport) -> str:
 
 def _sources(sources: Sequence[SourceReport], *, everyone: bool) -> Iterator[str]:
     for source in sources:
-        if source.problem:
-            yield f"  {source.label}: {source.state}, {_records(source.records)}. {source.problem}"
-        elif everyone:
+        if everyone or source.problem:
             yield f"  {source.label}: {source.state}, {_records(source.records)}"
+        if source.problem:
+            yield f"    {source.problem}"
 
 
 def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
