@@ -6,6 +6,8 @@ none. `name` None means any name (``*``).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,3 +64,154 @@ class ValuePath:
     steps: tuple[Step, ...] = ()
     leaf: Literal["string", "text", "attribute"] = "string"
     attribute: NameTest | None = None
+
+
+XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+
+VALUE_PATH_SYNTAX = (
+    "steps name, p:name, p:*, {*}name, * and . joined by /, .. at the beginning, [@a='v'] and [n] behind a step, "
+    "and @attr or text() at the end"
+)
+RECORD_PATH_SYNTAX = (
+    "/name/name with steps name, p:name, p:*, {*}name, * and [@a='v'] behind a step, "
+    "or //name (also //p:name, //{*}name), the outermost elements of that name"
+)
+
+_NAME_PATTERN = r"[A-Za-z_\u00c0-\U0010ffff][A-Za-z0-9_.\-\u00b7-\U0010ffff]*"
+_STEP = re.compile(
+    rf"(?P<any>\{{\*\}}(?P<any_name>{_NAME_PATTERN}|\*))"
+    rf"|(?P<prefix>{_NAME_PATTERN}):(?P<prefixed>{_NAME_PATTERN}|\*)"
+    rf"|(?P<plain>{_NAME_PATTERN})|(?P<star>\*)"
+)
+_ATTRIBUTE_TEST = re.compile(r"""\s*@(?P<name>[^\s='"\]]+)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]""")
+_POSITION_TEST = re.compile(r"\s*(?P<number>[0-9]+)\s*\]")
+
+
+def parse_record_path(text: str, namespaces: Mapping[str, str]) -> RecordPath:
+    """Parse an absolute `each`; `namespaces` gives the namespace of each prefix.
+
+    Raises ValueError with the position (from 1) of what is not supported in this version and what is allowed.
+    """
+    scanner = _Scanner(text, namespaces, RECORD_PATH_SYNTAX)
+    anywhere = scanner.take("//")
+    if not anywhere and not scanner.take("/"):
+        raise scanner.error("an absolute path begins with / or //")
+    steps = [scanner.step(positions=False)]
+    if anywhere and (steps[0].tests or steps[0].element.name is None):
+        raise scanner.error("// takes a name without predicates")
+    while scanner.take("/"):
+        if anywhere:
+            raise scanner.error("//name stands alone", back=1)
+        steps.append(scanner.step(positions=False))
+    scanner.expect_end()
+    return RecordPath(text=text, steps=tuple(steps), anywhere=anywhere)
+
+
+def parse_value_path(text: str, namespaces: Mapping[str, str]) -> ValuePath:
+    """Parse a path relative to a table's element; errors as in `parse_record_path`."""
+    scanner = _Scanner(text, namespaces, VALUE_PATH_SYNTAX)
+    up = 0
+    steps: list[Step] = []
+    while True:
+        if scanner.take(".."):
+            if steps:
+                raise scanner.error(".. can stand only at the beginning", back=2)
+            up += 1
+        elif scanner.take("."):
+            pass
+        elif scanner.take("text()"):
+            scanner.expect_end()
+            return ValuePath(text=text, up=up, steps=tuple(steps), leaf="text")
+        elif scanner.take("@"):
+            attribute = scanner.attribute_name()
+            scanner.expect_end()
+            return ValuePath(text=text, up=up, steps=tuple(steps), leaf="attribute", attribute=attribute)
+        else:
+            steps.append(scanner.step(positions=True))
+        if not scanner.take("/"):
+            scanner.expect_end()
+            return ValuePath(text=text, up=up, steps=tuple(steps))
+
+
+class _Scanner:
+    """A place in a path, moving right."""
+
+    def __init__(self, text: str, namespaces: Mapping[str, str], syntax: str) -> None:
+        self.text = text
+        self.namespaces = namespaces
+        self.syntax = syntax
+        self.place = 0
+
+    def error(self, problem: str, back: int = 0) -> ValueError:
+        return ValueError(f"position {self.place - back + 1}: {problem}; allowed: {self.syntax}")
+
+    def take(self, token: str) -> bool:
+        if not self.text.startswith(token, self.place):
+            return False
+        self.place += len(token)
+        return True
+
+    def expect_end(self) -> None:
+        if self.place < len(self.text):
+            raise self.error(f"{self.text[self.place :]!r} is not supported in this version")
+
+    def step(self, *, positions: bool) -> Step:
+        match = _STEP.match(self.text, self.place)
+        if match is None or self.text.startswith(("(", "::"), match.end()):
+            rest = self.text[self.place :]
+            raise self.error(f"{rest!r} is not supported in this version" if rest else "a name is missing at the end")
+        element = self._name_test(match)
+        self.place = match.end()
+        tests: list[AttributeTest] = []
+        while self.take("["):
+            if found := _ATTRIBUTE_TEST.match(self.text, self.place):
+                value = found["single"] if found["single"] is not None else found["double"]
+                tests.append(AttributeTest(self._attribute_test_name(found["name"]), value))
+                self.place = found.end()
+            elif found := _POSITION_TEST.match(self.text, self.place):
+                position = int(found["number"]) if len(found["number"]) < 10 else 0
+                if not positions:
+                    raise self.error("a position among records would depend on where the document is cut")
+                if position < 1:
+                    raise self.error("positions count from 1")
+                self.place = found.end()
+                if self.take("["):
+                    raise self.error("nothing can follow a position", back=1)
+                return Step(element, tuple(tests), position)
+            else:
+                raise self.error("this predicate is not supported in this version")
+        return Step(element, tuple(tests))
+
+    def attribute_name(self) -> NameTest:
+        match = _STEP.match(self.text, self.place)
+        if match is None:
+            raise self.error("an attribute's name is missing")
+        name = self._attribute_name(match)
+        self.place = match.end()
+        return name
+
+    def _attribute_test_name(self, text: str) -> NameTest:
+        match = _STEP.fullmatch(text)
+        if match is None:
+            raise self.error(f"{text!r} is not an attribute's name")
+        return self._attribute_name(match)
+
+    def _attribute_name(self, match: re.Match[str]) -> NameTest:
+        test = self._name_test(match)
+        if test.namespace is None or test.name is None:
+            raise self.error(f"an attribute needs its exact name (found {match[0]!r})")
+        return test
+
+    def _name_test(self, match: re.Match[str]) -> NameTest:
+        if match["any"]:
+            return NameTest(None, None if match["any_name"] == "*" else match["any_name"])
+        if match["star"]:
+            return NameTest(None, None)
+        if match["plain"]:
+            return NameTest("", match["plain"])
+        prefix = match["prefix"]
+        namespace = XML_NAMESPACE if prefix == "xml" else self.namespaces.get(prefix)
+        if namespace is None:
+            declared = ", ".join(sorted(self.namespaces)) or "none"
+            raise self.error(f"the prefix {prefix!r} is not declared under `namespaces` (declared: {declared})")
+        return NameTest(namespace, None if match["prefixed"] == "*" else match["prefixed"])
