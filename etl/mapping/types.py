@@ -172,7 +172,7 @@ def _numeric(precision: int | None, scale: int | None) -> Callable[[str], str]:
             if fraction[fraction_limit:].strip("0"):
                 raise ConversionError(
                     OUT_OF_RANGE,
-                    f"{shown(text)} has {len(fraction.rstrip('0'))} digits behind the point, {name} holds {fraction_limit}",
+                    f"{shown(text)} has {len(fraction.rstrip('0'))} decimal places, {name} holds {fraction_limit}",
                 )
             fraction = fraction[:fraction_limit]
         if scale is not None:

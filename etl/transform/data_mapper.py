@@ -1,0 +1,244 @@
+"""Turns record elements into rows: elements of an lxml tree go in, raw rows of every table come out.
+
+This is the hottest loop of the program: one pass over each element's children, dispatched by tag (`compile`). A raw
+row is a list with one text for each column that has a path, NULL where nothing was found; rows know their parent's
+row, and the rest (keys, seq, conversion) is done by column for a whole split at once (`rows`, `columns`). Runs in a
+worker; a mapper belongs to one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from etl.mapping.model import Many, Mapping
+from etl.transform.compile import NULL, Choice, Place, TablePlan, compile_mapping
+
+NIL = "\x03nil"
+"""An element with ``xsi:nil``: found, and NULL."""
+
+_NIL_NAME = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_NIL_ELEMENTS = etree.XPath(
+    "descendant-or-self::*[@xsi:nil]", namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"}
+)
+
+RawRow = list[Any]
+"""Texts; a list of texts where a column joins several values."""
+Element = Any
+"""An lxml element: typed so because the stubs make `tag` and `text` unions that cannot occur in our trees."""
+
+
+class RawTable:
+    """The rows of one table from one split."""
+
+    __slots__ = ("parents", "rows", "seqs")
+
+    def __init__(self) -> None:
+        self.rows: list[RawRow] = []
+        self.parents: list[int] = []
+        """For each row the place of its parent's row in the parent table, for a record that of the record."""
+        self.seqs: list[int] = []
+        """For each row of a child table its number among the rows of its parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The raw rows of a split, and what was noticed on the way."""
+
+    tables: list[RawTable]
+    several: set[tuple[int, int, int]]
+    """(table, slot, record) where a column that keeps the first value met another one."""
+    mixed: set[tuple[int, int]]
+    """(table, slot) of columns that met an element with child elements."""
+    unseen: frozenset[str]
+    """Paths of elements that nothing in the mapping takes."""
+    nil: bool
+    """Some values are NIL."""
+
+
+class DataMapper:
+    """Maps elements to raw rows, which pile up until `take` is called."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self.plans, self.known = compile_mapping(mapping)
+        self._templates = [[NULL] * plan.slots for plan in self.plans]
+        self._reset()
+
+    def _reset(self) -> None:
+        self.tables = [RawTable() for _ in self.plans]
+        self.several: set[tuple[int, int, int]] = set()
+        self.mixed: set[tuple[int, int]] = set()
+        self.unseen: set[str] = set()
+        self.nil = False
+        self._record = 0
+        self._above: dict[tuple[Place, Element], RawRow] = {}
+
+    def empty_nil_elements(self, record: Element) -> None:
+        """Needed before `map_record` where ``xsi:nil`` may occur: such an element is NULL, so it counts as empty.
+
+        XML Schema asks for that anyway; what an element holds against it would otherwise be seen by longer paths.
+        """
+        elements: Any = _NIL_ELEMENTS(record)
+        for element in elements:
+            if _is_nil(element):
+                self.nil = True
+                for child in list(element):
+                    element.remove(child)
+                element.text = None
+
+    def map_record(self, element: Element, plans: Iterable[TablePlan], record: int) -> None:
+        """Map one record element to rows of `plans` and their children; `record` is its place in the split."""
+        self._record = record
+        for plan in plans:
+            self._map_rows(plan, (element,), record)
+
+    def take(self) -> Mapped:
+        """Everything mapped since the last call."""
+        unseen = frozenset(self.unseen - self.known - {""})
+        mapped = Mapped(self.tables, self.several, self.mixed, unseen, self.nil)
+        self._reset()
+        return mapped
+
+    def forget_trees(self) -> None:
+        """Let go of the trees of the records mapped so far."""
+        self._above.clear()
+
+    def _map_rows(self, plan: TablePlan, elements: Sequence[Element], parent: int) -> None:
+        table = self.tables[plan.number]
+        rows = table.rows
+        template = self._templates[plan.number]
+        place = plan.place
+        walk = self._walk
+        table.parents += [parent] * len(elements)
+        table.seqs += range(1, len(elements) + 1)
+        for element in elements:
+            values = template.copy()
+            rows.append(values)
+            if plan.above:
+                self._look_above(plan, element, values)
+            if not plan.children:
+                walk(element, place, values, _NO_LISTS)
+                continue
+            found: list[list[Element]] = [[] for _ in range(plan.lists)]
+            walk(element, place, values, found)
+            this = len(rows) - 1
+            for child in plan.children:
+                first, *others = child.found
+                below = found[first]
+                for place_of_list in others:
+                    below += found[place_of_list]
+                if below:
+                    self._map_rows(child.plan, below, this)
+
+    def _walk(self, element: Element, place: Place, values: RawRow, found: list[list[Element]]) -> None:
+        for name, slot, many in place.attributes:
+            text = element.get(name)
+            if text is not None:
+                if values[slot] is NULL and many != "join":
+                    values[slot] = text
+                else:
+                    self._store_again(place.table, values, slot, many, text)
+        if place.strings:
+            self._store_string(element, place, values)
+        for slot, many in place.texts:
+            text = NIL if self.nil and _is_nil(element) else _own_text(element)
+            self._store(place.table, values, slot, many, text)
+        if not place.open:
+            return
+        get = place.actions.get
+        positions: dict[tuple[Choice, int], int] | None = None
+        for child in element:
+            action: Any = get(child.tag)
+            if action.__class__ is not int:
+                if action is None:
+                    action = place.resolve(child.tag)
+                if action.__class__ is Choice:
+                    positions = {} if positions is None else positions
+                    action = _choose(child, action, positions)
+            if action.__class__ is int:
+                if values[action] is not NULL:
+                    self.several.add((place.table, action, self._record))
+                elif len(child):
+                    self.mixed.add((place.table, action))
+                    values[action] = "".join(child.itertext())
+                else:
+                    text = child.text
+                    if text is not None:
+                        values[action] = text
+                    else:
+                        values[action] = NIL if self.nil and _is_nil(child) else ""
+            elif action.__class__ is Place:
+                for place_of_list in action.collects:
+                    found[place_of_list].append(child)
+                if action.wanted:
+                    self._walk(child, action, values, found)
+            else:
+                self.unseen.add(action.path)
+
+    def _store_string(self, element: Element, place: Place, values: RawRow) -> None:
+        if len(element):
+            text = "".join(element.itertext())
+            self.mixed.update((place.table, slot) for slot, _ in place.strings)
+        else:
+            text = element.text or ""
+            if not text and self.nil and _is_nil(element):
+                text = NIL
+        for slot, many in place.strings:
+            self._store(place.table, values, slot, many, text)
+
+    def _store(self, table: int, values: RawRow, slot: int, many: Many, text: str) -> None:
+        if values[slot] is NULL and many != "join":
+            values[slot] = text
+        else:
+            self._store_again(table, values, slot, many, text)
+
+    def _store_again(self, table: int, values: RawRow, slot: int, many: Many, text: str) -> None:
+        if many == "first":
+            self.several.add((table, slot, self._record))
+        elif many == "last":
+            values[slot] = text
+        elif values[slot] is NULL:
+            values[slot] = [text]
+        else:
+            values[slot].append(text)
+
+    def _look_above(self, plan: TablePlan, element: Element, values: RawRow) -> None:
+        for above in plan.above:
+            ancestor = element
+            for _ in range(above.up):
+                ancestor = ancestor.getparent()
+                if ancestor is None:
+                    break
+            else:
+                seen = self._above.get((above.place, ancestor))
+                if seen is None:
+                    # Kept, or each of a million siblings would walk over all the others.
+                    seen = self._above[above.place, ancestor] = self._templates[plan.number].copy()
+                    self._walk(ancestor, above.place, seen, _NO_LISTS)
+                for slot in above.slots:
+                    values[slot] = seen[slot]
+
+
+_NO_LISTS: list[list[Element]] = []
+
+
+def _choose(child: Element, choice: Any, positions: dict[tuple[Choice, int], int]) -> Any:
+    holds = []
+    for place, (tests, position) in enumerate(choice.tests):
+        held = all(child.get(name) == value for name, value in tests)
+        if held and position is not None:
+            count = positions[choice, place] = positions.get((choice, place), 0) + 1
+            held = count == position
+        holds.append(held)
+    return choice.outcome(tuple(holds))
+
+
+def _own_text(element: Element) -> str:
+    return (element.text or "") + "".join(child.tail or "" for child in element)
+
+
+def _is_nil(element: Element) -> bool:
+    return (element.get(_NIL_NAME) or "").strip(" \t\r\n") in ("true", "1")

@@ -1,0 +1,173 @@
+"""Maps a split: whole records as bytes go in, encoded rows and rejects come out.
+
+Pure: no files, no database, nothing kept from one split to the next but compiled paths; so the same code runs in the
+caller's thread, in a thread of its own, or in a child process. A worker belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from etl.engines.base import WorkerSetup
+from etl.mapping.model import FromPath
+from etl.messages import CopyRows, MappedBatch, Notices, PartCounts, RejectedRecord, Run, Skeleton, Split, TupleRows
+from etl.transform.assemble import Assembler
+from etl.transform.data_mapper import DataMapper
+from etl.transform.parser import DocumentParser, Parsed, ParseFailure
+from etl.transform.positions import RecordPositions
+from etl.transform.records import RecordTables
+
+EXPANSION_SAFE_BYTES = 200_000
+"""libxml2 stops entities that make more than 1 MB and more than 5 times the input. In portions up to this size only
+the first of these counts, so whether a record passes does not depend on its neighbours."""
+
+ROW_BYTES = 4
+REJECT_BYTES = 300
+"""About what a row's record number, and a reject beside its record's bytes, weigh."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Neighbouring records of a split that are parsed together."""
+
+    skeleton: Skeleton
+    payload: bytes
+    first: int
+    """Place of its first record in the split."""
+    count: int
+
+
+class Worker:
+    """Maps splits, one at a time."""
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._parser = DocumentParser()
+        self._mapper = DataMapper(setup.mapping)
+        self._assembler = Assembler(setup.mapping, setup.row_format, setup.sources)
+        # A raw row holds only the columns that have a path; notices name columns by their place in the table.
+        self._places = [
+            [place for place, column in enumerate(table.columns) if isinstance(column.source, FromPath)]
+            for table in setup.mapping.tables
+        ]
+        self._tables: tuple[Skeleton, RecordTables] | None = None
+
+    def run_split(self, split: Split) -> MappedBatch:
+        """Parse, map and encode; a record that cannot be loaded is a reject in the batch, never an exception."""
+        began = time.perf_counter()
+        positions = RecordPositions(split)
+        rejects: dict[int, RejectedRecord] = {}
+        for portion in _portions(positions):
+            self._map_portion(portion, positions, rejects)
+        mapped = self._mapper.take()
+        assembled = self._assembler.assemble(mapped.tables, positions, nil=mapped.nil)
+        for place, (table, column, failure) in assembled.failures.items():
+            rejects[place] = positions.reject(place, failure.reason, failure.message, table, column)
+        counts, all_rejects = _settle(split, rejects)
+        return MappedBatch(
+            split=split.number,
+            tables=tuple(assembled.tables),
+            counts=counts,
+            rejects=all_rejects,
+            size=_size(assembled.tables, all_rejects),
+            busy=time.perf_counter() - began,
+            notices=Notices(
+                matched=frozenset(assembled.matched),
+                several=Counter((table, self._places[table][slot]) for table, slot, _ in mapped.several),
+                set_null=assembled.replaced,
+                mixed=frozenset((table, self._places[table][slot]) for table, slot in mapped.mixed),
+                unseen=mapped.unseen,
+            ),
+        )
+
+    def _map_portion(self, portion: _Portion, positions: RecordPositions, rejects: dict[int, RejectedRecord]) -> None:
+        try:
+            parsed = self._parser.parse(portion.skeleton, portion.payload)
+        except ParseFailure:
+            parsed = None
+        if parsed is not None and len(parsed.records) == portion.count:
+            self._map_records(parsed, portion, portion.first)
+            return
+        for place in range(portion.first, portion.first + portion.count):
+            try:
+                alone = self._parser.parse(portion.skeleton, positions.raw(place))
+            except ParseFailure as failure:
+                line = positions.line(place) + failure.line
+                rejects[place] = positions.reject(place, failure.reason, f"{failure.message} (line {line})")
+            else:
+                self._map_records(alone, portion, place)
+
+    def _map_records(self, parsed: Parsed, portion: _Portion, first: int) -> None:
+        skeleton = portion.skeleton
+        if self._tables is None or self._tables[0] != skeleton:
+            self._tables = skeleton, RecordTables(self._mapper.plans, parsed.ancestors)
+        plans = self._tables[1].plans
+        # The attribute has a prefix, and names cannot be written as references, except inside entities.
+        nil_possible = b":nil" in portion.payload or b"<!" in skeleton.subset
+        for place, element in enumerate(parsed.records, first):
+            if nil_possible:
+                self._mapper.empty_nil_elements(element)
+            self._mapper.map_record(element, plans(element), place)
+        self._mapper.forget_trees()
+
+
+def _portions(positions: RecordPositions) -> Iterator[_Portion]:
+    first = 0
+    for skeleton, group in groupby((run for _, run in positions.runs), key=lambda run: run.skeleton):
+        runs = list(group)
+        if b"<!ENTITY" in skeleton.subset:
+            for run in runs:
+                yield from _small_portions(run, first)
+                first += run.records
+        elif not skeleton.depth:
+            for run in runs:
+                yield _Portion(skeleton, run.payload, first, run.records)
+                first += run.records
+        else:
+            count = sum(run.records for run in runs)
+            yield _Portion(skeleton, b"".join([run.payload for run in runs]), first, count)
+            first += count
+
+
+def _small_portions(run: Run, first: int) -> Iterator[_Portion]:
+    """The run's records in portions of at most EXPANSION_SAFE_BYTES where they hold more than one record."""
+    room = EXPANSION_SAFE_BYTES - len(run.skeleton.subset) - len(run.skeleton.open_tags) - len(run.skeleton.close_tags)
+    begin = 0
+    for index in range(1, run.records + 1):
+        start = run.spans[2 * begin]
+        if index == run.records or run.spans[2 * index + 1] - start > room or not run.skeleton.depth:
+            yield _Portion(run.skeleton, run.payload[start : run.spans[2 * index - 1]], first + begin, index - begin)
+            begin = index
+
+
+def _settle(
+    split: Split, rejects: dict[int, RejectedRecord]
+) -> tuple[tuple[PartCounts, ...], tuple[RejectedRecord, ...]]:
+    """What became of each part's records, and all rejects in the order of the documents."""
+    counts: list[PartCounts] = []
+    ordered: list[RejectedRecord] = []
+    first = 0
+    for part in split.parts:
+        mapped = sum(run.records for run in part.runs)
+        own = [rejects[place] for place in range(first, first + mapped) if place in rejects] if rejects else []
+        first += mapped
+        ordered += sorted([*part.rejects, *own], key=lambda reject: reject.record)
+        counts.append(
+            PartCounts(
+                records=part.records,
+                loaded=mapped - len(own),
+                rejected=len(part.rejects) + len(own),
+                discarded=0,
+            )
+        )
+    return tuple(counts), tuple(ordered)
+
+
+def _size(tables: Iterable[CopyRows | TupleRows], rejects: Sequence[RejectedRecord]) -> int:
+    rows = sum(
+        (len(table.data) if isinstance(table, CopyRows) else table.size) + ROW_BYTES * len(table) for table in tables
+    )
+    return rows + sum(REJECT_BYTES + len(reject.raw or b"") for reject in rejects)
