@@ -8,11 +8,12 @@ caller sees is TargetError (for good) or TransientError (try again).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sqlalchemy import MetaData
 from sqlalchemy.sql import Executable
 
 from etl.mapping.model import Mapping
@@ -48,12 +49,17 @@ class TargetConnection(ABC):
         """Open a transaction (where one writer holds the database, wait for it)."""
 
     @abstractmethod
+    def lock(self) -> None:
+        """Take the one lock under which loads change the schema or register a source, until the transaction ends."""
+
+    @abstractmethod
     def execute(
         self, statement: Executable, parameters: Sequence[MappingOf[str, Any]] | None = None
     ) -> list[tuple[Any, ...]]:
         """Run a SQLAlchemy statement in the transaction and return its rows, [] where it returns none.
 
-        `parameters` with several entries runs it once for each (executemany, no rows back). Not for the hot path.
+        `parameters` with several entries runs it once for each; an INSERT with RETURNING then gives the rows of all
+        of them, in any order. Not for the hot path.
         """
 
     @abstractmethod
@@ -88,10 +94,23 @@ class Target(ABC):
     default_insert_threads: int
     keeps_ledger: bool
     """False where nothing outlives the process (memory), so that there is nothing to resume."""
+    dialect: str
+    """SQLAlchemy's name of the database's SQL: ``postgresql``, ``sqlite``; ``memory`` has none."""
 
     @abstractmethod
     def prepare(self, mapping: Mapping, keys: Literal["after", "before"]) -> Preparation:
         """Create what is missing, check that what is there fits. Raises TargetError naming every difference."""
+
+    @abstractmethod
+    def create_own_tables(self, metadata: MetaData) -> None:
+        """Create the program's own tables (the ledger's) and their schema where missing.
+
+        Raises TargetError naming the setting `ledger.schema` where the user may not create them.
+        """
+
+    @abstractmethod
+    def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
+        """Those of `names` that the database does not have (any more)."""
 
     @abstractmethod
     def connect(self) -> TargetConnection:

@@ -1,0 +1,548 @@
+"""The ledger: what of each source is in the database, kept there, in the transactions that write the rows.
+
+Comes in: sources to register (main thread), the parts and rejects of a batch within its transaction (insert threads),
+marks of progress (main thread). Goes out: which parts were not there yet, what is missing, totals that are true because
+they are read from what was committed.
+
+    etl_source   one row a source: identity, mapping, state (loading, rows_done, keys_built, finished), epoch
+    etl_split    one row a committed tile of a document: its range and what became of its records
+    etl_reject   one row a record that was not loaded, and why
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import Executable
+
+from etl.errors import InternalError, TargetError
+from etl.mapping.model import Mapping
+from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
+from etl.targets.base import Target, TargetConnection
+
+State = Literal["loading", "rows_done", "keys_built", "finished"]
+
+RejectGroup = tuple[str, str, str, int, str]
+"""Reason, table, column, how many, and the first one's place and message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What became of the records of a source, by all runs together."""
+
+    records: int = 0
+    loaded: int = 0
+    rejected: int = 0
+    discarded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A committed piece of a document: the bytes ``[start, end)``."""
+
+    start: int
+    end: int
+    last: bool
+    """True where it reaches the document's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a document that is not committed; `end` None means up to its end."""
+
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSource:
+    """A source at the start of a run."""
+
+    info: SourceInfo
+    state: State
+    done: tuple[tuple[int, int], ...]
+    """Start and end of each tile that earlier runs committed, in order."""
+    totals: Totals
+
+    @property
+    def finished(self) -> bool:
+        return self.state == "finished"
+
+
+class LedgerLike(Protocol):
+    """What a load needs of a ledger; `Ledger` keeps it in the target, `NoLedger` for the length of the load."""
+
+    def prepare(self) -> None: ...
+    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource: ...
+    def claim(
+        self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int
+    ) -> list[bool]: ...
+    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None: ...
+    def mark_rows_done(self, source: int) -> tuple[Gap, ...]: ...
+    def mark_keys_built(self, sources: Sequence[int]) -> None: ...
+    def mark_finished(self, sources: Sequence[int]) -> None: ...
+    def totals(self, source: int) -> Totals: ...
+    def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]: ...
+
+
+def open_ledger(target: Target, schema: str | None, mapping: Mapping) -> LedgerLike:
+    """The ledger that goes with a target."""
+    return Ledger(target, schema, mapping) if target.keeps_ledger else NoLedger()
+
+
+def find_gaps(tiles: Iterable[Tile]) -> tuple[Gap, ...]:
+    """What is missing for `tiles` (in order) to cover a document from its first byte to its end."""
+    gaps = []
+    end, last = 0, False
+    for tile in tiles:
+        if tile.start < end or last:
+            raise InternalError(f"Two committed tiles overlap at byte {tile.start}.")
+        if tile.start > end:
+            gaps.append(Gap(end, tile.start))
+        end, last = tile.end, tile.last
+    if not last:
+        gaps.append(Gap(end, None))
+    return tuple(gaps)
+
+
+def mapping_digest(mapping: Mapping) -> str:
+    """Digest of what a mapping makes of a document: comments, layout and lines of its file do not count.
+
+    Fields at their defaults are left out, so that a later version of this program with more of them agrees.
+    """
+    return hashlib.sha256(json.dumps(_plain(mapping.tables)).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = (field for field in dataclasses.fields(value) if field.name != "line")
+        told = {f.name: _plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
+        return {type(value).__name__: told}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    source: sa.Table
+    split: sa.Table
+    reject: sa.Table
+    metadata: sa.MetaData
+
+
+def _tables(schema: str | None) -> _Tables:
+    """The ledger's tables. Times are ISO 8601 text in UTC, the same in every database."""
+    metadata = sa.MetaData(schema=schema)
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    source = sa.Table(
+        "etl_source",
+        metadata,
+        sa.Column("number", number, primary_key=True),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.Text),
+        sa.Column("size", sa.BigInteger),
+        sa.Column("mapping", sa.Text, nullable=False),
+        sa.Column("mapping_digest", sa.Text, nullable=False),
+        sa.Column("tables", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("load_id", sa.Text, nullable=False),
+        sa.Column("started_at", sa.Text, nullable=False),
+        sa.Column("finished_at", sa.Text),
+        sa.UniqueConstraint("fingerprint", "mapping_digest"),
+        # A number is part of surrogate keys: that of a deleted source must not come again.
+        sqlite_autoincrement=True,
+    )
+    split = sa.Table(
+        "etl_split",
+        metadata,
+        sa.Column("source", sa.BigInteger, primary_key=True),
+        sa.Column("start_offset", sa.BigInteger, primary_key=True),
+        sa.Column("end_offset", sa.BigInteger, nullable=False),
+        sa.Column("is_last", sa.Boolean, nullable=False),
+        sa.Column("records", sa.BigInteger, nullable=False),
+        sa.Column("loaded", sa.BigInteger, nullable=False),
+        sa.Column("rejected", sa.BigInteger, nullable=False),
+        sa.Column("discarded", sa.BigInteger, nullable=False),
+        sa.Column("batch", sa.BigInteger, nullable=False),
+        sa.Column("committed_at", sa.Text, nullable=False),
+    )
+    reject = sa.Table(
+        "etl_reject",
+        metadata,
+        sa.Column("source", sa.BigInteger, nullable=False, index=True),
+        sa.Column("byte_offset", sa.BigInteger, nullable=False),
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("record", sa.BigInteger, nullable=False),
+        sa.Column("table_name", sa.Text, nullable=False),
+        sa.Column("column_name", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("raw", sa.LargeBinary),
+        sa.Column("length", sa.BigInteger, nullable=False),
+    )
+    return _Tables(source, split, reject, metadata)
+
+
+class Ledger:
+    """The ledger of one load in a database. The main thread registers and marks; insert threads claim and reject."""
+
+    def __init__(self, target: Target, schema: str | None, mapping: Mapping) -> None:
+        self._target = target
+        self._mapping = mapping
+        self._digest = mapping_digest(mapping)
+        self._names = {table.name for table in mapping.tables}
+        self._load_id = str(uuid.uuid4())
+        self._epochs: dict[int, int] = {}
+        tables = _tables(schema)
+        self._source, self._split, self._reject = tables.source, tables.split, tables.reject
+        self._metadata = tables.metadata
+        key = (self._split.c.source, self._split.c.start_offset)
+        self._claim: Executable
+        if target.dialect == "postgresql":
+            self._claim = postgresql.insert(self._split).on_conflict_do_nothing().returning(*key)
+        else:
+            self._claim = sqlite.insert(self._split).on_conflict_do_nothing().returning(*key)
+
+    def prepare(self) -> None:
+        """Create the ledger's tables.
+
+        Raises TargetError where the user may create no tables, naming the setting `ledger.schema`.
+        """
+        self._target.create_own_tables(self._metadata)
+
+    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource:
+        """Begin a source, or take up the one with this fingerprint; one taken up unfinished is this load's alone now.
+
+        Without fingerprint it is a new source each time. A source whose tables were all dropped since is begun again,
+        which is why this comes before `Target.prepare`. Raises TargetError where the same content is in the same tables
+        by another mapping, or where only some of its tables are still there.
+        """
+        with self._transaction() as connection:
+            connection.lock()
+            for row in self._known(connection, fingerprint):
+                missing = self._target.missing_tables(connection, row.tables)
+                if missing == row.tables:
+                    self._forget(connection, row.number)
+                    connection.execute(sa.delete(self._source).where(self._source.c.number == row.number))
+                elif row.mapping_digest == self._digest:
+                    return self._take_up(connection, row, missing)
+                else:
+                    self._refuse_other_mapping(label, row)
+            return self._begin(connection, label, fingerprint, size)
+
+    def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
+        """For each part whether this transaction may write it; False: it is in the database already.
+
+        Raises TargetError where another load has taken one of the sources over.
+        """
+        if not parts:
+            return []
+        now = _now()
+        rows = [
+            {
+                "source": part.source,
+                "start_offset": part.start,
+                "end_offset": part.end,
+                "is_last": part.last,
+                "records": counts.records,
+                "loaded": counts.loaded,
+                "rejected": counts.rejected,
+                "discarded": counts.discarded,
+                "batch": batch,
+                "committed_at": now,
+            }
+            for part, counts in sorted(parts, key=lambda each: (each[0].source, each[0].start))
+        ]
+        claimed = set(connection.execute(self._claim, rows))
+        self._hold(connection, sorted({part.source for part, _ in parts}))
+        return [(part.source, part.start) in claimed for part, _ in parts]
+
+    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
+        """Keep rejects, in the batch's transaction."""
+        if not rejects:
+            return
+        rows = [
+            {
+                "source": reject.source,
+                "byte_offset": reject.offset,
+                "line": reject.line,
+                "record": reject.record,
+                "table_name": reject.table,
+                "column_name": reject.column,
+                "reason": reject.reason,
+                "message": _storable(reject.message),
+                "raw": reject.raw,
+                "length": reject.length,
+            }
+            for reject in rejects
+        ]
+        connection.execute(sa.insert(self._reject), rows)
+
+    def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
+        """Mark that every row of the source is in the database, durably; gaps, if any, are returned and nothing marked.
+
+        A server that crashed may have lost commits it had acknowledged: this is where that shows.
+        """
+        with self._transaction() as connection:
+            gaps = find_gaps(self._tiles(connection, source))
+            if not gaps:
+                self._mark(connection, source, state="rows_done")
+        return gaps
+
+    def mark_keys_built(self, sources: Sequence[int]) -> None:
+        """Mark that the keys stand, or that what is in their way was told."""
+        with self._transaction() as connection:
+            for source in sources:
+                self._mark(connection, source, state="keys_built")
+
+    def mark_finished(self, sources: Sequence[int]) -> None:
+        """Mark that there is nothing left to do: another run will say so and end."""
+        with self._transaction() as connection:
+            for source in sources:
+                self._mark(connection, source, state="finished", finished_at=_now())
+
+    def totals(self, source: int) -> Totals:
+        """What is committed of the source."""
+        with self._transaction() as connection:
+            return self._totals(connection, source)
+
+    def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]:
+        """The sources' rejects by reason, table and column, the most frequent first."""
+        reject, source = self._reject.c, self._source.c
+        group = (reject.reason, reject.table_name, reject.column_name)
+        place = sa.func.row_number().over(partition_by=group, order_by=(reject.source, reject.byte_offset))
+        count = sa.func.count().over(partition_by=group)
+        found = (
+            sa.select(*group, count.label("count"), place.label("place"), source.label, reject.line, reject.record)
+            .add_columns(reject.message)
+            .join_from(self._reject, self._source, source.number == reject.source)
+            .where(reject.source.in_(sources))
+            .subquery()
+        )
+        first = sa.select(found).where(found.c.place == 1).order_by(found.c.count.desc(), *list(found.c)[:3])
+        with self._transaction() as connection:
+            return [
+                (reason, table, column, count, _example(label, line, record, message))
+                for reason, table, column, count, _, label, line, record, message in connection.execute(first)
+            ]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[TargetConnection]:
+        connection = self._target.connect()
+        try:
+            connection.begin()
+            yield connection
+            connection.commit(durable=True)
+        except BaseException:
+            connection.rollback()
+            raise
+        finally:
+            connection.close()
+
+    def _known(self, connection: TargetConnection, fingerprint: str | None) -> list[_SourceRow]:
+        if fingerprint is None:
+            return []
+        columns = [self._source.c[field.name] for field in dataclasses.fields(_SourceRow)]
+        # The row of this very mapping first: it decides, whatever else is there.
+        order = (self._source.c.mapping_digest != self._digest, self._source.c.number)
+        found = sa.select(*columns).where(self._source.c.fingerprint == fingerprint).order_by(*order)
+        return [
+            _SourceRow(number, label, digest, frozenset(json.loads(tables)), *others)
+            for number, label, digest, tables, *others in connection.execute(found)
+        ]
+
+    def _take_up(self, connection: TargetConnection, row: _SourceRow, missing: frozenset[str]) -> RegisteredSource:
+        if missing:
+            raise TargetError(
+                f"{row.label} was loaded before, but of its tables {', '.join(sorted(missing))} are gone since. Drop"
+                " the others too, and the same command loads it again from the start."
+            )
+        if row.state != "finished":
+            self._epochs[row.number] = row.epoch + 1
+            self._update(connection, row.number, epoch=row.epoch + 1)
+        info = SourceInfo(row.number, row.label, row.load_id, row.started_at)
+        done = tuple((tile.start, tile.end) for tile in self._tiles(connection, row.number))
+        return RegisteredSource(info, row.state, done, self._totals(connection, row.number))
+
+    def _refuse_other_mapping(self, label: str, row: _SourceRow) -> None:
+        common = self._names & row.tables
+        if common:
+            verb = "was loaded" if row.state == "finished" else "began to be loaded"
+            raise TargetError(
+                f"{label} {verb} into {', '.join(sorted(common))} with another mapping (as {row.label}, on"
+                f" {row.started_at}); loading it again would put its records there twice. Use that mapping (column"
+                f" mapping of etl_source, number {row.number}), or name other tables in this one, or load into another"
+                " database, or drop these tables first."
+            )
+
+    def _begin(
+        self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None
+    ) -> RegisteredSource:
+        started = _now()
+        values = {
+            "label": label,
+            "fingerprint": fingerprint,
+            "size": size,
+            "mapping": self._mapping.text,
+            "mapping_digest": self._digest,
+            "tables": json.dumps(sorted(self._names)),
+            "state": "loading",
+            "epoch": 1,
+            "load_id": self._load_id,
+            "started_at": started,
+        }
+        ((number,),) = connection.execute(sa.insert(self._source).values(values).returning(self._source.c.number))
+        # Somebody may have deleted the row of an earlier source and left its splits behind.
+        self._forget(connection, number)
+        self._epochs[number] = 1
+        return RegisteredSource(SourceInfo(number, label, self._load_id, started), "loading", (), Totals())
+
+    def _hold(self, connection: TargetConnection, sources: Sequence[int]) -> None:
+        """Hold the sources' rows until the transaction ends, so that nobody takes them over meanwhile."""
+        columns = self._source.c
+        held = sa.select(columns.number, columns.epoch).where(columns.number.in_(sources)).order_by(columns.number)
+        epochs = dict(connection.execute(held.with_for_update(read=True)))
+        for source in sources:
+            self._check_epoch(source, epochs.get(source))
+
+    def _mark(self, connection: TargetConnection, source: int, **values: Any) -> None:
+        columns = self._source.c
+        ours = sa.update(self._source).where(columns.number == source, columns.epoch == self._epochs.get(source))
+        found = connection.execute(ours.values(values).returning(columns.epoch))
+        self._check_epoch(source, found[0][0] if found else None)
+
+    def _check_epoch(self, source: int, epoch: int | None) -> None:
+        if epoch is None or epoch != self._epochs.get(source):
+            raise TargetError(
+                f"Another load has taken source {source} over, or its row in etl_source is gone: this one stops. What"
+                " it committed stays, and is not loaded again."
+            )
+
+    def _update(self, connection: TargetConnection, source: int, **values: Any) -> None:
+        connection.execute(sa.update(self._source).where(self._source.c.number == source).values(values))
+
+    def _forget(self, connection: TargetConnection, source: int) -> None:
+        connection.execute(sa.delete(self._split).where(self._split.c.source == source))
+        connection.execute(sa.delete(self._reject).where(self._reject.c.source == source))
+
+    def _tiles(self, connection: TargetConnection, source: int) -> list[Tile]:
+        split = self._split.c
+        tiles = sa.select(split.start_offset, split.end_offset, split.is_last).where(split.source == source)
+        return [Tile(*row) for row in connection.execute(tiles.order_by(split.start_offset, split.end_offset))]
+
+    def _totals(self, connection: TargetConnection, source: int) -> Totals:
+        split = self._split.c
+        sums = [
+            sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
+            for column in (split.records, split.loaded, split.rejected, split.discarded)
+        ]
+        ((records, loaded, rejected, discarded),) = connection.execute(sa.select(*sums).where(split.source == source))
+        return Totals(records, loaded, rejected, discarded)
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceRow:
+    number: int
+    label: str
+    mapping_digest: str
+    tables: frozenset[str]
+    state: State
+    epoch: int
+    load_id: str
+    started_at: str
+
+
+class NoLedger:
+    """The same for a target that keeps nothing: counts in memory, every source new."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._load_id = str(uuid.uuid4())
+        self._labels: dict[int, str] = {}
+        self._totals: dict[int, Totals] = {}
+        self._tiles: dict[int, list[Tile]] = {}
+        self._groups: dict[tuple[int, str, str, str], list[RejectedRecord]] = {}
+        self._counts: dict[tuple[int, str, str, str], int] = {}
+
+    def prepare(self) -> None:
+        """Nothing: there are no tables."""
+
+    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource:
+        with self._lock:
+            number = len(self._labels) + 1
+            self._labels[number] = label
+            self._totals[number], self._tiles[number] = Totals(), []
+        return RegisteredSource(SourceInfo(number, label, self._load_id, _now()), "loading", (), Totals())
+
+    def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
+        with self._lock:
+            for part, counts in parts:
+                before = self._totals[part.source]
+                self._totals[part.source] = Totals(
+                    before.records + counts.records,
+                    before.loaded + counts.loaded,
+                    before.rejected + counts.rejected,
+                    before.discarded + counts.discarded,
+                )
+                self._tiles[part.source].append(Tile(part.start, part.end, part.last))
+        return [True] * len(parts)
+
+    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
+        with self._lock:
+            for reject in rejects:
+                group = (reject.source, reject.reason, reject.table, reject.column)
+                self._counts[group] = self._counts.get(group, 0) + 1
+                first = self._groups.setdefault(group, [reject])
+                if reject.offset < first[0].offset:
+                    first[0] = reject
+
+    def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
+        with self._lock:
+            return find_gaps(sorted(self._tiles[source], key=lambda tile: (tile.start, tile.end)))
+
+    def mark_keys_built(self, sources: Sequence[int]) -> None:
+        """Nothing: there are no keys."""
+
+    def mark_finished(self, sources: Sequence[int]) -> None:
+        """Nothing: there is no other run."""
+
+    def totals(self, source: int) -> Totals:
+        with self._lock:
+            return self._totals[source]
+
+    def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]:
+        merged: dict[tuple[str, str, str], tuple[int, str]] = {}
+        with self._lock:
+            for key in sorted(self._counts):
+                source, *group = key
+                if source in sources:
+                    first = self._groups[key][0]
+                    example = _example(self._labels[source], first.line, first.record, first.message)
+                    count, earlier = merged.get((group[0], group[1], group[2]), (0, example))
+                    merged[group[0], group[1], group[2]] = (count + self._counts[key], earlier)
+        groups = [(*group, count, example) for group, (count, example) in merged.items()]
+        return sorted(groups, key=lambda group: (-group[3], group[:3]))
+
+
+def _example(label: str, line: int, record: int, message: str) -> str:
+    return f"{label}, line {line}, record {record}: {message}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes in a text: the NUL character and half surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

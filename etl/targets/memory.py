@@ -1,0 +1,108 @@
+"""Rows in memory, for trying a mapping and for programs that want the rows themselves: ``memory://``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from collections.abc import Mapping as MappingOf
+from typing import Any
+
+from sqlalchemy import MetaData
+from sqlalchemy.sql import Executable
+
+from etl.errors import InternalError
+from etl.mapping.model import Mapping
+from etl.messages import TupleRows
+from etl.targets.base import KeyProblem, Preparation, Rows, Target, TargetConnection
+from etl.targets.schema import Keys
+
+
+class MemoryTarget(Target):
+    """Tables as lists of tuples; rows appear at commit. Nothing outlives the object, so there is no ledger."""
+
+    label = "memory://"
+    row_format = "tuples"
+    max_insert_threads = None
+    default_insert_threads = 1
+    keeps_ledger = False
+    dialect = "memory"
+
+    def __init__(self, keep: int | None = None) -> None:
+        """`keep`: how many rows of each table stay; None: all."""
+        self._lock = threading.Lock()
+        self._keep = keep
+        self._tables: dict[int, list[tuple[object, ...]]] = {}
+
+    def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
+        self._tables = {place: [] for place in range(len(mapping.tables))}
+        return Preparation(frozenset(table.name for table in mapping.tables), ())
+
+    def create_own_tables(self, metadata: MetaData) -> None:
+        """Nothing: there is no ledger to keep."""
+
+    def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+    def connect(self) -> MemoryConnection:
+        return MemoryConnection(self)
+
+    def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
+        return []
+
+    def close(self) -> None:
+        """The rows stay: `rows` is asked for them after the load."""
+
+    def append(self, tables: MappingOf[int, list[tuple[object, ...]]]) -> None:
+        """Make a transaction's rows visible, all at once."""
+        with self._lock:
+            for place, rows in tables.items():
+                kept = self._tables[place]
+                kept += rows if self._keep is None else rows[: max(0, self._keep - len(kept))]
+
+    def rows(self, mapping: Mapping) -> dict[str, list[dict[str, Any]]]:
+        """Committed rows by table, as {column: value}."""
+        with self._lock:
+            return {
+                table.name: [
+                    dict(zip((column.name for column in table.columns), row, strict=True))
+                    for row in self._tables[place]
+                ]
+                for place, table in enumerate(mapping.tables)
+            }
+
+
+class MemoryConnection(TargetConnection):
+    def __init__(self, target: MemoryTarget) -> None:
+        self._target = target
+        self._pending: dict[int, list[tuple[object, ...]]] = {}
+
+    def begin(self) -> None:
+        self._pending = {}
+
+    def lock(self) -> None:
+        """Nothing to share: no other load has this memory."""
+
+    def execute(
+        self, statement: Executable, parameters: Sequence[MappingOf[str, Any]] | None = None
+    ) -> list[tuple[Any, ...]]:
+        raise InternalError("memory:// runs no SQL.")
+
+    def write(self, table: int, rows: Sequence[Rows]) -> None:
+        pending = self._pending.setdefault(table, [])
+        for batch in rows:
+            if not isinstance(batch, TupleRows):
+                raise InternalError("memory:// was given COPY text.")
+            pending += batch.rows
+
+    def commit(self, *, durable: bool) -> None:
+        self._target.append(self._pending)
+        self._pending = {}
+
+    def rollback(self) -> None:
+        self._pending = {}
+
+    def interrupt(self) -> None:
+        """No statement here takes long."""
+
+    def close(self) -> None:
+        self.rollback()

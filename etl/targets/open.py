@@ -1,0 +1,79 @@
+"""From a database URL to its target; nothing is connected yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from etl.errors import SettingsError, mask_password
+from etl.options import Settings
+from etl.targets.base import Target
+from etl.targets.memory import MemoryTarget
+from etl.targets.postgres import PostgresTarget
+from etl.targets.sqlite import SqliteTarget
+
+SUPPORTED = "sqlite:///FILE, postgresql://USER@HOST/DATABASE and memory://"
+
+
+def open_target(url: str, settings: Settings) -> Target:
+    """The target for `url`.
+
+    Raises SettingsError where the URL or a setting does not go with any target, TargetError where the place it names
+    cannot hold a database.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise SettingsError(f"{mask_password(url)!r} is not a database URL: expected one of {SUPPORTED}.")
+    match scheme:
+        case "postgresql" | "postgres":
+            return PostgresTarget(url, settings.insert.method or "copy", settings.ledger.database_schema)
+        case "sqlite":
+            _check_settings(url, settings)
+            return SqliteTarget(_sqlite_path(url, rest), url)
+        case "memory":
+            _check_settings(url, settings)
+            if rest:
+                raise SettingsError(f"{url}: memory has no places to choose from; the URL is memory:// alone.")
+            return MemoryTarget()
+        case _:
+            raise SettingsError(
+                f"{mask_password(url)}: there is no target of the kind {scheme}; expected one of {SUPPORTED}."
+            )
+
+
+def sql_dialect(url: str) -> str:
+    """The SQL that a target for `url` understands, as `etl.targets.schema.ddl` names it.
+
+    Raises SettingsError where it is no URL of a target that has tables.
+    """
+    match url.partition("://"):
+        case ("postgresql" | "postgres", "://", _):
+            return "postgresql"
+        case ("sqlite", "://", _):
+            return "sqlite"
+        case _:
+            raise SettingsError(
+                f"{mask_password(url)} names no database with tables: expected sqlite:///FILE or"
+                " postgresql://USER@HOST/DATABASE."
+            )
+
+
+def _sqlite_path(url: str, rest: str) -> Path:
+    host, slash, path = rest.partition("/")
+    if host or not slash:
+        raise SettingsError(
+            f"{url}: a SQLite URL has three slashes before a relative path (sqlite:///file.db) and four before an"
+            " absolute one (sqlite:////folder/file.db)."
+        )
+    if path in ("", ":memory:"):
+        raise SettingsError(f"{url} names no file, and SQLite in memory would be gone with the load: use memory://.")
+    if "?" in path:
+        raise SettingsError(f"{url}: options are not taken here; a question mark in a file's name is written as %3F.")
+    return Path(unquote(path))
+
+
+def _check_settings(url: str, settings: Settings) -> None:
+    if settings.insert.method == "copy":
+        raise SettingsError(f"insert.method: {url} has no COPY; leave the setting at auto.")
+    if settings.ledger.database_schema is not None:
+        raise SettingsError(f"ledger.schema: {url} has no schemas; leave the setting out.")
