@@ -71,7 +71,8 @@ def _convert(node: yaml.Node, place: Place, document: Document) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_convert(item, (*place, index), document) for index, item in enumerate(node.value)]
     # `style` is None for a scalar without quotes.
-    return _PLAIN.get(node.value, node.value) if node.style is None else node.value
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    return _PLAIN.get(node.value, node.value) if plain else node.value
 
 
 def _convert_mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[str, Any]:
