@@ -233,20 +233,27 @@ def check(
     raise typer.Exit(report.exit_code)
 
 
-@app.command()
+@app.command(epilog="Example:\n\n    etl schema --map posts.mapping.yaml --to postgresql://user@host/db")
 def schema(
     mapping: Annotated[Path, typer.Option("--map", metavar="FILE", help="The mapping.")],
     target: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="URL", help="The database whose SQL it shall be; it is not connected to. Default: SQLite."
+            "--to",
+            metavar="URL",
+            show_default=False,
+            help="The database whose SQL it shall be; it is not connected to. Without it the setting `target`, then "
+            "ETL_TARGET, then SQLite.",
         ),
     ] = None,
+    settings_file: SettingsFile = None,
+    overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> None:
     """Print the tables of a mapping as SQL."""
     with _clear_errors(verbose=verbose):
-        print(loader.schema(mapping, target))
+        settings = _settings(settings_file, overrides)
+        print(loader.schema(mapping, target or settings.target or default_target([]), settings))
 
 
 @app.command()

@@ -152,11 +152,11 @@ class LineProgress(_ThreadedProgress):
             return
         self._lines += 1
         self._due = now.seconds + self._WAITS[min(self._lines, len(self._WAITS) - 1)]
-        self._sink(", ".join([*_position(now), *_facts(now, self._rates), *_remaining(now, self._rates)]))
+        self._sink(", ".join([*_position(now), *_counts(now, self._rates), *_flow(now), *_remaining(now, self._rates)]))
 
 
 class BarProgress(_ThreadedProgress):
-    """A bar and a line of numbers at the bottom of a terminal; both vanish at the end."""
+    """A bar and two lines of numbers at the bottom of a terminal; both vanish at the end."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -174,10 +174,13 @@ class BarProgress(_ThreadedProgress):
         row.add_column(ratio=1)
         row.add_column(no_wrap=True)
         row.add_row(", ".join(_position(now)), bar, ", ".join([f"{now.seconds:,.0f} s", *_remaining(now, self._rates)]))
-        facts = Text(", ".join(_facts(now, self._rates)), style="dim", overflow="ellipsis", no_wrap=True)
+        counts, flow = (
+            Text(", ".join(facts), style="dim", overflow="ellipsis", no_wrap=True)
+            for facts in (_counts(now, self._rates), _flow(now))
+        )
         # Started late, so that a load over at once does not flicker.
         self._live.start()
-        self._live.update(Group(row, facts), refresh=True)
+        self._live.update(Group(row, counts, flow), refresh=True)
 
     def _close(self) -> None:
         self._live.stop()
@@ -230,16 +233,20 @@ def _position(now: Snapshot) -> list[str]:
     return [f"{share:4.0%} of {format_bytes(now.total)}"]
 
 
-def _facts(now: Snapshot, rates: Rates) -> list[str]:
-    facts = [now.activity] if now.activity and now.activity != "loading" else []
-    facts.append(f"{now.records:,} records, {rates.records_per_minute:,.0f} records/min")
+def _counts(now: Snapshot, rates: Rates) -> list[str]:
+    counts = [f"{now.records:,} records, {rates.records_per_minute:,.0f} records/min"]
     if now.rejected:
-        facts.append(f"{now.rejected:,} rejected")
-    facts.append(f"queue {now.pool.queue_fill:.0%} full")
+        counts.append(f"{now.rejected:,} rejected")
+    return counts
+
+
+def _flow(now: Snapshot) -> list[str]:
+    flow = [now.activity] if now.activity and now.activity != "loading" else []
+    flow.append(f"queue {now.pool.queue_fill:.0%} full")
     if now.bottleneck:
         # What to turn stands behind it in parentheses: for the summary, too long for a line that changes.
-        facts.append(f"bottleneck: {now.bottleneck.partition(' (')[0]}")
-    return facts
+        flow.append(f"bottleneck: {now.bottleneck.partition(' (')[0]}")
+    return flow
 
 
 def _remaining(now: Snapshot, rates: Rates) -> list[str]:
