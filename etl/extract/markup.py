@@ -1,0 +1,192 @@
+"""Where an element ends: the one rule by which records are cut out of a document and other elements are skipped.
+
+An element ends at the end tag of its own literal name when the count of open elements of that name is zero. Comments,
+CDATA sections and processing instructions are passed over; nothing else inside is looked at, so an element that is
+ill-formed inside still ends where it ends.
+
+A start tag ends at the first ``>`` outside of quotes. Ill-formed tags, since people do write them: a ``<`` outside of
+quotes ends the tag there. A ``<`` inside a quoted value is taken as part of the value, unless a tag of the element's
+own name begins there: then the closing quote is missing, and the tag ends at the first ``>`` behind the opening one.
+
+All functions work on a buffer that need not hold the whole element, and go on where they stopped: memory stays
+flat, and no byte is searched again for each chunk that arrives.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from etl.extract.window import Window
+
+SLASH, LESS, GREATER = b"/<>"
+
+TAIL_BYTES = 1 << 16
+"""Kept of an element that is streamed past: at the end of the document its last end tags are looked for here."""
+
+NAME = rb"[A-Za-z_:\x80-\xff][^\s<>/=\"']*+"
+"""An element's name, leniently: what cannot be a name is found out by the parser later."""
+
+INSIDE_TAG = rb"""[^<>"']*+(?:"[^<"]*+"[^<>"']*+|'[^<']*+'[^<>"']*+)*+"""
+_TAG_LEXERS = {
+    b"": re.compile(INSIDE_TAG),
+    b'"': re.compile(rb'[^<"]*+'),
+    b"'": re.compile(rb"[^<']*+"),
+}
+"""By the quote one is in: what may be passed over at once."""
+
+_COMMENT_END, _CDATA_END, _INSTRUCTION_END = b"-->", b"]]>", b"?>"
+
+
+class ElementRule:
+    """The patterns that find the end of elements of one literal name."""
+
+    def __init__(self, name: bytes) -> None:
+        own = re.escape(name)
+        self.name = name
+        self.head = re.compile(rb"[^<&]*+(<" + own + rb"(?=[\s/>])" + INSIDE_TAG + rb">)")
+        """Text without references, and a whole start tag (group 1) behind it."""
+        self.events = re.compile(rb"<(?:/" + own + rb"[\s>]|" + own + rb"[\s/>]|!--|!\[CDATA\[|\?)")
+        """Own tags up to the byte behind the name, and what to pass over. Groups would cost 3 times as much time."""
+        self.own_tag = re.compile(rb"</?" + own + rb"(?=[\s/>])")
+        self.lookahead = len(name) + 9
+        """So many bytes at the end of a buffer may be the beginning of something not yet recognisable."""
+
+
+element_rule = lru_cache(maxsize=1024)(ElementRule)
+"""The rule for a name; compiling one takes longer than finding many records with it."""
+
+
+def plain_end(rule: ElementRule, buf: bytearray, tag_end: int) -> int:
+    """End of an element whose start tag ends at `tag_end`, where what comes next is its end; -1 otherwise.
+
+    Only saves the bookkeeping of an `ElementScan`, with the same patterns.
+    """
+    if buf[tag_end - 2] == SLASH:
+        return tag_end
+    event = rule.events.search(buf, tag_end)
+    if event is None or buf[event.start() + 1] != SLASH or buf[event.end() - 1] != GREATER:
+        return -1
+    return event.end()
+
+
+class ElementScan:
+    """The search for the end of one element, as far as it got."""
+
+    def __init__(self, rule: ElementRule, start: int) -> None:
+        """`start` is the offset of the element's ``<``."""
+        self.rule = rule
+        self.at = start + 1 + len(rule.name)
+        """Offset up to which the search has come."""
+        self.depth = 0
+        self.nested = False
+        """Whether an element of the same name was found inside."""
+        self._terminator = b""
+        self._in_tag = True
+        self._tag_opens = True
+        self._quote = b""
+        self._quote_start = 0
+
+    def find_end(self, window: Window, until: int | None, keep: int | None) -> int | None:
+        """Offset behind the element, or None where the document ends before, or `until` was passed.
+
+        Bytes from `keep` on stay in the window; without `keep` the element is streamed past. May be called again.
+        """
+        while True:
+            if self._advance(window):
+                return self.at
+            if until is not None and self.at >= until:
+                return None
+            # Enough is kept to see that a tag ends in "/>", and how the document ends.
+            flat = min(self.at - 1, window.end - TAIL_BYTES)
+            if not window.more(flat if keep is None else keep, self.at):
+                return None
+
+    def find_tag_end(self, window: Window, until: int, keep: int) -> int | None:
+        """Offset behind the start tag of the element, or None where the document ends before, or `until` was passed.
+
+        To be called first of all, if at all.
+        """
+        while self._in_tag:
+            self._pass_tag(window)
+            if self._in_tag and (self.at >= until or not window.more(keep, self.at)):
+                return None
+        return self.at
+
+    def _advance(self, window: Window) -> bool:
+        """Go on as far as the window reaches; True where the element has ended."""
+        buf, base = window.buf, window.base
+        while self._in_tag or self.depth:
+            if self._in_tag:
+                self._pass_tag(window)
+                if self._in_tag:
+                    return False
+            elif self._terminator:
+                found = buf.find(self._terminator, self.at - base)
+                if found < 0:
+                    self.at = max(self.at, window.end - len(self._terminator) + 1)
+                    return False
+                self.at = base + found + len(self._terminator)
+                self._terminator = b""
+            else:
+                event = self.rule.events.search(buf, self.at - base)
+                if event is None:
+                    self.at = max(self.at, window.end - self.rule.lookahead)
+                    return False
+                self._enter(event[0], base + event.end())
+        return True
+
+    def _enter(self, event: bytes, end: int) -> None:
+        """Deal with what `ElementRule.events` found before `end`."""
+        self.at = end
+        if event == b"<!--":
+            self._terminator = _COMMENT_END
+        elif event == b"<![CDATA[":
+            self._terminator = _CDATA_END
+        elif event == b"<?":
+            self._terminator = _INSTRUCTION_END
+        else:
+            self.at = end - 1
+            self._in_tag = True
+            self._tag_opens = event[1] != SLASH
+            self.nested = self.nested or self._tag_opens
+
+    def _pass_tag(self, window: Window) -> None:
+        """Go on inside a tag, as far as the window reaches."""
+        buf, base = window.buf, window.base
+        at = self.at - base
+        while True:
+            lexed = _TAG_LEXERS[self._quote].match(buf, at)
+            at = lexed.end() if lexed is not None else at
+            if at == len(buf):
+                break
+            byte = buf[at]
+            if byte == GREATER:
+                return self._leave_tag(window, at)
+            if byte != LESS:
+                if self._quote:
+                    self._quote = b""
+                else:
+                    self._quote = bytes(buf[at : at + 1])
+                    self._quote_start = base + at
+                at += 1
+            elif not self._quote:
+                return self._leave_tag(window, -1, at)
+            elif self.rule.own_tag.match(buf, at):
+                return self._leave_tag(window, buf.find(b">", max(self._quote_start - base, 0), at), at)
+            elif len(buf) - at < self.rule.lookahead:
+                break
+            else:
+                at += 1
+        self.at = base + at
+        return None
+
+    def _leave_tag(self, window: Window, closed: int, otherwise: int = 0) -> None:
+        """The tag ends with the ``>`` at `closed` of the buffer, or (closed < 0) before `otherwise`."""
+        self._in_tag = False
+        self._quote = b""
+        self.at = window.base + (closed + 1 if closed >= 0 else otherwise)
+        if not self._tag_opens:
+            self.depth -= 1
+        elif closed < 0 or window.buf[closed - 1] != SLASH:
+            self.depth += 1

@@ -1,0 +1,167 @@
+"""The elements that stand open around records, and what their children are: records, parents of records, or neither.
+
+Each start tag outside of records is looked up here. A name seen before under the same parents costs one dictionary
+look-up; a new one, one with namespace declarations, and one whose attributes a path asks for are read by
+the same parser that reads the records later, so that both see the same names and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lxml import etree
+
+from etl.extract.markup import ElementRule, element_rule
+from etl.mapping.paths import NameTest, RecordPath, Step
+from etl.messages import Skeleton
+
+_MAX_CHILDREN = 4096
+"""Kinds of children remembered for a parent; start tags with namespace declarations may all differ."""
+
+
+@dataclass(slots=True)
+class Place:
+    """The children of one kind of open element."""
+
+    depth: int
+    paths: tuple[RecordPath, ...]
+    """Those whose steps up to here hold."""
+    children: dict[bytes, Child] = field(default_factory=dict)
+    """By name, or by whole start tag where the name does not decide."""
+
+    @property
+    def tests(self) -> bool:
+        """Whether attributes decide what a child is."""
+        return any(_step(path, self.depth).tests for path in self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What an element is for the splitter."""
+
+    action: Literal["record", "descend", "skip"]
+    rule: ElementRule
+    place: Place
+    by_name: bool
+    """Whether every element of that name without namespace declarations is the same here."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenElement:
+    """An element that stands open: a parent of records, or of such parents."""
+
+    name: bytes
+    tag: bytes
+    line: int
+    place: Place
+
+
+class Outline:
+    """The stack of open elements at the point the splitter has come to."""
+
+    def __init__(self, records: Sequence[RecordPath]) -> None:
+        self.open: list[OpenElement] = []
+        self.subset = b""
+        self._document = Place(0, tuple(records))
+        self._place = self._document
+        self._tests = self._document.tests
+        self._skeleton: Skeleton | None = None
+        self._parser = etree.XMLParser(
+            attribute_defaults=True,
+            resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know only bool
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+        )
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The open elements; the same object as long as none is opened or closed."""
+        if self._skeleton is None:
+            self._skeleton = Skeleton(
+                subset=self.subset,
+                open_tags=b"".join(element.tag for element in self.open),
+                close_tags=b"".join(b"</" + element.name + b">" for element in reversed(self.open)),
+                depth=len(self.open),
+            )
+        return self._skeleton
+
+    @property
+    def names(self) -> list[bytes]:
+        return [element.name for element in self.open]
+
+    def push(self, child: Child, tag: bytes, line: int) -> None:
+        self.open.append(OpenElement(child.rule.name, tag, line, child.place))
+        self._moved()
+
+    def pop(self) -> None:
+        self.open.pop()
+        self._moved()
+
+    def _moved(self) -> None:
+        self._place = self.open[-1].place if self.open else self._document
+        self._tests = self._place.tests
+        self._skeleton = None
+
+    def child(self, name: bytes, tag: bytes) -> Child:
+        """What the element is that begins with the start tag `tag` (as much of it as was read) at this point."""
+        by_name = not self._tests and b"xmlns" not in tag
+        key = name if by_name else tag
+        children = self._place.children
+        child = children.get(key)
+        if child is None:
+            if len(children) >= _MAX_CHILDREN:
+                children.clear()
+            child = children[key] = self._classify(name, b"<" + name + b"/>" if by_name else tag, by_name)
+        return child
+
+    def _classify(self, name: bytes, tag: bytes, by_name: bool) -> Child:
+        element = self._parse(tag)
+        depth = self._place.depth
+        matching = [path for path in self._place.paths if _matches(_step(path, depth), name, element)]
+        if any(path.anywhere or len(path.steps) == depth + 1 for path in matching):
+            return Child("record", element_rule(name), Place(depth + 1, ()), by_name)
+        deeper = tuple(path for path in self._place.paths if path.anywhere or path in matching)
+        return Child("descend" if deeper else "skip", element_rule(name), Place(depth + 1, deeper), by_name)
+
+    def _parse(self, tag: bytes) -> etree._Element | None:
+        """The element that `tag` opens at this point; None where it is ill-formed."""
+        skeleton = self.skeleton
+        empty = tag if tag.endswith(b"/>") else tag[:-1] + b"/>"
+        try:
+            element = etree.fromstring(skeleton.subset + skeleton.open_tags + empty + skeleton.close_tags, self._parser)
+        except etree.XMLSyntaxError:
+            return None
+        for _ in range(skeleton.depth):
+            element = element[-1]
+        return element
+
+
+def _step(path: RecordPath, depth: int) -> Step:
+    """The step of `path` that decides about an element at `depth`."""
+    return path.steps[0 if path.anywhere else depth]
+
+
+def _matches(step: Step, name: bytes, element: etree._Element | None) -> bool:
+    """Whether an element is what a step asks for.
+
+    One whose start tag is ill-formed (`element` is None) is judged by its local name alone, so that a record among
+    them is found, and rejected, rather than passed over in silence.
+    """
+    if element is None:
+        local = name.rpartition(b":")[2].decode("utf-8", "replace")
+        return step.element.name in (None, local)
+    return _is_named(element.tag, step.element) and all(
+        _has(element, test.attribute, test.value) for test in step.tests
+    )
+
+
+def _has(element: etree._Element, wanted: NameTest, value: str) -> bool:
+    return any(_is_named(str(name), wanted) and found == value for name, found in element.items())
+
+
+def _is_named(name: str, test: NameTest) -> bool:
+    qualified = etree.QName(name)
+    return test.namespace in (None, qualified.namespace or "") and test.name in (None, qualified.localname)

@@ -1,0 +1,140 @@
+"""Reads a document ahead: file, decompression, encoding.
+
+In: an open file. Out: chunks of the document as UTF-8, for one consumer. Reading, decompressing and transcoding run
+on a daemon thread of their own, named ``etl-read-...``, which ends with the file, or when the reader is closed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from etl.errors import SourceError
+from etl.extract.decompress import CHUNK_BYTES, decompress
+from etl.extract.encoding import to_utf8
+
+_READ_AHEAD = 4
+"""Chunks waiting at most: enough to bridge a pause of either side."""
+
+_SNIPPET_BYTES = 32
+_NOT_SPACE = re.compile(rb"[^ \t\r\n]")
+
+
+class SourceReader:
+    """Iterator of a document's chunks (about 1 MiB of UTF-8 each), read ahead by a thread.
+
+    Raises SourceError, after all that could be read, where the source is empty, not XML, an archive, cut off or
+    damaged; and when it is stopped from another thread while someone waits for a chunk.
+    """
+
+    def __init__(self, file: BinaryIO, label: str, *, interruptible: bool) -> None:
+        """`file` is read without buffer and closed in the end; `interruptible` where reading it never waits long."""
+        self._file = file
+        self._label = label
+        self._interruptible = interruptible
+        self._consumed = 0
+        self._position = 0
+        self._ready: deque[tuple[bytes, int]] = deque()
+        self._error: BaseException | None = None
+        self._ended = False
+        self._stopped = False
+        self._changed = threading.Condition()
+        name = f"etl-read-{Path(label).name}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def position(self) -> int:
+        """Bytes of the (compressed) source that the chunks handed out so far come from; any thread may ask."""
+        return self._position
+
+    def __enter__(self) -> SourceReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready or self._ended or self._stopped)
+            if self._stopped:
+                raise SourceError(f"Reading {self._label} was stopped.")
+            if self._ready:
+                chunk, self._position = self._ready.popleft()
+                self._changed.notify_all()
+                return chunk
+            if self._error is not None:
+                raise self._error
+            raise StopIteration
+
+    def stop(self) -> None:
+        """Wake whoever waits, on either side, and end; may be called from any thread, and twice."""
+        with self._changed:
+            self._stopped = True
+            self._ready.clear()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop, and wait until the file is closed, unless it is one whose reading cannot be interrupted."""
+        self.stop()
+        if self._interruptible:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with self._file:
+                content = decompress(self._read, self._label)
+                for chunk in _check_is_xml(to_utf8(content, self._label), self._label):
+                    if chunk and not self._hand_over(chunk):
+                        return
+        except BaseException as error:  # noqa: BLE001  # it is the consumer's to deal with
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _read(self) -> bytes:
+        try:
+            block = self._file.read(CHUNK_BYTES)
+        except OSError as error:
+            raise SourceError(
+                f"{self._label} cannot be read beyond byte {self._consumed}: {error.strerror or error}."
+            ) from error
+        self._consumed += len(block)
+        return block
+
+    def _hand_over(self, chunk: bytes) -> bool:
+        """Queue a chunk, as soon as there is room; False where nobody wants it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._ready) < _READ_AHEAD or self._stopped)
+            if not self._stopped:
+                self._ready.append((chunk, self._consumed))
+                self._changed.notify_all()
+            return not self._stopped
+
+
+def _check_is_xml(chunks: Iterator[bytes], label: str) -> Iterator[bytes]:
+    """The chunks, if their first character that is not white space is ``<``."""
+    size = 0
+    for chunk in chunks:
+        found = _NOT_SPACE.search(chunk)
+        if found is not None and chunk[found.start()] != ord("<"):
+            begin = chunk[found.start() :][:_SNIPPET_BYTES].decode("utf-8", "backslashreplace")
+            raise SourceError(f"{label} is not XML: it begins with {begin!r}.")
+        yield chunk
+        size += len(chunk)
+        if found is not None:
+            yield from chunks
+            return
+    raise SourceError(f"{label} is empty." if not size else f"{label} holds nothing but white space.")

@@ -1,0 +1,140 @@
+"""Where documents come from: files, directories, globs, standard input.
+
+In: names as the user wrote them. Out: `Source`s, and for each a `SourceReader`, which iterates its document as chunks
+of UTF-8. Runs on the thread that calls.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from etl.errors import SourceError
+from etl.extract.reader import SourceReader
+
+STANDARD_INPUT = "-"
+_COMPANIONS = {".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md"}
+"""In a directory these are taken for what goes along with dumps: mappings, schemas, databases, checksums, notes."""
+
+_SAMPLE_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 12
+_BLOCKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One document to load."""
+
+    label: str
+    """As the user wrote it, or the file's path."""
+    path: Path | None
+    """None for standard input."""
+    size: int | None
+    """Bytes on disk, None where one cannot tell before reading (standard input, pipes)."""
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether a second reading gives the same document."""
+        return self.size is not None
+
+    def fingerprint(self) -> str | None:
+        """Identity of the content, None where it cannot be read twice; raises SourceError.
+
+        BLAKE2b (32 hexadecimal digits) of the size, the first and the last MiB, and 64 blocks of 4 KiB evenly spread
+        over what lies between them (files up to 2 MiB whole). A change that keeps the size and misses all of these
+        is not noticed.
+        """
+        if self.path is None or self.size is None:
+            return None
+        digest = hashlib.blake2b(str(self.size).encode(), digest_size=16)
+        try:
+            with self.path.open("rb") as file:
+                digest.update(file.read(_SAMPLE_BYTES))
+                between = self.size - 2 * _SAMPLE_BYTES
+                for number in range(_BLOCKS if between > 0 else 0):
+                    file.seek(_SAMPLE_BYTES + between * number // _BLOCKS)
+                    digest.update(file.read(_BLOCK_BYTES))
+                file.seek(max(_SAMPLE_BYTES, self.size - _SAMPLE_BYTES))
+                digest.update(file.read(_SAMPLE_BYTES))
+        except OSError as error:
+            raise _unreadable(self.label, error) from error
+        return digest.hexdigest()
+
+
+def expand(names: Sequence[str]) -> list[Source]:
+    """The sources that names stand for, each file once, in the order given.
+
+    A name is a file, a directory (its files by name, without those in subdirectories, hidden ones, and those
+    that go along with dumps: mappings, schemas, databases, checksums, notes), a glob pattern, or ``-`` for standard
+    input. Raises SourceError where one stands for nothing, or may not be read.
+    """
+    sources: list[Source] = []
+    seen: set[str] = set()
+    for name in names:
+        for source in _named(name):
+            identity = os.path.realpath(source.path) if source.path is not None else STANDARD_INPUT
+            if identity not in seen:
+                seen.add(identity)
+                sources.append(source)
+    return sources
+
+
+def _named(name: str) -> list[Source]:
+    if name == STANDARD_INPUT:
+        return [Source("standard input", None, None)]
+    try:
+        if os.path.isdir(name):
+            return [_file(path) for path in _directory(name)]
+        if glob.has_magic(name) and not os.path.lexists(name):
+            found = [path for path in sorted(glob.glob(name, recursive=True)) if not os.path.isdir(path)]
+            if not found:
+                raise SourceError(f"No file matches {name}.")
+            return [_file(path) for path in found]
+        return [_file(name)]
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+
+
+def _directory(name: str) -> list[str]:
+    with os.scandir(name) as entries:
+        files = sorted(
+            entry.path
+            for entry in entries
+            if entry.is_file() and not entry.name.startswith(".") and Path(entry.name).suffix not in _COMPANIONS
+        )
+    if not files:
+        raise SourceError(f"The directory {name} has no file to load (files in subdirectories do not count).")
+    return files
+
+
+def _file(name: str) -> Source:
+    status = os.stat(name)
+    if not os.access(name, os.R_OK):
+        raise PermissionError(13, "Permission denied")
+    return Source(name, Path(name), status.st_size if stat.S_ISREG(status.st_mode) else None)
+
+
+def _unreadable(label: str, error: OSError | ValueError) -> SourceError:
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"There is no file {label}.")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return SourceError(f"{label} cannot be read: {reason}.")
+
+
+def open_source(source: Source) -> SourceReader:
+    """A reader of the source's document; a context manager. Raises SourceError where the source cannot be opened."""
+    try:
+        # Unbuffered, and standard input past Python's own buffer: that one's lock would block the end of the program.
+        if source.path is None:
+            file: BinaryIO = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
+        else:
+            file = open(source.path, "rb", buffering=0)  # noqa: SIM115
+    except OSError as error:
+        raise _unreadable(source.label, error) from error
+    return SourceReader(file, source.label, interruptible=source.rereadable)

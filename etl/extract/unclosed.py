@@ -1,0 +1,69 @@
+"""What to do with a record that does not end: where reading can go on.
+
+A record that is longer than it may be, or that the document ends in, may lack its end tag. Then what follows it was
+taken for its content: other records, elements of its own name. They are looked for here, by counting the depth of
+all tags, which the search for a record's end never does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from etl.extract.markup import GREATER, INSIDE_TAG, NAME, SLASH
+
+_TAG = re.compile(rb"<(?:(/)|!(--)|!(\[CDATA\[)|(\?)|(" + NAME + rb")(?:" + INSIDE_TAG + rb">)?)")
+_END, _COMMENT, _CDATA, _INSTRUCTION, _START = range(1, 6)
+_TERMINATORS = {_COMMENT: b"-->", _CDATA: b"]]>", _INSTRUCTION: b"?>"}
+
+
+def next_record(data: bytes, name: bytes, *, certain: bool) -> int | None:
+    """Where in `data`, which begins with a record `name` that does not end in it, the next record begins.
+
+    That is the first start tag of the same name whose parent element does not end either: what an unclosed
+    record looks like. Where it is not `certain` that the record lacks its end (it may just be long), such a tag must
+    be a child of the record itself, or have a sibling of that name: a large record may well hold another of its kind.
+    """
+    if re.search(rb"<" + re.escape(name) + rb"(?=[\s/>])", data[1:]) is None:
+        return None
+    # For each element open, the record first: where its first child of that name begins, and how many there are.
+    children: list[list[int]] = [[0, 0]]
+    missing: set[bytes] = set()
+    at = 1
+    while (tag := _TAG.search(data, at)) is not None:
+        at = tag.end()
+        kind = tag.lastindex or 0
+        if kind == _START:
+            if tag[_START] == name:
+                if len(children) == 1:
+                    return tag.start()
+                parent = children[-1]
+                parent[1] += 1
+                parent[0] = parent[0] or tag.start()
+            if data[at - 2] != SLASH or data[at - 1] != GREATER:
+                children.append([0, 0])
+        elif kind == _END:
+            # An end tag too many: the record's own end, which the count of its name had passed over.
+            if len(children) > 1:
+                children.pop()
+        elif _TERMINATORS[kind] not in missing:
+            end = data.find(_TERMINATORS[kind], at)
+            if end < 0:
+                # It never ends, so it may be what is wrong here; what follows it is to be seen.
+                missing.add(_TERMINATORS[kind])
+            else:
+                at = end + len(_TERMINATORS[kind])
+    enough = 1 if certain else 2
+    return next((first for first, count in children if count >= enough), None)
+
+
+def intact_tail(data: bytes, names: Sequence[bytes]) -> int | None:
+    """Where in `data`, the end of a document, the end tags of the open elements `names` begin (outermost first).
+
+    None where the document does not end with them: it is cut off.
+    """
+    if not names:
+        return None
+    tags = rb"\s*".join(rb"</" + re.escape(name) + rb"\s*>" for name in reversed(names))
+    found = re.search(tags + rb"\s*\Z", data)
+    return found.start() if found is not None else None
