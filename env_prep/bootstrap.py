@@ -66,8 +66,12 @@ def is_current(environment: Path, project: Path) -> bool:
     return made_from == _recipe(environment, project) and (environment / "bin" / "python").exists()
 
 
+def mark(environment: Path, project: Path) -> None:
+    """Say what `environment` was made from; done last, so that a half-made one is not current."""
+    _marker(environment).write_text(_recipe(environment, project), "utf-8")
+
+
 def _marker(environment: Path) -> Path:
-    """Says what the environment was made from; written last, so that a half-made one has none."""
     return environment / "made-from"
 
 
@@ -81,7 +85,7 @@ def _make(environment: Path, project: Path) -> None:
     _run(sys.executable, "-m", "venv", "--clear", str(environment))
     python = str(environment / "bin" / "python")
     _run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", f"{project}[test]")
-    _marker(environment).write_text(_recipe(environment, project), "utf-8")
+    mark(environment, project)
 
 
 def _run(*command: str) -> None:

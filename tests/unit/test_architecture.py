@@ -1,0 +1,108 @@
+"""What holds the code together: imports go one way, files stay small, the public names are what is documented."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import etl
+
+PACKAGE = Path(etl.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+CONTRACTS = {"errors", "messages", "options", "metrics", "mapping"}
+"""What every stage may see."""
+
+ALLOWED = {
+    "errors": set[str](),
+    "messages": set[str](),
+    "options": {"errors", "messages"},
+    "metrics": {"errors", "messages"},
+    "report": {"errors", "metrics"},
+    "naming": {"errors"},
+    "progress": {"metrics"},
+    "summary": {"progress", "report"},
+    "notices": {"load.result_thread", "mapping"},
+    "mapping": {"errors", "messages", "options", "metrics"},
+    "extract": CONTRACTS,
+    "transform": CONTRACTS,
+    "targets": CONTRACTS,
+    "engines": CONTRACTS,
+    "load": CONTRACTS | {"targets.base"},
+    "worker": CONTRACTS | {"extract", "transform", "engines.base"},
+    "parallel_coordinator": CONTRACTS | {"engines.base", "load.insert_queue"},
+    "feeding": CONTRACTS | {"extract"},
+    "cli": {"loader", "options", "errors", "messages", "naming", "progress", "report", "summary"},
+}
+"""Which modules and folders of ours each may import, itself aside."""
+
+JOINING = {"__init__", "loader", "pipeline"}
+"""These join the stages and may import anything."""
+
+
+def _name(module: Path) -> str:
+    """``load.insert_queue`` for etl/load/insert_queue.py."""
+    return ".".join(module.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__") or "__init__"
+
+
+def _imports(module: Path) -> set[str]:
+    """Names of our modules that a module imports, anywhere in it, ``etl.`` left out."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute"
+            # `from etl import loader` imports a module, `from etl.loader import load` a name of one.
+            found |= {f"etl.{alias.name}" for alias in node.names} if node.module == "etl" else {str(node.module)}
+    return {name.removeprefix("etl.") for name in found if name.startswith("etl.")}
+
+
+def _owner(name: str) -> str:
+    return name if name in ALLOWED else name.partition(".")[0]
+
+
+def _may(importer: str, imported: str) -> bool:
+    allowed = ALLOWED[importer]
+    return _owner(imported) == importer or imported in allowed or _owner(imported) in allowed
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_name)
+def test_imports_go_one_way(module: Path) -> None:
+    name = _name(module)
+    importer = _owner(name)
+    if importer in JOINING:
+        return
+    assert importer in ALLOWED, f"etl/{name}: say in this test what it may import"
+    wrong = sorted(imported for imported in _imports(module) if not _may(importer, imported))
+    assert not wrong, f"{name} imports {', '.join(wrong)}; a {importer} may see {sorted(ALLOWED[importer])}"
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    ends = {"print", "exit", "quit"}
+    for module in MODULES:
+        if _name(module) in ("cli", "worker"):  # a worker process has an exit code too
+            continue
+        calls = [node.func for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        names = {call.id for call in calls if isinstance(call, ast.Name)}
+        names |= {call.attr for call in calls if isinstance(call, ast.Attribute) and ast.unparse(call) == "sys.exit"}
+        assert not names & ends, f"{_name(module)} calls {names & ends}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_name)
+def test_a_module_says_what_it_is_and_stays_small(module: Path) -> None:
+    text = module.read_text("utf-8")
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    assert docstring or not text, f"{module.name} has no docstring"
+    lines = text.count("\n")
+    reason = "longer than 400 lines" in docstring.lower()
+    assert lines <= 400 or reason, f"{module.name} has {lines} lines: 'Longer than 400 lines because ...'?"
+
+
+def test_public_names_exist_and_are_documented() -> None:
+    assert etl.__all__ == sorted(etl.__all__)
+    for name in etl.__all__:
+        assert getattr(etl, name).__doc__, name
+    assert {"load", "check", "schema", "LoadReport", "CheckReport", "Settings", "EtlError"} <= set(etl.__all__)

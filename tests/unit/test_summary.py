@@ -1,0 +1,158 @@
+"""What a person reads at the end: every number of the report, what went wrong, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etl.metrics import PoolStats
+from etl.report import CheckReport, LoadReport, RejectReport, SourceReport
+from etl.summary import summarize_check, summarize_load
+
+POOL = PoolStats(workers=2, busy=0, idle_share=0.25, splits_in_flight=0, queued_records=0, queued_bytes=0, queue_fill=0)
+SOURCE = SourceReport(
+    label="dumps/releases.xml.gz",
+    state="finished",
+    records=1_234_567,
+    loaded=1_234_567,
+    rejected=0,
+    discarded=0,
+    skipped=0,
+    source_bytes=500_000_000,
+)
+FINISHED = LoadReport(
+    state="finished",
+    target="postgresql://me:***@host/music",
+    sources=(SOURCE,),
+    tables={"release": 1_234_567, "track": 22_222_222, "label": 7},
+    rejects=(),
+    key_problems=(),
+    notices=(),
+    records=1_234_567,
+    loaded=1_234_567,
+    rejected=0,
+    discarded=0,
+    skipped=0,
+    seconds=100.0,
+    source_bytes=500_000_000,
+    peak_memory=123_456_789,
+    pool=POOL,
+    bottleneck="writing (the database)",
+)
+
+
+def test_a_finished_load_says_what_it_did() -> None:
+    assert summarize_load(FINISHED) == [
+        "Loaded 1,234,567 records into postgresql://me:***@host/music in 1 min 40 s.",
+        "   1,234,567 rows  release",
+        "  22,222,222 rows  track",
+        "           7 rows  label",
+        "  1,234,567 records read = 1,234,567 loaded + 0 rejected",
+        "  740,740 records/min, 5.0 MB/s of XML, peak memory 123 MB",
+        "  bottleneck: writing (the database)",
+    ]
+
+
+def test_more_is_said_where_more_is_asked_for() -> None:
+    lines = summarize_load(FINISHED, verbose=True)
+    assert "  dumps/releases.xml.gz: finished, 1,234,567 records" in lines
+    assert "  2 workers, idle 25% of the time" in lines
+
+
+def test_rejects_come_with_reason_count_place_example_and_where_they_are() -> None:
+    report = replace(
+        FINISHED,
+        loaded=1_234_557,
+        rejected=10,
+        rejects=(
+            RejectReport("bad_value", "release", "year", 9, "'soon' is not an integer (line 12, byte 345, record 3)"),
+            RejectReport("malformed", "", "", 1, "tag mismatch (line 99, byte 12345, record 30)"),
+        ),
+    )
+    lines = summarize_load(report)
+    assert "  1,234,567 records read = 1,234,557 loaded + 10 rejected" in lines
+    place = lines.index("Rejected 10 records:")
+    assert lines[place + 1 : place + 3] == [
+        "  9 x bad_value in release.year, the first: 'soon' is not an integer (line 12, byte 345, record 3)",
+        "  1 x malformed, the first: tag mismatch (line 99, byte 12345, record 30)",
+    ]
+    assert "etl_reject" in lines[-1]
+    assert not any("etl_reject" in line for line in summarize_load(replace(report, target="memory://")))
+
+
+def test_a_stopped_load_says_how_to_go_on_and_what_was_there_already() -> None:
+    report = replace(FINISHED, state="stopped", loaded=1_000_000, discarded=34_567, skipped=200_000)
+    lines = summarize_load(report)
+    assert lines[0].startswith("Stopped after 1 min 40 s.")
+    assert (
+        "  1,234,567 records read = 1,000,000 loaded + 0 rejected + 34,567 discarded "
+        "+ 200,000 skipped (committed by an earlier run)" in lines
+    )
+    assert lines[-1] == "The same command goes on from here."
+
+
+def test_a_failed_load_says_what_is_committed() -> None:
+    broken = replace(SOURCE, state="broken", problem="releases.xml.gz ends at line 7, byte 99, inside <release>.")
+    lines = summarize_load(replace(FINISHED, state="failed", sources=(broken,)))
+    assert lines[0].startswith("Failed after 1 min 40 s. What is counted here is committed in postgresql://")
+    assert lines[1:3] == [
+        "  dumps/releases.xml.gz: broken, 1,234,567 records",
+        "    releases.xml.gz ends at line 7, byte 99, inside <release>.",
+    ]
+
+
+def test_a_load_with_nothing_to_do_says_so_and_shows_no_zeros() -> None:
+    before = replace(SOURCE, state="finished before")
+    report = replace(FINISHED, state="nothing to do", sources=(before,), tables={"release": 0}, seconds=0.1)
+    assert summarize_load(report) == [
+        "Nothing to do: an earlier run has loaded all of it into postgresql://me:***@host/music."
+    ]
+
+
+def test_every_one_of_several_sources_is_listed() -> None:
+    other = replace(SOURCE, label="b.xml", state="finished before", records=1)
+    lines = summarize_load(replace(FINISHED, sources=(SOURCE, other)))
+    assert lines[1:3] == ["  dumps/releases.xml.gz: finished, 1,234,567 records", "  b.xml: finished before, 1 record"]
+
+
+def test_key_problems_and_notices_are_listed() -> None:
+    lines = summarize_load(replace(FINISHED, key_problems=("release: 3 rows have the id 7.",), notices=("Look.",)))
+    assert lines[-4:] == [
+        "Keys that could not be built:",
+        "  - release: 3 rows have the id 7.",
+        "Worth a look:",
+        "  - Look.",
+    ]
+
+
+def test_a_load_of_no_time_at_all_has_no_speed() -> None:
+    assert "  0 records/min, 0.0 MB/s of XML, peak memory 123 MB" in summarize_load(replace(FINISHED, seconds=0.0))
+
+
+def test_a_check_shows_counts_and_the_first_rows() -> None:
+    report = CheckReport(
+        sources=(SOURCE,),
+        tables={"release": 2},
+        rejects=(RejectReport("bad_value", "release", "year", 1, "'soon' (line 2)"),),
+        notices=("Columns whose path never matched: release.tilte.",),
+        records=3,
+        loaded=2,
+        rejected=1,
+        discarded=0,
+        seconds=0.5,
+        source_bytes=1234,
+        first_rows={"release": [{"id": 1, "title": "a\nb", "note": None, "text": "x" * 100}]},
+    )
+    assert summarize_check(report) == [
+        "Read 3 records, 1.2 kB of XML, in 0.5 s. Nothing was written.",
+        "  2 rows  release",
+        "  3 records read = 2 loaded + 1 rejected",
+        "Rejected 1 record:",
+        "  1 x bad_value in release.year, the first: 'soon' (line 2)",
+        "Worth a look:",
+        "  - Columns whose path never matched: release.tilte.",
+        "release, row 1:",
+        "  id     1",
+        "  title  a b",
+        "  note   NULL",
+        "  text   " + "x" * 59 + "…",
+    ]
