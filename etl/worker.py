@@ -60,6 +60,7 @@ class Worker:
         began = time.perf_counter()
         positions = RecordPositions(split)
         rejects: dict[int, RejectedRecord] = {}
+        self._mapper.begin()
         for portion in _portions(positions):
             self._map_portion(portion, positions, rejects)
         mapped = self._mapper.take()
@@ -93,7 +94,7 @@ class Worker:
             return
         for place in range(portion.first, portion.first + portion.count):
             try:
-                alone = self._parser.parse(portion.skeleton, positions.raw(place))
+                alone = self._parser.parse_one(portion.skeleton, positions.raw(place))
             except ParseFailure as failure:
                 line = positions.line(place) + failure.line
                 rejects[place] = positions.reject(place, failure.reason, f"{failure.message} (line {line})")

@@ -110,7 +110,7 @@ def _explain(item: ErrorDetails, document: Document) -> Problem:
         case "extra_forbidden":
             return line, _unknown_key(name, place)
         case "missing":
-            return line, f"{name} is missing"
+            return line, f"{name} is missing{': write `version: 1`' if name == 'version' else ''}"
         case "too_short":
             return line, f"{name} is empty: it needs at least one entry"
         case "literal_error":

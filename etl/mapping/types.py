@@ -13,7 +13,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
+from math import inf, isinf
 
 from etl.mapping.model import ColumnType
 
@@ -230,39 +232,36 @@ def _floating(name: str, finite: bool) -> Callable[[str], str]:
                 BAD_VALUE,
                 f"{shown(text)} is not a number: digits with an optional sign, decimal point and exponent, or INF, NaN",
             )
-        try:
-            number = float(text)
-            if single:
-                number = _FLOAT.unpack(_FLOAT.pack(number))[0]
-        except OverflowError:
-            number = float("inf")
+        number = _single(float(text)) if single else float(text)
         vanished = number == 0.0 and any(group and group.strip("0") for group in match.groups()[1:4])
-        if number in (float("inf"), float("-inf")) or vanished:
+        if isinf(number) or vanished:
             raise ConversionError(OUT_OF_RANGE, f"{shown(text)} is out of the range of {name}")
         return _shortest(number, digits, single)
 
     return convert
 
 
+def _single(number: float) -> float:
+    """`number` rounded to single precision, infinite where that has no such number."""
+    try:
+        return float(_FLOAT.unpack(_FLOAT.pack(number))[0])
+    except OverflowError:
+        return inf
+
+
 def _shortest(number: float, digits: int, single: bool) -> str:
-    """The shortest digits that read back as `number`, laid out as PostgreSQL does."""
+    """The shortest digits that read back as `number`, with an exponent from `digits` digits on, as PostgreSQL does."""
     text = repr(number)
     if single:
-        text = next(
-            text for n in range(1, 10) if _FLOAT.unpack(_FLOAT.pack(float(text := f"{number:.{n}g}")))[0] == number
-        )
-    mantissa, _, power = f"{float(text):.16e}".partition("e")
-    exponent = int(power)
-    if -5 < exponent < digits:
-        whole = f"{float(text):f}" if "e" in text else text
-        return whole.rstrip("0").rstrip(".") if "." in whole else whole
-    significant = _significant_digits(text)
-    mantissa = significant[0] + ("." + significant[1:] if len(significant) > 1 else "")
-    return f"{'-' if number < 0 else ''}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-
-
-def _significant_digits(text: str) -> str:
-    return text.partition("e")[0].replace(".", "").lstrip("-0").rstrip("0")
+        text = next(text for n in range(1, 10) if _single(float(text := f"{number:.{n}g}")) == number)
+    exact = Decimal(text).normalize()
+    exponent = exact.adjusted()
+    if -5 < exponent < digits or not number:
+        return f"{exact:f}"
+    sign, significant, _ = exact.as_tuple()
+    first, *others = map(str, significant)
+    fraction = "." + "".join(others) if others else ""
+    return f"{'-' if sign else ''}{first}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
 # --- date and time ----------------------------------------------------------------------------------------------------

@@ -20,9 +20,12 @@ NULL = "\x03"
 Leaf = Literal["string", "text", "attribute"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Goal:
-    """Where a path ends: a value for a slot of the raw row, or (`slot` None) an element for a child table."""
+    """Where a path ends: a value for a slot of the raw row, or (`slot` None) an element for a child table.
+
+    Compared by identity: two columns may have the same path.
+    """
 
     path: ValuePath
     slot: int | None = None
@@ -33,8 +36,8 @@ class Goal:
 
 Item = tuple[Goal, int]
 """A goal, and how many of its path's steps are done."""
-Predicate = tuple[tuple[tuple[str, str], ...], int | None]
-"""Attributes with the values they must have, and the position among the siblings that have them."""
+Predicate = tuple[Item, tuple[tuple[str, str], ...], int | None]
+"""What it is about, attributes with the values they must have, and the position among the siblings that have them."""
 Store = tuple[int, Many]
 """A slot, and what to do with a second value."""
 
@@ -58,7 +61,11 @@ class Choice:
         self.path = path
         self.certain = certain
         self.conditional = conditional
-        self.tests: tuple[Predicate, ...] = tuple(_predicate(goal.path.steps[done - 1]) for goal, done in conditional)
+        self.tests: tuple[Predicate, ...] = tuple(
+            (item, attribute_tests(step), step.position)
+            for item in conditional
+            for step in (item[0].path.steps[item[1] - 1],)
+        )
         self.outcomes: dict[tuple[bool, ...], Action] = {}
 
     def outcome(self, holds: tuple[bool, ...]) -> Action:
@@ -252,7 +259,3 @@ def qualified(test: NameTest) -> str:
 def attribute_tests(step: Step) -> tuple[tuple[str, str], ...]:
     """The tests of a step: names for `get`, and the values they want."""
     return tuple((qualified(test.attribute), test.value) for test in step.tests)
-
-
-def _predicate(step: Step) -> Predicate:
-    return attribute_tests(step), step.position

@@ -15,7 +15,7 @@ from typing import Any
 from lxml import etree
 
 from etl.mapping.model import Many, Mapping
-from etl.transform.compile import NULL, Choice, Place, TablePlan, compile_mapping
+from etl.transform.compile import NULL, Choice, Item, Place, TablePlan, compile_mapping
 
 NIL = "\x03nil"
 """An element with ``xsi:nil``: found, and NULL."""
@@ -65,9 +65,10 @@ class DataMapper:
     def __init__(self, mapping: Mapping) -> None:
         self.plans, self.known = compile_mapping(mapping)
         self._templates = [[NULL] * plan.slots for plan in self.plans]
-        self._reset()
+        self.begin()
 
-    def _reset(self) -> None:
+    def begin(self) -> None:
+        """Forget what was mapped and not taken."""
         self.tables = [RawTable() for _ in self.plans]
         self.several: set[tuple[int, int, int]] = set()
         self.mixed: set[tuple[int, int]] = set()
@@ -99,7 +100,7 @@ class DataMapper:
         """Everything mapped since the last call."""
         unseen = frozenset(self.unseen - self.known - {""})
         mapped = Mapped(self.tables, self.several, self.mixed, unseen, self.nil)
-        self._reset()
+        self.begin()
         return mapped
 
     def forget_trees(self) -> None:
@@ -149,7 +150,7 @@ class DataMapper:
         if not place.open:
             return
         get = place.actions.get
-        positions: dict[tuple[Choice, int], int] | None = None
+        positions: dict[Item, int] | None = None
         for child in element:
             action: Any = get(child.tag)
             if action.__class__ is not int:
@@ -225,12 +226,12 @@ class DataMapper:
 _NO_LISTS: list[list[Element]] = []
 
 
-def _choose(child: Element, choice: Any, positions: dict[tuple[Choice, int], int]) -> Any:
+def _choose(child: Element, choice: Any, positions: dict[Item, int]) -> Any:
     holds = []
-    for place, (tests, position) in enumerate(choice.tests):
+    for item, tests, position in choice.tests:
         held = all(child.get(name) == value for name, value in tests)
         if held and position is not None:
-            count = positions[choice, place] = positions.get((choice, place), 0) + 1
+            count = positions[item] = positions.get(item, 0) + 1
             held = count == position
         holds.append(held)
     return choice.outcome(tuple(holds))

@@ -67,6 +67,13 @@ class DocumentParser:
             ancestors.append(ancestors[-1][0])
         return Parsed(tuple(ancestors), list(ancestors[-1]))
 
+    def parse_one(self, skeleton: Skeleton, record: bytes) -> Parsed:
+        """Parse the bytes of one record; raises ParseFailure, also where they turn out to be none or several."""
+        parsed = self.parse(skeleton, record)
+        if len(parsed.records) != 1:
+            raise ParseFailure(MALFORMED, f"{len(parsed.records)} elements where one record was expected", 0)
+        return parsed
+
     def _tree(self, document: bytes, *, declarations: bool) -> Any:
         try:
             return etree.fromstring(document, self._declaring if declarations else self._plain)
