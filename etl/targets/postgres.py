@@ -89,8 +89,7 @@ class PostgresConnection(SqlConnection):
         with cursor.copy(self._target.statements[table]) as copy:
             for batch in rows:
                 if isinstance(batch, CopyRows):
-                    # psycopg sends it in slices; those of a view are not copies.
-                    copy.write(memoryview(batch.data))
+                    copy.write(batch.data)
 
     def commit(self, *, durable: bool) -> None:
         with self.translated():

@@ -9,8 +9,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import closing, contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -81,7 +81,15 @@ class SqlConnection(TargetConnection):
             self.sql.invalidate()
 
 
-Connection = TypeVar("Connection", bound=SqlConnection)
+@contextmanager
+def _transaction(connection: SqlConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+        connection.commit(durable=True)
+    except BaseException:
+        connection.rollback()
+        raise
 
 
 def own_table(schema: str | None) -> sa.Table:
@@ -118,7 +126,7 @@ class SqlTarget(Target):
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         self.create_own_tables(self._keyless.metadata)
-        with self._transaction() as connection:
+        with closing(self.connect()) as connection, _transaction(connection):
             connection.lock()
             existing = examine(mapping, connection.sql)
             tables = build_tables(mapping, self.dialect, keys)
@@ -134,7 +142,7 @@ class SqlTarget(Target):
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:
         try:
-            with self._transaction() as connection:
+            with closing(self.connect()) as connection, _transaction(connection):
                 connection.lock()
                 inspector = sa.inspect(connection.sql)
                 schema = metadata.schema
@@ -159,42 +167,44 @@ class SqlTarget(Target):
         return frozenset(name for name in names if fold_name(name, self.dialect) not in present)
 
     def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
-        with self._transaction() as connection:
-            if not sa.inspect(connection.sql).has_table(self._keyless.name, self._keyless.schema):
-                return []
-            schema = self._schema_name(connection)
-            keyless = {
-                name
-                for (name,) in connection.execute(
-                    sa.select(self._keyless.c.table_name).where(self._keyless.c.table_schema == schema)
-                )
+        with closing(self.connect()) as connection:
+            keyless = self._without_keys(connection)
+            problems: dict[int, list[KeyProblem]] = {
+                place: [] for place, table in enumerate(mapping.tables) if table.name in keyless
             }
-        problems: dict[int, list[KeyProblem]] = {
-            place: [] for place, table in enumerate(mapping.tables) if table.name in keyless
-        }
-        without_key: set[int | None] = set()
-        for key in late_keys(mapping, self.dialect):
-            if key.table not in problems:
-                continue
-            if key.kind == "foreign" and mapping.tables[key.table].parent in without_key:
-                problems[key.table].append(_waits_for_parent(mapping, key))
-                continue
-            problem = self._build_one(mapping, key)
-            if problem is not None:
-                problems[key.table].append(problem)
-                without_key |= {key.table} if key.kind == "primary" else set()
-        done = [mapping.tables[place].name for place, found in problems.items() if not found]
-        if done:
-            with self._transaction() as connection:
-                self._forget(connection, done)
+            without_key: set[int | None] = set()
+            for key in late_keys(mapping, self.dialect):
+                if key.table not in problems:
+                    continue
+                if key.kind == "foreign" and mapping.tables[key.table].parent in without_key:
+                    problems[key.table].append(_waits_for_parent(mapping, key))
+                    continue
+                problem = self._build_one(connection, mapping, key)
+                if problem is not None:
+                    problems[key.table].append(problem)
+                    without_key |= {key.table} if key.kind == "primary" else set()
+            done = [mapping.tables[place].name for place, found in problems.items() if not found]
+            if done:
+                with _transaction(connection):
+                    self._forget(connection, done)
         return [problem for found in problems.values() for problem in found]
 
-    def _build_one(self, mapping: Mapping, key: LateKey) -> KeyProblem | None:
-        with self._transaction() as connection:
+    def _without_keys(self, connection: SqlConnection) -> set[str]:
+        """Names of the tables that loads created and whose keys are still to be built."""
+        names = sa.select(self._keyless.c.table_name).where(
+            self._keyless.c.table_schema == self._schema_name(connection)
+        )
+        with _transaction(connection):
+            if not sa.inspect(connection.sql).has_table(self._keyless.name, self._keyless.schema):
+                return set()
+            return {name for (name,) in connection.execute(names)}
+
+    def _build_one(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> KeyProblem | None:
+        with _transaction(connection):
             self._prepare_key_building(connection, mapping, key)
             if self._is_built(connection, mapping, key) or self._build(connection, mapping, key):
                 return None
-        with self._transaction() as connection:
+        with _transaction(connection):
             explain = _orphans if key.kind == "foreign" else _duplicates
             return explain(connection, mapping, key, self.dialect)
 
@@ -202,21 +212,8 @@ class SqlTarget(Target):
     def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
         """Memory, time limits and the locks that keep two loads from building the same key."""
 
-    @contextmanager
-    def _transaction(self) -> Iterator[SqlConnection]:
-        connection = self.connect()
-        try:
-            connection.begin()
-            yield connection
-            connection.commit(durable=True)
-        except BaseException:
-            connection.rollback()
-            raise
-        finally:
-            connection.close()
-
     def _schema_name(self, connection: SqlConnection) -> str:
-        return sa.inspect(connection.sql).default_schema_name or ""
+        return connection.sql.dialect.default_schema_name or ""
 
     def _owned(self, connection: SqlConnection, table: str) -> dict[str, str]:
         return {"table_schema": self._schema_name(connection), "table_name": table}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ class SqliteTarget(SqlTarget):
 
     def prepare(self, mapping: Mapping, keys: Any) -> Any:
         preparation = super().prepare(mapping, keys)
-        with self._transaction() as connection:
+        with closing(self.connect()) as connection:
             limit = connection.driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         self._inserts = tuple(_Insert(table, limit) for table in mapping.tables)
         return preparation
