@@ -20,6 +20,7 @@ to ``super().__init__``: that is what pickle gives back to it.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -32,6 +33,8 @@ class EtlError(Exception):
     """Something this package understands went wrong; the text is a whole sentence for the user."""
 
     exit_code = EXIT_FAILED
+    report: Any = None
+    """`etl.report.LoadReport` of what was committed all the same, where a load had begun."""
 
 
 class PermanentError(EtlError):

@@ -12,9 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from etl.errors import SourceError
-from etl.extract.source import Source, SourceReader, open_source
+from etl.extract.reader import SourceReader
+from etl.extract.source import Source, open_source
 from etl.extract.splitter import Splitter
+from etl.load.ledger import State, Totals
 from etl.messages import Part, SourceInfo, Split
+from etl.report import Outcome
 
 Range = tuple[int, int]
 """Start and end of a tile of the document."""
@@ -28,6 +31,12 @@ class FedSource:
     info: SourceInfo
     done: Sequence[Range]
     """Tiles committed before, sorted."""
+    state: State
+    """What the ledger said of it at the beginning."""
+    totals: Totals
+    """What earlier runs made of its records."""
+    resumable: bool
+    """Whether another run would know it again."""
     records: int = 0
     """Records read, skipped ones included."""
     skipped: int = 0
@@ -42,6 +51,14 @@ class FedSource:
 
     def __post_init__(self) -> None:
         self._done = frozenset(self.done)
+
+    def outcome(self) -> Outcome:
+        """What a report says of it, at the end of a run."""
+        if self.state == "finished":
+            return "finished before"
+        if self.problem:
+            return "broken"
+        return "finished" if self.complete or self.state != "loading" else "stopped"
 
     def has(self, part: Part) -> bool:
         return (part.start, part.end) in self._done

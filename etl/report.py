@@ -11,14 +11,19 @@ from typing import Any, Literal
 from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
 from etl.metrics import PoolStats
 
+Outcome = Literal["finished", "finished before", "stopped", "broken"]
+"""Of a source. `finished before`: an earlier run had loaded it. `stopped`: also by a limit. `broken`: see `problem`."""
+
+State = Literal["finished", "nothing to do", "stopped", "failed"]
+"""Of a load."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
     """One source of the run."""
 
     label: str
-    state: Literal["finished", "finished before", "stopped", "broken"]
-    """`finished before`: an earlier run had loaded it, this one did nothing. `broken`: see `problem`."""
+    state: Outcome
     records: int
     """Records read: loaded + rejected + discarded + skipped (skipped: committed by an earlier run)."""
     loaded: int
@@ -47,7 +52,7 @@ class RejectReport:
 class LoadReport:
     """What a load did. Returned by `etl.load`; on an error it is the exception's `report`."""
 
-    state: Literal["finished", "nothing to do", "stopped", "failed"]
+    state: State
     target: str
     """URL without password."""
     sources: tuple[SourceReport, ...]

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from etl.engines.base import WorkerSetup
+from etl.engines.base import RunSplit, WorkerSetup
+from etl.engines.pipe import serve
 from etl.mapping.model import FromPath
 from etl.messages import CopyRows, MappedBatch, Notices, PartCounts, RejectedRecord, Run, Skeleton, Split, TupleRows
 from etl.transform.assemble import Assembler
@@ -172,3 +173,12 @@ def _size(tables: Iterable[CopyRows | TupleRows], rejects: Sequence[RejectedReco
         (len(table.data) if isinstance(table, CopyRows) else table.size) + ROW_BYTES * len(table) for table in tables
     )
     return rows + sum(REJECT_BYTES + len(reject.raw or b"") for reject in rejects)
+
+
+def make_worker(setup: WorkerSetup) -> RunSplit:
+    """A worker's `run_split`, for an engine."""
+    return Worker(setup).run_split
+
+
+if __name__ == "__main__":
+    serve(make_worker)

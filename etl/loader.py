@@ -1,0 +1,120 @@
+"""load(): builds the stages in the order data travels, runs them, closes them in reverse.
+
+    sources -> Feeder (splitter) -> ParallelCoordinator (engine: workers) -> InsertQueue -> InsertThreads -> target
+                                                                                       \\-> ResultThread -> callbacks
+
+The stages run in the background; the caller's thread only waits, so that a Ctrl-C finds it at rest: the first one
+drains (what is in hand is committed), a second one aborts. Either way the same call goes on where this one ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from etl.errors import EtlError
+from etl.extract.source import expand
+from etl.load.result_thread import OnBatch, OnReject
+from etl.mapping.model import Mapping
+from etl.mapping.reader import read_mapping
+from etl.naming import default_target
+from etl.options import Settings
+from etl.pipeline import Pipeline
+from etl.progress import Progress, SilentProgress
+from etl.report import CheckReport, LoadReport
+from etl.stages import Callbacks
+from etl.targets.memory import MemoryTarget
+from etl.targets.open import open_target, sql_dialect
+from etl.targets.schema import ddl
+
+SourceNames = str | Path | Sequence[str | Path]
+
+
+def load(
+    sources: SourceNames,
+    *,
+    mapping: str | Path | Mapping,
+    target: str | None = None,
+    settings: Settings | None = None,
+    limit: int | None = None,
+    source_name: str | None = None,
+    on_batch: OnBatch | None = None,
+    on_reject: OnReject | None = None,
+    on_complete: Callable[[LoadReport], object] | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load XML sources into a database.
+
+    `sources`: paths, directories, globs, or "-" for standard input. `target`: a database URL; wins over the settings',
+    and without either it is what the command line would take. `limit`: read that many records at most. `source_name`:
+    an identity for a source that has none (standard input), so that a load of it can be resumed. `on_batch` gets
+    `Committed`, `on_reject` `RejectedRecord` (without the record itself), both after the commit and on a thread of
+    their own; `on_complete` gets the report, on the caller's thread.
+
+    Raises EtlError: SettingsError, MappingError, SourceError, TargetError ...; once the load has begun, its `report`
+    tells what was committed. Calling again with the same arguments resumes. The first KeyboardInterrupt ends the load
+    in order (the report's state is "stopped"), a second one is raised.
+    """
+    settings = settings or Settings()
+    checked = _mapping(mapping)
+    names = _names(sources)
+    found = expand(names)
+    url = target or settings.target or default_target(names)
+    with closing(open_target(url, settings)) as place:
+        pipeline = Pipeline(checked, place, settings, progress or SilentProgress())
+        report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject))
+    if on_complete is not None:
+        on_complete(report)
+    return report
+
+
+def check(
+    sources: SourceNames,
+    *,
+    mapping: str | Path | Mapping,
+    show: int = 0,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Do everything a load does except writing: counts, rejects, what the mapping misses, the first `show` rows.
+
+    Raises SettingsError, MappingError, SourceError.
+    """
+    checked = _mapping(mapping)
+    found = expand(_names(sources))
+    place = MemoryTarget(keep=show)
+    pipeline = Pipeline(checked, place, settings or Settings(), progress or SilentProgress())
+    try:
+        report = pipeline.run(found, None, None, Callbacks())
+    except EtlError as error:
+        # A source that breaks is a finding of a check, not a failure of it.
+        if error.report is None or not any(source.problem for source in error.report.sources):
+            raise
+        report = error.report
+    return CheckReport(
+        sources=report.sources,
+        tables=report.tables,
+        rejects=report.rejects,
+        notices=report.notices,
+        records=report.records,
+        loaded=report.loaded,
+        rejected=report.rejected,
+        discarded=report.discarded,
+        seconds=report.seconds,
+        source_bytes=report.source_bytes,
+        first_rows=report.rows or {},
+    )
+
+
+def schema(mapping: str | Path | Mapping, target: str | None = None, settings: Settings | None = None) -> str:
+    """The DDL a load would run for the mapping's tables; `target` decides the dialect (SQLite without one)."""
+    return ddl(_mapping(mapping), sql_dialect(target) if target else "sqlite", (settings or Settings()).keys)
+
+
+def _mapping(mapping: str | Path | Mapping) -> Mapping:
+    return mapping if isinstance(mapping, Mapping) else read_mapping(Path(mapping))
+
+
+def _names(sources: SourceNames) -> list[str]:
+    return [str(name) for name in ([sources] if isinstance(sources, str | Path) else sources)]

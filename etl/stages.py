@@ -1,0 +1,132 @@
+"""The running stages of a load: which engine, how many threads, which bounds; started and ended in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from etl.engines.base import Engine, WorkerSetup
+from etl.engines.inline import InlineEngine
+from etl.engines.processes import ProcessEngine
+from etl.engines.threads import ThreadEngine
+from etl.extract.splitter import Splitter
+from etl.feeding import FedSource, Feeder
+from etl.load.insert_queue import BatchLimits, InsertQueue
+from etl.load.insert_thread import InsertThread
+from etl.load.ledger import LedgerLike
+from etl.load.result_thread import OnBatch, OnReject, ResultThread, Tally
+from etl.mapping.model import Mapping
+from etl.options import Settings, default_worker_count
+from etl.parallel_coordinator import ParallelCoordinator
+from etl.targets.base import Target
+from etl.worker import make_worker
+
+_INLINE_BELOW = 2 * 2**20
+"""Bytes of all sources up to which starting processes takes longer than the work itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the caller of a load wants to hear while it runs."""
+
+    on_batch: OnBatch | None = None
+    on_reject: OnReject | None = None
+
+
+class Stages:
+    """Everything between the sources and the target, for one pass over the sources.
+
+    `run` is called by the load's own thread; `stop` and `fail` by any.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[FedSource],
+        mapping: Mapping,
+        target: Target,
+        ledger: LedgerLike,
+        settings: Settings,
+        limit: int | None,
+        tally: Tally,
+        callbacks: Callbacks,
+    ) -> None:
+        threads = settings.insert.threads or target.default_insert_threads
+        threads = min(threads, target.max_insert_threads or threads)
+        self.queue = InsertQueue(settings.queue.max_bytes, settings.queue.max_records, _batch_limits(settings, threads))
+        self.feeder = Feeder(sources, _splitter(mapping, settings), limit)
+        self.results = ResultThread(tally, self.fail, callbacks.on_batch, callbacks.on_reject)
+        durable = not all(source.resumable for source in sources)
+        self.inserters = [
+            InsertThread(
+                number,
+                self.queue,
+                target,
+                ledger,
+                durable=durable,
+                on_committed=self.results.push,
+                on_error=self.fail,
+            )
+            for number in range(1, threads + 1)
+        ]
+        setup = WorkerSetup(mapping, target.row_format, tuple(source.info for source in sources))
+        self.engine = _start_engine(settings, setup, sources)
+        self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes)
+
+    def run(self) -> None:
+        """Load until all is committed, or `stop` or `fail` was called. Raises nothing: `queue.error` tells."""
+        self.results.start()
+        for inserter in self.inserters:
+            inserter.start()
+        try:
+            self.coordinator.run(self.feeder)
+        except BaseException as error:  # noqa: BLE001 - the load ends with it, in order
+            self.fail(error)
+        self.queue.close()
+        for inserter in self.inserters:
+            inserter.join()
+        self.engine.close(cancel=self.queue.error is not None)
+        self.results.finish()
+
+    def stop(self) -> None:
+        """Read no further; commit what is in hand."""
+        self.coordinator.stop()
+        self.feeder.stop()
+
+    def fail(self, error: BaseException) -> None:
+        """End at once with this error; what is in hand is given up."""
+        self.coordinator.fail(error)
+        self.feeder.stop()
+        for inserter in self.inserters:
+            inserter.interrupt()
+
+
+def _splitter(mapping: Mapping, settings: Settings) -> Splitter:
+    paths = [path for table in mapping.tables for path in table.records]
+    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes)
+
+
+def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
+    return BatchLimits(
+        records=settings.insert.batch_records,
+        row_bytes=settings.insert.batch_bytes,
+        # Half of the window is in the insert threads' hands at most, so that the other half keeps the workers busy.
+        memory=max(1, settings.queue.max_bytes // (2 * threads)),
+        max_wait=settings.insert.max_wait,
+    )
+
+
+def _start_engine(settings: Settings, setup: WorkerSetup, sources: Sequence[FedSource]) -> Engine:
+    workers = settings.workers.count or default_worker_count()
+    kind = settings.workers.kind or _automatic_kind(settings, sources)
+    if kind == "inline":
+        return InlineEngine(make_worker, setup)
+    if kind == "thread":
+        return ThreadEngine(make_worker, setup, workers, settings.workers.prefetch)
+    return ProcessEngine("etl.worker", setup, workers, settings.workers.prefetch)
+
+
+def _automatic_kind(settings: Settings, sources: Sequence[FedSource]) -> str:
+    sizes = [source.source.size for source in sources]
+    small = None not in sizes and sum(size or 0 for size in sizes) < _INLINE_BELOW
+    alone = settings.workers.count is None and default_worker_count() == 1
+    return "inline" if small or alone else "process"
