@@ -81,8 +81,9 @@ class WorkerDied(TransientError):
     """A worker process ended without an answer."""
 
 
-_URL_PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s/]*@")
-_KEYWORD_PASSWORD = re.compile(r"(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
+# Up to the last @: a password with an unescaped / or @ must not show either.
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*):\S*@")
+_KEYWORD_PASSWORD = re.compile(r"(\b(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
 
 
 def mask_password(text: str) -> str:

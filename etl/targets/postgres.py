@@ -188,13 +188,17 @@ class PostgresTarget(SqlTarget):
 def _conninfo(url: str) -> str:
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        # libpq quotes the part it stumbled over, which may be half a password.
+        # An unescaped / in a password makes its first half a port, which libpq would only find when it connects.
+        readable = all(port.isdecimal() for port in str(given.get("port") or 0).split(","))
+    except psycopg.ProgrammingError:
+        readable = False
+    if not readable:
+        # libpq's own words quote the part it stumbled over, which may be half a password.
         raise TargetError(
             f"{mask_password(url)} is not a URL that PostgreSQL understands: expected"
             " postgresql://user:password@host:port/database, with / : @ % in a name or password written as %2F %3A %40"
             " %25."
-        ) from error
+        )
     if "PGCONNECT_TIMEOUT" in os.environ:
         given["connect_timeout"] = os.environ["PGCONNECT_TIMEOUT"]
     return make_conninfo(url, **{name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given})
