@@ -21,7 +21,7 @@ from etl.parallel_coordinator import ParallelCoordinator
 from etl.targets.base import Target
 from etl.worker import make_worker
 
-_INLINE_BELOW = 2 * 2**20
+_INLINE_BELOW = 256 * 2**10
 """Bytes of all sources up to which starting processes takes longer than the work itself."""
 
 
