@@ -37,7 +37,7 @@ from etl.errors import (
 from etl.naming import default_target, find_mapping
 from etl.options import Settings, read_settings
 from etl.progress import BarProgress, LineProgress, Progress, SeveralProgresses, SilentProgress
-from etl.report import LoadReport, SourceReport
+from etl.report import LoadReport
 from etl.summary import summarize_check, summarize_load
 
 logger = logging.getLogger("etl")
@@ -179,7 +179,8 @@ def load(
         mapping = mapping or find_mapping(sources)
         target = target or settings.target or default_target(sources)
         progress = _progress(quiet=quiet, logged=log is not None)
-        progress.note(f"Loading {', '.join(sources)} into {mask_password(target)}, mapped by {mapping}.")
+        names = ", ".join("standard input" if source == "-" else source for source in sources)
+        progress.note(f"Loading {names} into {mask_password(target)}, mapped by {mapping}.")
         try:
             report = loader.load(
                 sources,
@@ -192,15 +193,12 @@ def load(
             )
         except EtlError as error:
             progress.stop()
-            unfinished: LoadReport | None = getattr(error, "report", None)
-            if unfinished is not None:
-                _show_load(unfinished, as_json=as_json, quiet=quiet, verbose=verbose)
+            if error.report is not None:
+                _show_load(error.report, as_json=as_json, quiet=quiet, verbose=verbose)
             raise
         finally:
             progress.stop()
         _show_load(report, as_json=as_json, quiet=quiet, verbose=verbose)
-        if quiet or as_json:
-            _show_problems(report.sources)
     raise typer.Exit(report.exit_code)
 
 
@@ -227,7 +225,9 @@ def check(
         finally:
             progress.stop()
         if quiet:
-            _show_problems(report.sources)
+            for source in report.sources:
+                if source.problem:
+                    _show_error(source.problem)
         else:
             _print(Console(highlight=False), summarize_check(report))
     raise typer.Exit(report.exit_code)
@@ -304,13 +304,6 @@ def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool 
 
 def _show_error(sentence: str) -> None:
     _stderr().print(Text.assemble(("Error: ", "bold red"), _printable(mask_password(sentence))), soft_wrap=True)
-
-
-def _show_problems(sources: Sequence[SourceReport]) -> None:
-    """What the summary tells of sources that broke, where there is no summary."""
-    for source in sources:
-        if source.problem:
-            _show_error(source.problem)
 
 
 def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:

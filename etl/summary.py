@@ -19,7 +19,7 @@ def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
     """What a load did, what did not go well, and what to do next."""
     return [
         _headline(report),
-        *_sources(report.sources, everyone=verbose or len(report.sources) > 1),
+        *_sources(report.sources, everyone=verbose or len(report.sources) > 1, problems=not _told_by_error(report)),
         *([] if report.state == "nothing to do" else _numbers(report, verbose)),
         *_rejects(report.rejects, report.rejected),
         *_listed("Keys that could not be built:", report.key_problems),
@@ -33,7 +33,7 @@ def summarize_check(report: CheckReport) -> list[str]:
     return [
         f"Read {_records(report.records)}, {format_bytes(report.source_bytes)} of XML, "
         f"in {format_duration(report.seconds)}. Nothing was written.",
-        *_sources(report.sources, everyone=len(report.sources) > 1),
+        *_sources(report.sources, everyone=len(report.sources) > 1, problems=True),
         *_table_rows(report.tables),
         _account(report.records, report.loaded, report.rejected, report.discarded, 0),
         *_rejects(report.rejects, report.rejected),
@@ -52,11 +52,16 @@ def _headline(report: LoadReport) -> str:
     return f"Loaded {_records(report.loaded)} into {report.target} in {format_duration(report.seconds)}."
 
 
-def _sources(sources: Sequence[SourceReport], *, everyone: bool) -> Iterator[str]:
+def _told_by_error(report: LoadReport) -> bool:
+    """The error that ended a load tells the problem of its only broken source."""
+    return report.state == "failed" and sum(bool(source.problem) for source in report.sources) == 1
+
+
+def _sources(sources: Sequence[SourceReport], *, everyone: bool, problems: bool) -> Iterator[str]:
     for source in sources:
         if everyone or source.problem:
             yield f"  {source.label}: {source.state}, {_records(source.records)}"
-        if source.problem:
+        if source.problem and problems:
             yield f"    {source.problem}"
 
 
@@ -71,7 +76,8 @@ def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
     if report.bottleneck:
         yield f"  bottleneck: {report.bottleneck}"
     if verbose:
-        yield f"  {report.pool.workers} workers, idle {report.pool.idle_share:.0%} of the time"
+        workers = f"{report.pool.workers} worker{'' if report.pool.workers == 1 else 's'}"
+        yield f"  {workers}, idle {report.pool.idle_share:.0%} of the time"
 
 
 def _table_rows(tables: Mapping[str, int]) -> Iterator[str]:
@@ -107,6 +113,8 @@ def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
 def _next_steps(report: LoadReport) -> Iterator[str]:
     if report.rejected and not report.target.startswith("memory:"):
         yield "Table etl_reject there has every rejected record: its place, the reason, its XML (`etl docs rejects`)."
+    if report.state == "finished" and any(source.state == "stopped" for source in report.sources):
+        yield "The limit ended this load; without --limit the same command goes on from here."
     if report.state == "stopped":
         yield "The same command goes on from here."
 

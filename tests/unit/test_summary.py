@@ -94,10 +94,18 @@ def test_a_failed_load_says_what_is_committed() -> None:
     broken = replace(SOURCE, state="broken", problem="releases.xml.gz ends at line 7, byte 99, inside <release>.")
     lines = summarize_load(replace(FINISHED, state="failed", sources=(broken,)))
     assert lines[0].startswith("Failed after 1 min 40 s. What is counted here is committed in postgresql://")
-    assert lines[1:3] == [
-        "  dumps/releases.xml.gz: broken, 1,234,567 records",
-        "    releases.xml.gz ends at line 7, byte 99, inside <release>.",
-    ]
+    assert lines[1] == "  dumps/releases.xml.gz: broken, 1,234,567 records"
+    # The error that follows tells the only problem; of several each stands here.
+    assert broken.problem not in "".join(lines)
+    lines = summarize_load(replace(FINISHED, state="failed", sources=(broken, replace(broken, problem="b.xml too."))))
+    assert lines[2] == "    releases.xml.gz ends at line 7, byte 99, inside <release>."
+    assert lines[4] == "    b.xml too."
+
+
+def test_a_limited_load_says_how_to_get_the_rest() -> None:
+    lines = summarize_load(replace(FINISHED, sources=(replace(SOURCE, state="stopped"),)))
+    assert lines[0].startswith("Loaded 1,234,567 records")
+    assert "without --limit" in lines[-1]
 
 
 def test_a_load_with_nothing_to_do_says_so_and_shows_no_zeros() -> None:
