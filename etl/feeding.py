@@ -8,8 +8,9 @@ Iterated by the feeder's thread; `position` and `stop` may be called from any.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from etl.errors import SourceError
 from etl.extract.reader import SourceReader
@@ -47,11 +48,6 @@ class FedSource:
     """The end of the document was reached."""
     problem: str = ""
     """Why it was not, in a sentence."""
-    _done: frozenset[Range] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._done = frozenset(self.done)
-
     def outcome(self) -> Outcome:
         """What a report says of it, at the end of a run."""
         if self.state == "finished":
@@ -61,10 +57,12 @@ class FedSource:
         return "finished" if self.complete or self.state != "loading" else "stopped"
 
     def has(self, part: Part) -> bool:
-        return (part.start, part.end) in self._done
+        """Whether an earlier run committed it: it then lies within one of that run's tiles, whatever their size."""
+        place = bisect_right(self.done, part.start, key=lambda tile: tile[0]) - 1
+        return place >= 0 and part.end <= self.done[place][1]
 
     def cut_at(self) -> list[int]:
-        """The edges of the committed tiles: cutting there again makes every tile either wholly done or wholly not."""
+        """The edges of the committed tiles: cutting there again makes every part either wholly done or wholly not."""
         return sorted({edge for tile in self.done for edge in tile})
 
     def saw(self, part: Part, *, skipped: bool) -> None:
