@@ -225,20 +225,22 @@ class Ledger:
         """Begin a source, or take up the one with this fingerprint; one taken up unfinished is this load's alone now.
 
         Without fingerprint it is a new source each time. A source whose tables were all dropped since is begun again,
-        which is why this comes before `Target.prepare`. Raises TargetError where the same content is in the same tables
-        by another mapping, or where only some of its tables are still there.
+        which is why this comes before `Target.prepare`; so is one of which another mapping brought nothing in. Raises
+        TargetError where the same content is in the same tables by another mapping, or where only some of its tables
+        are still there.
         """
         with self._transaction() as connection:
             connection.lock()
             for row in self._known(connection, fingerprint):
                 missing = self._target.missing_tables(connection, row.tables)
-                if missing == row.tables:
+                dropped = missing == row.tables
+                if row.mapping_digest == self._digest and not dropped:
+                    return self._take_up(connection, row, missing)
+                if row.tables & self._names:
+                    if not dropped and self._tiles(connection, row.number):
+                        raise self._other_mapping(label, row)
                     self._forget(connection, row.number)
                     connection.execute(sa.delete(self._source).where(self._source.c.number == row.number))
-                elif row.mapping_digest == self._digest:
-                    return self._take_up(connection, row, missing)
-                else:
-                    self._refuse_other_mapping(label, row)
             return self._begin(connection, label, fingerprint, size)
 
     def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
@@ -375,16 +377,14 @@ class Ledger:
         done = tuple((tile.start, tile.end) for tile in self._tiles(connection, row.number))
         return RegisteredSource(info, row.state, done, self._totals(connection, row.number))
 
-    def _refuse_other_mapping(self, label: str, row: _SourceRow) -> None:
-        common = self._names & row.tables
-        if common:
-            verb = "was loaded" if row.state == "finished" else "began to be loaded"
-            raise TargetError(
-                f"{label} {verb} into {', '.join(sorted(common))} with another mapping (as {row.label}, on"
-                f" {row.started_at}); loading it again would put its records there twice. Use that mapping (column"
-                f" mapping of etl_source, number {row.number}), or name other tables in this one, or load into another"
-                " database, or drop these tables first."
-            )
+    def _other_mapping(self, label: str, row: _SourceRow) -> TargetError:
+        common = ", ".join(sorted(self._names & row.tables))
+        verb = "was loaded" if row.state == "finished" else "began to be loaded"
+        return TargetError(
+            f"{label} {verb} into {common} with another mapping (as {row.label}, on {row.started_at}); loading it again"
+            f" would put its records there twice. Use that mapping (column mapping of etl_source, number {row.number}),"
+            " or name other tables in this one, or load into another database, or drop these tables first."
+        )
 
     def _begin(
         self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None

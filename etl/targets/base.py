@@ -8,7 +8,7 @@ caller sees is TargetError (for good) or TransientError (try again).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -96,6 +96,8 @@ class Target(ABC):
     """False where nothing outlives the process (memory), so that there is nothing to resume."""
     dialect: str
     """SQLAlchemy's name of the database's SQL: ``postgresql``, ``sqlite``; ``memory`` has none."""
+    notify: Callable[[str], object] = staticmethod(lambda sentence: None)
+    """Told, in a sentence, that and for whom the target waits; a load may put its own way of showing it here."""
 
     @abstractmethod
     def prepare(self, mapping: Mapping, keys: Literal["after", "before"]) -> Preparation:

@@ -6,7 +6,7 @@ Whatever libpq understands works: URLs with or without host and user, PG* variab
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any, Literal
 
@@ -16,10 +16,11 @@ from psycopg import errors as pg_errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy.pool import NullPool
 
-from etl.errors import ConnectionLost, EtlError, TargetError, TransientError, mask_password
+from etl.errors import EtlError, InternalError, TargetError, mask_password
 from etl.mapping.model import Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows
+from etl.targets.postgres_errors import NO_PLACE, driver_error, translate
 from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import SqlConnection, SqlTarget
 
@@ -49,20 +50,17 @@ DDL_LOCK = 0x65746C_64646C
 """Number of the advisory lock under which every load changes the schema ("etl ddl" in ASCII)."""
 
 KEY_LOCK = 0x65746C6B
-"""First number of the advisory lock of a table whose key is being built ("etlk"); the second is made from its name."""
+"""First number ("etlk") of the advisory lock of a table that gets its keys later; the second is made from its name."""
 
-_TRANSIENT_CLASSES = ("08", "40")
-_TRANSIENT_STATES = ("55P03", "57014", "57P01", "57P02", "57P03", "57P05", "53300")
-_HINTS = {
-    "42501": "Grant that right to the user, or connect as another one",
-    "53100": "The server's disk is full: make room and run the same command again",
-    "53200": "The server has no memory left: lower insert.batch_bytes or give it more",
-    "25006": "The server or the user's default is read-only: connect to the primary server",
-    "3D000": "Create the database first, for example with createdb",
-    "28P01": "Check user and password",
-    "28000": "Check user and password, and the server's pg_hba.conf",
-}
-_LOST_STATES = ("57P01", "57P02", "57P05")
+LOCK_HOLDER = """
+    SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'this machine'),
+           to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS')
+    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND CAST(l.classid AS bigint) = :kind AND CAST(l.objid AS bigint) = CAST(hashtext(:name) AS bigint) & 4294967295
+"""
+"""The server shows the two numbers of such a lock as unsigned integers."""
 
 
 class PostgresConnection(SqlConnection):
@@ -76,20 +74,19 @@ class PostgresConnection(SqlConnection):
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
 
     def write(self, table: int, rows: Sequence[Rows]) -> None:
+        statement = self._target.statements[table]
         with self.translated(), self.driver.cursor() as cursor:
             if self._target.row_format == "copy":
-                self._copy(cursor, table, rows)
+                self._copy(cursor, statement, rows)
             else:
-                values = chain.from_iterable(batch.rows for batch in rows if isinstance(batch, TupleRows))
-                cursor.executemany(self._target.statements[table], values)
+                cursor.executemany(statement, chain.from_iterable(_tuples(batch) for batch in rows))
 
-    def _copy(self, cursor: psycopg.Cursor[Any], table: int, rows: Sequence[Rows]) -> None:
+    def _copy(self, cursor: psycopg.Cursor[Any], statement: bytes, rows: Sequence[Rows]) -> None:
         if not any(len(batch) for batch in rows):
             return
-        with cursor.copy(self._target.statements[table]) as copy:
+        with cursor.copy(statement) as copy:
             for batch in rows:
-                if isinstance(batch, CopyRows):
-                    copy.write(batch.data)
+                copy.write(_copy_text(batch))
 
     def commit(self, *, durable: bool) -> None:
         with self.translated():
@@ -115,6 +112,7 @@ class PostgresTarget(SqlTarget):
         self.statements: tuple[bytes, ...] = ()
         self._conninfo = _conninfo(url)
         self._connected = False
+        self._guard: PostgresConnection | None = None
         self._engine = sa.create_engine(
             "postgresql+psycopg://", creator=self._open, poolclass=NullPool, hide_parameters=True
         )
@@ -133,11 +131,25 @@ class PostgresTarget(SqlTarget):
         self.statements = tuple(statement(table) for table in mapping.tables)
         return preparation
 
+    def create_own_tables(self, metadata: sa.MetaData) -> None:
+        try:
+            super().create_own_tables(metadata)
+        except TargetError as error:
+            if getattr(driver_error(error), "sqlstate", None) not in NO_PLACE:
+                raise
+            raise TargetError(
+                f"{error} The load keeps its ledger (etl_source, etl_split, etl_reject, etl_table) in the database: the"
+                " setting ledger.schema names another schema for it, one where its user may create tables."
+            ) from error
+
     def close(self) -> None:
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
         self._engine.dispose()
 
     def translate(self, error: Exception) -> EtlError:
-        return _translate(error, self.label, connected=self._connected)
+        return translate(error, self.label, connected=self._connected)
 
     def _open(self) -> psycopg.Connection[Any]:
         connection = psycopg.connect(self._conninfo, autocommit=True, client_encoding="utf8")
@@ -151,13 +163,32 @@ class PostgresTarget(SqlTarget):
         self._connected = True
         return connection
 
+    def _reserve(self, tables: Collection[str]) -> None:
+        """Take the tables' advisory locks on a connection of their own, which keeps them until the load ends."""
+        if not tables:
+            return
+        if self._guard is None:
+            self._guard = self.connect()
+        guard, locks = self._guard, sa.text("SELECT pg_try_advisory_lock(:kind, hashtext(:name))")
+        schema = self._schema_name(guard)
+        # Always in the same order, so that two loads cannot wait for each other.
+        for table in sorted(tables):
+            lock = {"kind": KEY_LOCK, "name": f"{schema}.{table}"}
+            guard.begin()
+            ((taken,),) = guard.execute(locks, [lock])
+            if not taken:
+                self.notify(
+                    f"Waiting for {_holder(guard, lock)}, which is loading into {table} and builds its keys last."
+                )
+                guard.execute(sa.text("SET LOCAL lock_timeout = 0"))
+                guard.execute(sa.text("SELECT pg_advisory_lock(:kind, hashtext(:name))"), [lock])
+            guard.commit(durable=False)
+
     def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
         table = mapping.tables[key.table]
-        name = f"{self._schema_name(connection)}.{table.name}"
         with connection.translated():
             # Others may be writing to the table for long, and the load has nothing else left to do.
             connection.driver.execute(f"SET LOCAL maintenance_work_mem = '{KEY_MEMORY}'; SET LOCAL lock_timeout = 0")
-            connection.driver.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (KEY_LOCK, name))
             if key.kind == "foreign" and table.parent is not None:
                 # In the order in which a load writes them, so that the two cannot wait for each other.
                 both = f"{quote(mapping.tables[table.parent].name)}, {quote(table.name)}"
@@ -185,6 +216,15 @@ class PostgresTarget(SqlTarget):
         return True
 
 
+def _holder(connection: PostgresConnection, lock: dict[str, Any]) -> str:
+    """Who has the lock, as a person finds it in the server's list of activities."""
+    found = connection.execute(sa.text(LOCK_HOLDER), [lock])
+    if not found:
+        return "another load"
+    name, pid, host, since = found[0]
+    return f"{name or 'another load'} (server process {pid}, from {host}, since {since})"
+
+
 def _conninfo(url: str) -> str:
     try:
         given = conninfo_to_dict(url)
@@ -204,6 +244,18 @@ def _conninfo(url: str) -> str:
     return make_conninfo(url, **{name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given})
 
 
+def _copy_text(batch: Rows) -> bytes:
+    if not isinstance(batch, CopyRows):
+        raise InternalError("COPY was given tuples.")
+    return batch.data
+
+
+def _tuples(batch: Rows) -> list[tuple[object, ...]]:
+    if not isinstance(batch, TupleRows):
+        raise InternalError("executemany was given COPY text.")
+    return batch.rows
+
+
 def _columns(table: Table, *, percent: str) -> str:
     return ", ".join(quote(column.name).replace("%", percent) for column in table.columns)
 
@@ -216,41 +268,3 @@ def _insert_statement(table: Table) -> bytes:
     # psycopg reads its placeholders with %, so one in a name is doubled.
     name, places = quote(table.name).replace("%", "%%"), ", ".join(["%s"] * len(table.columns))
     return f"INSERT INTO {name} ({_columns(table, percent='%%')}) VALUES ({places})".encode()
-
-
-def _translate(error: Exception, label: str, *, connected: bool) -> EtlError:
-    state = getattr(error, "sqlstate", None)
-    if state is None:
-        return _translate_lost(error, label, connected=connected)
-    said = _said(error)
-    if state in _LOST_STATES or state.startswith("08"):
-        return ConnectionLost(f"The connection to {label} was lost: {said}.")
-    if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
-        return TransientError(f"{label}: {said}.")
-    if state.startswith(("22", "23")):
-        return TargetError(
-            f"{label} refused rows: {said}. The batch they stand in was rolled back; change the mapping or the table,"
-            " and run the same command again."
-        )
-    hint = _HINTS.get(state, "")
-    return TargetError(f"{label}: {said}." + (f" {hint}." if hint else ""))
-
-
-def _translate_lost(error: Exception, label: str, *, connected: bool) -> EtlError:
-    """An error without code is libpq's own: no connection could be made, or it broke."""
-    reason = " ".join(mask_password(str(error)).split()).rstrip(".")
-    if connected and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return ConnectionLost(f"The connection to {label} was lost: {reason}.")
-    if isinstance(error, psycopg.OperationalError):
-        return TargetError(f"Cannot connect to {label}: {reason}. Check host, port, database, user and password.")
-    return TargetError(f"{label}: {reason}.")
-
-
-def _said(error: Exception) -> str:
-    """The server's words: message, detail, and the place in the COPY, in one line."""
-    diagnosis = getattr(error, "diag", None)
-    if diagnosis is None or diagnosis.message_primary is None:
-        return " ".join(mask_password(str(error)).split()).rstrip(".")
-    table = f" (table {diagnosis.table_name})" if diagnosis.table_name else ""
-    parts = [diagnosis.message_primary + table, diagnosis.message_detail, diagnosis.context]
-    return ". ".join(" ".join(mask_password(part).split()).rstrip(".") for part in parts if part)

@@ -14,10 +14,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.schema import CreateSchema, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 from sqlalchemy.sql import Executable
 
-from etl.errors import EtlError, InternalError, TargetError
+from etl.errors import EtlError, InternalError
 from etl.mapping.model import Mapping
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
@@ -111,7 +111,6 @@ class SqlTarget(Target):
         self.dialect = dialect
         self.keeps_ledger = True
         self._keyless = own_table(ledger_schema)
-        self._mapping: Mapping | None = None
 
     @abstractmethod
     def connect(self) -> SqlConnection: ...
@@ -137,27 +136,23 @@ class SqlTarget(Target):
                 # A table of that name may have been dropped since with its keys unbuilt.
                 self._forget(connection, [table.name for table in created])
                 connection.execute(sa.insert(self._keyless), [self._owned(connection, table.name) for table in created])
-        self._mapping = mapping
+            waiting = self._without_keys(connection) & {table.name for table in mapping.tables}
+        if keys == "after":
+            self._reserve(waiting)
         return Preparation(frozenset(table.name for table in created), existing.notices)
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:
-        try:
-            with closing(self.connect()) as connection, _transaction(connection):
-                connection.lock()
-                inspector = sa.inspect(connection.sql)
-                schema = metadata.schema
-                if schema is not None and not inspector.has_schema(schema):
-                    connection.execute(CreateSchema(schema))
-                for table in metadata.sorted_tables:
-                    if not inspector.has_table(table.name, schema):
-                        connection.execute(CreateTable(table))
-                        for index in table.indexes:
-                            connection.execute(sa.schema.CreateIndex(index))
-        except TargetError as error:
-            raise TargetError(
-                f"{error} The load keeps its ledger (etl_source, etl_split, etl_reject, etl_table) in the database:"
-                " the setting ledger.schema names a schema for it where its user may create tables."
-            ) from error
+        schema = metadata.schema
+        with closing(self.connect()) as connection, _transaction(connection):
+            connection.lock()
+            inspector = sa.inspect(connection.sql)
+            if schema is not None and not inspector.has_schema(schema):
+                connection.execute(CreateSchema(schema))
+            for table in metadata.sorted_tables:
+                if not inspector.has_table(table.name, schema):
+                    connection.execute(CreateTable(table))
+                    for index in table.indexes:
+                        connection.execute(CreateIndex(index))
 
     def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
         if not isinstance(connection, SqlConnection):
@@ -168,7 +163,9 @@ class SqlTarget(Target):
 
     def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
         with closing(self.connect()) as connection:
-            keyless = self._without_keys(connection)
+            with _transaction(connection):
+                keyless = self._without_keys(connection) & {table.name for table in mapping.tables}
+            self._reserve(keyless)
             problems: dict[int, list[KeyProblem]] = {
                 place: [] for place, table in enumerate(mapping.tables) if table.name in keyless
             }
@@ -194,10 +191,9 @@ class SqlTarget(Target):
         names = sa.select(self._keyless.c.table_name).where(
             self._keyless.c.table_schema == self._schema_name(connection)
         )
-        with _transaction(connection):
-            if not sa.inspect(connection.sql).has_table(self._keyless.name, self._keyless.schema):
-                return set()
-            return {name for (name,) in connection.execute(names)}
+        if not sa.inspect(connection.sql).has_table(self._keyless.name, self._keyless.schema):
+            return set()
+        return {name for (name,) in connection.execute(names)}
 
     def _build_one(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> KeyProblem | None:
         with _transaction(connection):
@@ -209,8 +205,12 @@ class SqlTarget(Target):
             return explain(connection, mapping, key, self.dialect)
 
     @abstractmethod
+    def _reserve(self, tables: Collection[str]) -> None:
+        """Keep tables whose keys come after the last row to this load until it ends; wait for another that has them."""
+
+    @abstractmethod
     def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
-        """Memory, time limits and the locks that keep two loads from building the same key."""
+        """Memory, time limits and table locks for building one key, in the open transaction."""
 
     def _schema_name(self, connection: SqlConnection) -> str:
         return connection.sql.dialect.default_schema_name or ""

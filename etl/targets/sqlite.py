@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -24,7 +24,7 @@ from etl.targets.base import Rows
 from etl.targets.schema import LateKey, quote
 from etl.targets.sql import SqlConnection, SqlTarget, orphans
 
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 60.0
 """How long a lock of another program is waited for: longer than any commit, short enough to be told about it."""
 
 ROWS_PER_STATEMENT = 100
@@ -146,6 +146,9 @@ class SqliteTarget(SqlTarget):
             connection.close()
             raise
         return connection
+
+    def _reserve(self, tables: Collection[str]) -> None:
+        """Nothing: loads take turns by transaction, and each builds what keys it finds missing."""
 
     def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
         """Nothing: the transaction is the only writer."""

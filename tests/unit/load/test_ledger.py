@@ -222,6 +222,14 @@ def test_another_mapping_into_the_same_tables_is_refused(target: Target) -> None
     assert "etl_source, number 1" in str(caught.value)
 
 
+def test_a_mapping_that_brought_nothing_in_may_be_changed(target: Target) -> None:
+    begin(target)
+    other = started(target, single("release", column("id", "bigint", required=True)))
+    source = other.register("dump.xml", "f", 100)
+    assert source.state == "loading"
+    assert commit(target, other, part(source.info.number, 0, 100, last=True)) == [True]
+
+
 def test_another_mapping_into_other_tables_is_another_load(target: Target) -> None:
     begin(target)
     other = started(target, single("summary", column("id", "bigint", required=True)))
