@@ -264,7 +264,12 @@ class _Builder:
             return None
         is_text = column_type.name in ("text", "varchar")
         nulls = tuple(spec.nulls) if spec.nulls is not None else () if is_text else ("",)
-        for key, texts in (("nulls", nulls), ("default", (spec.default,)), ("separator", (spec.separator,))):
+        for key, texts in (
+            ("nulls", nulls),
+            ("default", (spec.default,)),
+            ("separator", (spec.separator,)),
+            ("value", (spec.value,)),
+        ):
             if any(text is not None and _CONTROL.search(text) for text in texts):
                 self.problem((*place, key), "control characters cannot be part of a value")
         if isinstance(source, Constant):

@@ -83,7 +83,7 @@ _STEP = re.compile(
     rf"|(?P<prefix>{_NAME_PATTERN}):(?P<prefixed>{_NAME_PATTERN}|\*)"
     rf"|(?P<plain>{_NAME_PATTERN})|(?P<star>\*)"
 )
-_ATTRIBUTE_TEST = re.compile(r"""\s*@(?P<name>[^\s='"\]]+)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]""")
+_ATTRIBUTE_TEST = re.compile(r"""\s*@(?P<name>[^\s=!<>'"\]]+)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]""")
 _POSITION_TEST = re.compile(r"\s*(?P<number>[0-9]+)\s*\]")
 
 
