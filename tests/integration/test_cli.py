@@ -1,0 +1,389 @@
+"""The command as people use it: what it finds by itself, what it says, what it returns."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import re
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.command import ETL, environment, etl
+from tests.integration.bad_input import MAPPING, document, item
+
+SAMPLE = Path(__file__).resolve().parents[2] / "env_prep" / "sample"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with items.xml.gz (3 records, the second without its key) and items.mapping.yaml."""
+    records = [item(1), b"<item><name>none</name></item>\n", item(3)]
+    (tmp_path / "items.xml.gz").write_bytes(gzip.compress(document(*records)))
+    (tmp_path / "items.mapping.yaml").write_text(MAPPING)
+    return tmp_path
+
+
+def query(database: Path, sql: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def test_the_readmes_first_command_loads_the_sample(tmp_path: Path) -> None:
+    result = etl("load", SAMPLE / "catalog.xml.gz", cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert result.out == ""
+    assert "mapped by " + str(SAMPLE / "catalog.mapping.yaml") in result.err
+    assert "into sqlite:///catalog.db" in result.err
+    releases = query(tmp_path / "catalog.db", 'SELECT count(*) FROM "release"')[0][0]
+    assert releases > 100
+    assert f"  {releases:>5,} rows  release\n" in result.err
+
+    again = etl("load", SAMPLE / "catalog.xml.gz", cwd=tmp_path)
+    assert again.code == 0
+    assert "Nothing to do" in again.err
+    assert query(tmp_path / "catalog.db", 'SELECT count(*) FROM "release"') == [(releases,)]
+
+
+def test_rejects_are_told_with_reason_and_place_and_kept(folder: Path) -> None:
+    result = etl("load", "items.xml.gz", cwd=folder)
+    assert result.code == 3
+    assert "3 records read = 2 loaded + 1 rejected" in result.err
+    assert "1 x missing_value in item.id, the first:" in result.err
+    assert "line 3" in result.err
+    assert "etl_reject" in result.err
+    assert query(folder / "items.db", "SELECT record, reason FROM etl_reject") == [(2, "missing_value")]
+
+
+def test_the_report_as_json_stands_alone_on_standard_output(folder: Path) -> None:
+    result = etl("load", "items.xml.gz", "--json", cwd=folder)
+    assert result.code == 3
+    assert result.report["exit_code"] == 3
+    assert result.report["tables"] == {"item": 2}
+    assert result.report["rejects"][0]["reason"] == "missing_value"
+    assert "rows" not in result.report
+    assert "2 rows" not in result.err
+
+
+def test_quiet_says_nothing_where_nothing_is_wrong(folder: Path) -> None:
+    result = etl("load", "items.xml.gz", "-q", cwd=folder)
+    assert (result.code, result.out, result.err) == (3, "", "")
+
+
+def test_the_database_is_the_flags_then_the_settings_then_the_environments(folder: Path) -> None:
+    (folder / "settings.yaml").write_text("target: sqlite:///settings.db\n")
+    environment = {"ETL_TARGET": "sqlite:///environment.db"}
+    for arguments, name in (
+        (["--settings", "settings.yaml", "--to", "sqlite:///flag.db"], "flag.db"),
+        (["--settings", "settings.yaml", "--set", "target=sqlite:///set.db"], "set.db"),
+        (["--settings", "settings.yaml"], "settings.db"),
+        ([], "environment.db"),
+    ):
+        etl("load", "items.xml.gz", *arguments, cwd=folder, env=environment)
+        assert [file.name for file in folder.glob("*.db")] == [name]
+        (folder / name).unlink()
+
+
+def test_several_sources_share_a_database(folder: Path) -> None:
+    (folder / "more.xml").write_bytes(document(item(4), item(5)))
+    refused = etl("load", "items.xml.gz", "more.xml", cwd=folder)
+    assert refused.code == 2
+    assert "--map FILE" in refused.err
+
+    result = etl("load", "items.xml.gz", "more.xml", "--map", "items.mapping.yaml", cwd=folder)
+    assert result.code == 3
+    assert "items.xml.gz: finished, 3 records" in result.err
+    assert "more.xml: finished, 2 records" in result.err
+    assert query(folder / "etl.db", "SELECT id FROM item ORDER BY id") == [(1,), (3,), (4,), (5,)]
+
+
+def test_standard_input_is_a_source_and_has_a_name_if_it_is_given_one(folder: Path) -> None:
+    content = document(item(1), item(2))
+    arguments = ["load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", "--source-name", "items"]
+    assert etl(*arguments, cwd=folder, input=content).code == 0
+    again = etl(*arguments, cwd=folder, input=content)
+    assert "Nothing to do" in again.err
+    assert query(folder / "in.db", "SELECT id FROM item ORDER BY id") == [(1,), (2,)]
+
+
+def test_a_limit_ends_early_and_the_rest_comes_without_it(folder: Path) -> None:
+    limited = etl("load", "items.xml.gz", "--limit", "1", cwd=folder)
+    assert limited.code == 0, limited.err
+    assert "1 record read = 1 loaded" in limited.err
+    assert "without --limit" in limited.err
+    rest = etl("load", "items.xml.gz", cwd=folder)
+    assert "1 skipped" in rest.err
+    assert query(folder / "items.db", "SELECT id FROM item ORDER BY id") == [(1,), (3,)]
+
+
+def test_postgresql_takes_what_the_url_leaves_out_from_the_environment(folder: Path, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        info = connection.info
+        where = {"PGHOST": info.host, "PGPORT": str(info.port), "PGUSER": info.user, "PGPASSWORD": info.password}
+        url = f"postgresql:///{info.dbname}"
+        result = etl("load", "items.xml.gz", "--to", url, cwd=folder, env=where)
+        assert result.code == 3, result.err
+        assert connection.execute("SELECT id FROM item ORDER BY id").fetchall() == [(1,), (3,)]
+
+
+def test_a_check_needs_no_database_and_shows_rows(folder: Path) -> None:
+    result = etl("check", "items.xml.gz", "--show", "1", cwd=folder)
+    assert result.code == 3, result.err
+    assert "3 records read = 2 loaded + 1 rejected" in result.out
+    assert "item, row 1:\n  id    1\n  name  a name\n" in result.out
+    assert not list(folder.glob("*.db"))
+
+
+def test_a_check_of_a_broken_source_shows_what_is_good_and_where_it_breaks(folder: Path) -> None:
+    (folder / "items.xml").write_bytes(b"<items>\n" + item(1) + b"<item id=")
+    result = etl("check", "items.xml", cwd=folder)
+    assert result.code == 1
+    assert "1 rows  item" in result.out
+    assert "line 3" in result.out
+    quiet = etl("check", "items.xml", "-q", cwd=folder)
+    assert (quiet.code, quiet.out) == (1, "")
+    assert quiet.err.count("\n") == 1
+    assert "line 3" in quiet.err
+
+
+def test_the_schema_is_that_of_the_database(folder: Path) -> None:
+    sqlite = etl("schema", "--map", "items.mapping.yaml", cwd=folder)
+    assert sqlite.code == 0, sqlite.err
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(sqlite.out)
+    assert connection.execute("SELECT count(*) FROM item").fetchall() == [(0,)]
+    connection.close()
+
+    after = etl("schema", "--map", "items.mapping.yaml", "--to", "postgresql://nobody@nowhere.invalid/db", cwd=folder)
+    assert after.code == 0, after.err
+    assert "ALTER TABLE" in after.out
+    before = etl(
+        "schema", "--map", "items.mapping.yaml", "--to", "postgresql:///db", "--set", "keys=before", cwd=folder
+    )
+    assert "ALTER TABLE" not in before.out
+
+
+def test_documentation_is_listed_and_shown(tmp_path: Path) -> None:
+    listed = etl("docs", cwd=tmp_path)
+    assert listed.code == 0
+    names = [line.split()[2] for line in listed.out.splitlines()]
+    assert {"mapping", "types", "settings", "rejects", "commands"} <= set(names)
+    for name in names:
+        shown = etl("docs", name, cwd=tmp_path)
+        assert shown.code == 0
+        assert shown.out.startswith("# ")  # piped: as it is written
+    unknown = etl("docs", "../README", cwd=tmp_path)
+    assert unknown.code == 2
+    assert "settings" in unknown.err
+
+
+@pytest.mark.parametrize("command", [[], ["load"], ["check"], ["schema"], ["docs"]])
+def test_help_fits_80_columns(tmp_path: Path, command: list[str]) -> None:
+    result = etl(*command, "--help", cwd=tmp_path, env={"COLUMNS": "80"})
+    assert result.code == 0
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert "Usage" in result.out
+
+
+def test_help_tells_defaults_examples_and_exit_codes(tmp_path: Path) -> None:
+    text = " ".join(etl("load", "--help", cwd=tmp_path, env={"COLUMNS": "300"}).out.split())
+    for words in ("STEM.mapping.yaml", "sqlite:///STEM.db", "Default: one for each core", "etl load posts.xml.gz", "3"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["lod"], "load"),
+        (["load"], "SOURCE"),
+        (["load", "items.xml.gz", "--workers", "0"], "--workers"),
+        (["load", "items.xml.gz", "--workers", "many"], "--workers"),
+        (["load", "items.xml.gz", "--limit", "0"], "--limit"),
+        (["load", "items.xml.gz", "--nonsense"], "--nonsense"),
+        (["load", "other.xml.gz"], "other.mapping.yaml"),
+        (["load", "items.xml.gz", "--log", "no/such/folder/log"], "no/such/folder/log"),
+        (["load", "items.xml.gz", "--map", "nowhere.yaml"], "nowhere.yaml"),
+        (["schema"], "--map"),
+    ],
+)
+def test_usage_errors_are_named_and_nothing_is_done(folder: Path, arguments: list[str], words: str) -> None:
+    result = etl(*arguments, cwd=folder)
+    assert result.code == 2
+    assert words in result.err
+    assert "Traceback" not in result.err
+    assert not list(folder.glob("*.db"))
+
+
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    result = etl("--version", cwd=tmp_path)
+    assert (result.code, result.out) == (0, "etl 0.1.0\n")
+
+
+def test_verbose_says_where_an_error_arose(folder: Path) -> None:
+    result = etl("load", "items.xml.gz", "--to", "sqlite:///no/such/folder/x.db", "-v", cwd=folder)
+    assert result.code == 1
+    assert "Traceback" in result.err
+    assert result.err.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_log_has_times_and_the_summary_and_no_password(folder: Path) -> None:
+    url = "postgresql://me:s3cret@127.0.0.1:1/db"
+    assert etl("load", "items.xml.gz", "--log", "etl.log", "-q", cwd=folder).code == 3
+    assert etl("load", "items.xml.gz", "--log", "etl.log", "-q", "--to", url, cwd=folder).code == 1
+    log = (folder / "etl.log").read_text()
+    assert "1 x missing_value" in log
+    assert "postgresql://me:***@127.0.0.1:1/db" in log
+    assert "s3cret" not in log
+    assert log.splitlines()[0][:2] == "20"
+
+
+def test_a_bar_is_shown_on_a_terminal_and_the_summary_after_it(folder: Path) -> None:
+    output = _on_a_terminal(["load", "items.xml.gz", "--set", "workers.kind=process"], folder)
+    assert "2 loaded + 1 rejected" in output
+    assert "\x1b[?25l" not in output or "\x1b[?25h" in output.rpartition("\x1b[?25l")[2]  # the cursor is back
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", output)
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+def _on_a_terminal(arguments: list[str], folder: Path) -> str:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [ETL, *arguments],
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment({"TERM": "xterm", "COLUMNS": "80"}),
+    ) as process:
+        os.close(theirs)
+        output = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                output += chunk
+        except OSError:  # Linux says so when the other end is closed
+            pass
+        process.wait(60)
+    os.close(ours)
+    return output.decode()
+
+
+def test_a_reader_who_leaves_is_no_error_of_ours(folder: Path) -> None:
+    process = subprocess.Popen(
+        [ETL, "docs", "settings"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(60) in (0, 1)
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.fixture
+def endless(folder: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts a load of standard input, which the test feeds and never ends."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [ETL, "load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", *arguments],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        started.append(process)
+        assert process.stdin is not None
+        process.stdin.write(b"<items>\n" + b"".join(item(number) for number in range(1, 20_001)))
+        process.stdin.flush()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _wait_for_rows(database: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if database.exists() and query(database, "SELECT count(*) FROM item") > [(0,)]:
+                return
+        except sqlite3.OperationalError:  # the table is still to come, or the writer has the file
+            pass
+        time.sleep(0.05)
+    pytest.fail("no rows within a minute")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("kind", ["process", "inline"])
+def test_the_first_signal_commits_what_is_in_hand_and_the_same_command_goes_on(
+    folder: Path, endless: Callable[..., subprocess.Popen[bytes]], stop: signal.Signals, kind: str
+) -> None:
+    flags = ["--source-name", "items", "--set", f"workers.kind={kind}", "--set", "split.bytes=4KiB", "--json"]
+    process = endless(*flags)
+    _wait_for_rows(folder / "in.db")
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    report = json.loads(out)
+    assert report["state"] == "stopped"
+    rows = query(folder / "in.db", "SELECT count(*) FROM item")[0][0]
+    assert report["loaded"] == rows > 0
+
+    whole = document(*(item(number) for number in range(1, 20_001)))
+    rest = etl("load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", *flags, cwd=folder, input=whole)
+    assert rest.code == 0, rest.err
+    assert rest.report["skipped"] == rows
+    assert query(folder / "in.db", "SELECT count(*), min(id), max(id) FROM item") == [(20_000, 1, 20_000)]
+
+
+def test_a_killed_load_goes_on_where_it_was(folder: Path, endless: Callable[..., subprocess.Popen[bytes]]) -> None:
+    flags = ["--source-name", "items", "--set", "split.bytes=4KiB", "--set", "workers.kind=process"]
+    process = endless(*flags)
+    _wait_for_rows(folder / "in.db")
+    process.kill()
+    process.communicate(timeout=60)
+    whole = document(*(item(number) for number in range(1, 20_001)))
+    rest = etl(
+        "load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", *flags, "--json", cwd=folder, input=whole
+    )
+    assert rest.code == 0, rest.err
+    assert rest.report["skipped"] > 0
+    assert query(folder / "in.db", "SELECT count(*), min(id), max(id) FROM item") == [(20_000, 1, 20_000)]
+
+
+def test_a_second_signal_aborts(folder: Path, endless: Callable[..., subprocess.Popen[bytes]]) -> None:
+    # A lock on the database keeps the first signal from being over at once.
+    process = endless("--source-name", "items", "--set", "split.bytes=4KiB")
+    _wait_for_rows(folder / "in.db")
+    lock = sqlite3.connect(folder / "in.db", timeout=60, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    assert process.stdin is not None
+    process.stdin.write(b"".join(item(number) for number in range(20_001, 40_001)))
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while b"Ctrl-C again" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=60)
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert process.returncode == 4
+    assert b"Aborted" in err
+    assert b"Traceback" not in err
