@@ -117,7 +117,9 @@ def _create(table: Table, kind: str, dialect: str) -> str:
         if dialect == "sqlite" and (name,) == table.key:
             parts.append(f"{name} INTEGER PRIMARY KEY")
         else:
-            parts.append(f"{name} {sql_type}{' NOT NULL' if name in table.key else ''}")
+            # SQLite has no type for dates and times; `etl load` says so in the table, so do we.
+            own_type = "text" if dialect == "sqlite" and sql_type == "timestamp" else sql_type
+            parts.append(f"{name} {own_type}{' NOT NULL' if name in table.key else ''}")
     if dialect == "sqlite" and table.parent:
         parts.append(_foreign_key(table, kind))
     return f"CREATE TABLE {table.name} ({', '.join(parts)})"
