@@ -15,6 +15,7 @@ flat, and no byte is searched again for each chunk that arrives.
 from __future__ import annotations
 
 import re
+from array import array
 from functools import lru_cache
 
 from etl.extract.window import Window
@@ -79,11 +80,17 @@ class ElementScan:
         self.at = start + 1 + len(rule.name)
         """Offset up to which the search has come."""
         self.depth = 0
+        """How many elements of that name are open."""
         self.nested = False
-        """Whether an element of the same name was found inside."""
+        """Whether another element of that name was found inside."""
+        self._inner = array("Q")
+        """Offsets of those of them that are still open, from `_inner_from` on."""
+        self._inner_from = 0
+        self._streaming = False
         self._terminator = b""
         self._in_tag = True
         self._tag_opens = True
+        self._tag_start = start
         self._quote = b""
         self._quote_start = 0
 
@@ -92,6 +99,9 @@ class ElementScan:
 
         Bytes from `keep` on stay in the window; without `keep` the element is streamed past. May be called again.
         """
+        if keep is None:
+            self._inner = array("Q")
+            self._streaming = True
         while True:
             if self._advance(window):
                 return self.at
@@ -112,6 +122,17 @@ class ElementScan:
             if self._in_tag and (self.at >= until or not window.more(keep, self.at)):
                 return None
         return self.at
+
+    def go_on_with(self, start: int) -> bool:
+        """Become the search for the end of the element at `start`, if that is the outermost open inside this one.
+
+        So a run of unclosed elements is searched once, not once for each of them.
+        """
+        if self._inner_from == len(self._inner) or self._inner[self._inner_from] != start:
+            return False
+        self._inner_from += 1
+        self.depth -= 1
+        return True
 
     def _advance(self, window: Window) -> bool:
         """Go on as far as the window reaches; True where the element has ended."""
@@ -149,6 +170,7 @@ class ElementScan:
             self.at = end - 1
             self._in_tag = True
             self._tag_opens = event[1] != SLASH
+            self._tag_start = end - len(event)
             self.nested = self.nested or self._tag_opens
 
     def _pass_tag(self, window: Window) -> None:
@@ -187,6 +209,13 @@ class ElementScan:
         self._quote = b""
         self.at = window.base + (closed + 1 if closed >= 0 else otherwise)
         if not self._tag_opens:
-            self.depth -= 1
+            self._count(-1)
         elif closed < 0 or window.buf[closed - 1] != SLASH:
-            self.depth += 1
+            self._count(1)
+
+    def _count(self, change: int) -> None:
+        self.depth += change
+        if change < 0 and len(self._inner) > self._inner_from:
+            self._inner.pop()
+        elif change > 0 and self.depth > 1 and not self._streaming:
+            self._inner.append(self._tag_start)

@@ -64,6 +64,8 @@ class Outline:
     def __init__(self, records: Sequence[RecordPath]) -> None:
         self.open: list[OpenElement] = []
         self.subset = b""
+        """`Skeleton.subset`."""
+        self.root_seen = False
         self._document = Place(0, tuple(records))
         self._place = self._document
         self._tests = self._document.tests

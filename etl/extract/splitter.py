@@ -18,23 +18,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
 
 from etl.errors import SourceError
+from etl.extract.breakage import Breakage, shown
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype
-from etl.extract.markup import NAME, TAIL_BYTES, ElementScan, element_rule, plain_end
+from etl.extract.markup import NAME, ElementScan, element_rule
 from etl.extract.outline import Child, Outline
+from etl.extract.records import RecordCutter
 from etl.extract.tile import Tile
-from etl.extract.unclosed import intact_tail, next_record
 from etl.extract.window import Window
 from etl.mapping.paths import RecordPath
-from etl.messages import RAW_LIMIT, Part
+from etl.messages import Part
 
 MAX_TAG_BYTES = 1 << 20
 """A start tag is looked at up to here; a longer one may only belong to a record or to what is skipped."""
-
-MAX_GAP_BYTES = 1 << 16
-"""What stands between two records of a run at most, so that a run is never held open by megabytes of white space."""
 
 MAX_REFERENCE_BYTES = 1 << 10
 """An entity reference between records is seen whole up to this length, however chunks are cut."""
@@ -43,8 +40,7 @@ _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 _START = re.compile(rb"<(" + NAME + rb")")
 _END = re.compile(rb"</(" + NAME + rb")\s*>")
 _REFERENCE = re.compile(rb"&([^;&<\s#]+);")
-_SNIPPET_BYTES = 40
-_CDATA_MARK, _DOCTYPE_MARK = b"<![CDATA[", b"<!DOCTYPE"
+_COMMENT_MARK, _CDATA_MARK, _DOCTYPE_MARK = b"<!--", b"<![CDATA[", b"<!DOCTYPE"
 
 
 class Splitter:
@@ -84,10 +80,10 @@ class _Pass:
         self._tile = tile
         self._outline = outline
         self._label = label
-        self._max_record_bytes = max_record_bytes
+        self._breakage = Breakage(label, window, outline)
+        self._records = RecordCutter(window, tile, outline, self._breakage, max_record_bytes)
         self._entities: frozenset[bytes] = frozenset()
         self._doctype_seen = False
-        self._root_seen = False
         self._at = 0
         """Offset up to which the document is dealt with."""
 
@@ -130,21 +126,18 @@ class _Pass:
         if not self._outline.open:
             found = _NOT_SPACE.search(window.buf, start, stop)
             if found is not None:
-                raise self._broken(window.base + found.start(), "stands outside of the root element")
+                raise self._found(window.base + found.start(), "stands outside of the root element")
         elif window.buf.find(b"&", start, stop) >= 0:
             # In a tree of the whole run, what a reference stands for could look like a record.
             self._tile.close_run(window)
             for reference in _REFERENCE.finditer(window.buf, start, stop) if self._entities else ():
                 if reference[1] in self._entities:
                     what = "stands for elements or another file, which cannot be followed here; expand it first"
-                    raise self._broken(window.base + reference.start(), what)
+                    raise self._found(window.base + reference.start(), what)
 
     def _keep(self) -> int:
         """From where on the window must hold what it has."""
-        tile = self._tile
-        if tile.run_open and self._at - tile.end > MAX_GAP_BYTES:
-            tile.close_run(self._window)
-        return tile.run_start if tile.run_open else self._at
+        return self._tile.keep(self._window, self._at)
 
     def _has(self, count: int) -> bool:
         """Whether the document has `count` more bytes; they are in the window then."""
@@ -156,19 +149,21 @@ class _Pass:
 
     def _markup(self) -> None:
         """Deal with what the ``<`` at this point begins."""
-        self._has(len(_CDATA_MARK))
+        complete = self._has(len(_CDATA_MARK))
         window = self._window
         at = self._at - window.base
         head = bytes(window.buf[at : at + len(_CDATA_MARK)])
+        if not complete and any(mark.startswith(head) for mark in (_COMMENT_MARK, _CDATA_MARK, _DOCTYPE_MARK)):
+            raise self._breakage.end()
         if head.startswith(b"</"):
             self._end_tag()
-        elif head.startswith(b"<!--"):
-            self._pass_special(4, b"-->", "a comment")
+        elif head.startswith(_COMMENT_MARK):
+            self._pass_special(len(_COMMENT_MARK), b"-->", "a comment")
         elif head.startswith(b"<?"):
             self._pass_special(2, b"?>", "a processing instruction")
         elif head == _CDATA_MARK and self._outline.open:
             self._pass_special(len(_CDATA_MARK), b"]]>", "a CDATA section")
-        elif head == _DOCTYPE_MARK and not self._doctype_seen and not self._root_seen:
+        elif head == _DOCTYPE_MARK and not self._doctype_seen and not self._outline.root_seen:
             self._doctype()
         else:
             self._start_tag()
@@ -180,7 +175,7 @@ class _Pass:
         while (found := window.buf.find(terminator, self._at - window.base)) < 0:
             self._at = max(self._at, window.end - len(terminator) + 1)
             if not window.more(self._keep(), self._at):
-                raise self._breaks_off(f"inside {what} that begins at byte {start} (line {line})")
+                raise self._breakage.end(f"inside {what} that begins at byte {start} (line {line})")
         self._at = window.base + found + len(terminator)
 
     def _doctype(self) -> None:
@@ -189,11 +184,11 @@ class _Pass:
             doctype = parse_doctype(window.bytes_between(start, min(window.end, start + MAX_DOCTYPE_BYTES)))
             if doctype is not None:
                 break
-            if window.end - start >= MAX_DOCTYPE_BYTES or not window.more(start, start):
-                what = (
-                    f"begins a document type declaration that is ill-formed, or longer than {MAX_DOCTYPE_BYTES} bytes"
-                )
-                raise self._broken(start, what)
+            if window.end - start >= MAX_DOCTYPE_BYTES:
+                what = "begins a document type declaration that is ill-formed, or longer than"
+                raise self._found(start, f"{what} {MAX_DOCTYPE_BYTES} bytes")
+            if not window.more(start, start):
+                raise self._breakage.end("inside the document type declaration, or that is ill-formed")
         self._doctype_seen = True
         self._outline.subset = doctype.subset
         self._entities = doctype.elements
@@ -203,10 +198,10 @@ class _Pass:
         window, outline = self._window, self._outline
         while window.buf.find(b">", self._at - window.base) < 0 and window.end - self._at < MAX_TAG_BYTES:
             if not window.more(self._keep(), self._at):
-                raise self._breaks_off(self._inside_open())
+                raise self._breakage.end()
         tag = _END.match(window.buf, self._at - window.base)
         if tag is None or not outline.open or tag[1] != outline.open[-1].name:
-            raise self._broken(self._at, f"stands where {self._expected()} was expected")
+            raise self._found(self._at, f"stands where {self._breakage.expected()} was expected")
         self._tile.close_run(window)
         outline.pop()
         self._at = window.base + tag.end()
@@ -216,21 +211,19 @@ class _Pass:
         start = self._at
         while (found := _START.match(window.buf, start - window.base)) is not None and found.end() == len(window.buf):
             if window.end - start > MAX_TAG_BYTES or not window.more(self._keep(), start):
-                raise self._breaks_off(self._inside_open())
+                raise self._breakage.end()
         if found is None:
-            if window.end - start == 1:
-                raise self._breaks_off(self._inside_open())
-            raise self._broken(start, "is no markup (a plain < must be written &lt;)")
-        if self._root_seen and not outline.open:
-            raise self._broken(start, "stands behind the end of the root element")
-        self._root_seen = True
+            raise self._found(start, "is no markup (a plain < must be written &lt;)")
+        if self._outline.root_seen and not outline.open:
+            raise self._found(start, "stands behind the end of the root element")
+        outline.root_seen = True
         name = found[1]
         scan = ElementScan(element_rule(name), start)
         tag_end = scan.find_tag_end(window, start + MAX_TAG_BYTES, self._keep())
         tag = window.bytes_between(start, min(tag_end or window.end, start + MAX_TAG_BYTES))
         child = outline.child(name, tag)
         if child.action == "record":
-            self._record(child, scan, start)
+            self._at = self._records.take(child, scan, start)
             return
         self._tile.close_run(window)
         if child.action == "descend":
@@ -241,10 +234,10 @@ class _Pass:
     def _descend(self, child: Child, tag: bytes, tag_end: int | None) -> None:
         if tag_end is None or len(tag) == MAX_TAG_BYTES:
             if self._window.end - self._at < MAX_TAG_BYTES:
-                raise self._breaks_off(self._inside_open())
-            raise self._broken(self._at, f"begins a start tag longer than {MAX_TAG_BYTES} bytes")
+                raise self._breakage.end()
+            raise self._found(self._at, f"begins a start tag longer than {MAX_TAG_BYTES} bytes")
         if not tag.endswith(b">"):
-            raise self._broken(self._at, "begins a start tag without its end")
+            raise self._found(self._at, "begins a start tag without its end")
         if not tag.endswith(b"/>"):
             self._outline.push(child, tag, self._window.line(self._at))
         self._at = tag_end
@@ -254,132 +247,15 @@ class _Pass:
         line = window.line(start)
         end = scan.find_end(window, None, None)
         if end is None:
-            name = _shown(child.rule.name)
-            raise self._breaks_off(f"inside <{name}>, which begins at byte {start} (line {line}) and is not closed")
+            name = shown(child.rule.name)
+            raise self._breakage.end(f"inside <{name}>, which begins at byte {start} (line {line}) and is not closed")
         self._at = end
-
-    def _record(self, child: Child, scan: ElementScan, start: int) -> None:
-        window, tile = self._window, self._tile
-        if tile.run_open and start - tile.end > MAX_GAP_BYTES:
-            tile.close_run(window)
-        end = scan.find_end(window, start + self._max_record_bytes + 1, self._keep())
-        if end is None and window.end - start <= self._max_record_bytes:
-            self._unclosed_at_end(child, scan, start)
-        elif end is None or end - start > self._max_record_bytes:
-            self._oversized(child, scan, start)
-        else:
-            tile.open_run(window, start, self._outline.skeleton)
-            tile.spans.extend((start - tile.run_start, end - tile.run_start))
-            tile.took(1, end)
-            self._at = end
-            if child.by_name and self._outline.open and not tile.full:
-                self._plain_records(child)
-
-    def _plain_records(self, child: Child) -> None:
-        """Go on through records like the last one, as long as the window has them and nothing is special about them."""
-        tile, window, rule = self._tile, self._window, child.rule
-        buf, head, spans = window.buf, rule.head.match, tile.spans
-        longest = self._max_record_bytes
-        origin = tile.run_start - window.base
-        stop = tile.stop - window.base
-        before = len(spans)
-        at = self._at - window.base
-        for _ in repeat(None, tile.room):
-            found = head(buf, at)
-            if found is None:
-                break
-            start, tag_end = found.start(1), found.end()
-            end = plain_end(rule, buf, tag_end)
-            if end < 0 or end - start > longest or start - at > MAX_GAP_BYTES:
-                break
-            if buf.find(b"xmlns", start, tag_end) >= 0:
-                break
-            spans.append(start - origin)
-            spans.append(end - origin)
-            at = end
-            if end >= stop:
-                break
-        self._at = window.base + at
-        tile.took((len(spans) - before) // 2, self._at)
-
-    def _oversized(self, child: Child, scan: ElementScan, start: int) -> None:
-        """The record at `start` is longer than a record may be."""
-        window, tile, longest = self._window, self._tile, self._max_record_bytes
-        line = window.line(start)
-        step = next_record(window.bytes_between(start, start + longest), child.rule.name, certain=False)
-        if step is not None:
-            self._reject_unclosed(child, start, start + step)
-            return
-        tile.close_run(window)
-        end = scan.find_end(window, start + max(longest, RAW_LIMIT), start)
-        if end is None:
-            end = scan.find_end(window, None, None)
-        if end is None:
-            tail = None if scan.nested else self._tail(start)
-            if tail is None:
-                raise self._breaks_off(self._inside_record(start, line))
-            end = tail
-        message = f"The record has {end - start} bytes; split.max_record_bytes allows {longest}."
-        tile.reject(window, start, end, line, "too_large", message)
-        self._at = end
-
-    def _unclosed_at_end(self, child: Child, scan: ElementScan, start: int) -> None:
-        """The document ends inside the record at `start`."""
-        window = self._window
-        tail = self._tail(start)
-        if tail is None:
-            raise self._breaks_off(self._inside_record(start, window.line(start)))
-        step = next_record(window.bytes_between(start, tail), child.rule.name, certain=True)
-        self._reject_unclosed(child, start, tail if step is None else start + step)
-
-    def _reject_unclosed(self, child: Child, start: int, end: int) -> None:
-        message = f"The record <{_shown(child.rule.name)}> is not closed."
-        self._tile.reject(self._window, start, end, self._window.line(start), "malformed", message)
-        self._at = end
-
-    def _tail(self, start: int) -> int | None:
-        """Offset of the end tags of the open elements at the document's end; None where it does not end with them."""
-        window = self._window
-        begin = max(start, window.base, window.end - TAIL_BYTES)
-        found = intact_tail(window.bytes_between(begin, window.end), self._outline.names)
-        return None if found is None or window.error is not None else begin + found
 
     def _check_end(self) -> None:
         if self._outline.open or self._window.error is not None:
-            raise self._breaks_off(self._inside_open())
-        if not self._root_seen:
+            raise self._breakage.end()
+        if not self._outline.root_seen:
             raise SourceError(f"{self._label} holds no XML element.")
 
-    def _expected(self) -> str:
-        if not self._outline.open:
-            return "the root element" if not self._root_seen else "the end of the document"
-        element = self._outline.open[-1]
-        return f"</{_shown(element.name)}> (opened at line {element.line})"
-
-    def _inside_open(self) -> str:
-        return f"where {self._expected()} should follow"
-
-    def _inside_record(self, start: int, line: int) -> str:
-        number = self._tile.number
-        return f"inside record {number}, which begins at byte {start} (line {line})"
-
-    def _broken(self, offset: int, what: str) -> SourceError:
-        """The document is ill-formed outside of its records."""
-        window = self._window
-        snippet = bytes(window.buf[offset - window.base :][:_SNIPPET_BYTES])
-        return SourceError(
-            f"{self._label}: byte {offset}, line {window.line(offset)}: {_shown(snippet)!r} {what}. "
-            "The records before it are complete."
-        )
-
-    def _breaks_off(self, where: str) -> SourceError:
-        """The document ends too early."""
-        window = self._window
-        at = f"at byte {window.end} (line {window.line(window.end)}) {where}"
-        if window.error is None:
-            return SourceError(f"{self._label} breaks off {at}. The records before it are complete.")
-        return SourceError(f"{window.error} The document breaks off {at}." if window.end else str(window.error))
-
-
-def _shown(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
+    def _found(self, offset: int, what: str) -> SourceError:
+        return self._breakage.found(offset, self._keep(), what)

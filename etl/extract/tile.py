@@ -13,6 +13,9 @@ from etl.errors import SourceError
 from etl.extract.window import Window
 from etl.messages import RAW_LIMIT, Part, RejectedRecord, Run, Skeleton
 
+MAX_GAP_BYTES = 1 << 16
+"""What stands between two records of a run at most, so that a run is never held open by megabytes of white space."""
+
 _NEVER = 1 << 62
 
 
@@ -73,6 +76,12 @@ class Tile:
         run = self.end - self.run_start if self.run_open else 0
         return self._size + run >= self._split_bytes or self.end == self._edge or self.room <= 0
 
+    def keep(self, window: Window, at: int) -> int:
+        """From where on the window must hold what it has, if all before `at` is dealt with."""
+        if self.run_open and at - self.end > MAX_GAP_BYTES:
+            self.close_run(window)
+        return self.run_start if self.run_open else at
+
     def open_run(self, window: Window, start: int, skeleton: Skeleton) -> None:
         """Begin a run at `start`, unless one is open."""
         if not self.run_open:
@@ -84,8 +93,14 @@ class Tile:
             self._skeleton = skeleton
 
     def took(self, count: int, end: int) -> None:
-        """`count` records were added to `spans`, the last of which ends at `end`."""
-        self._move(count, end)
+        """`count` records more, the last of which ends at `end`, are in `spans` or among the rejects.
+
+        Raises SourceError where they reach over an edge of an earlier run.
+        """
+        if end > self._edge:
+            raise self._misfit()
+        self.number += count
+        self.end = end
 
     def reject(self, window: Window, start: int, end: int, line: int, reason: str, message: str) -> None:
         """The record from `start` to `end` is a reject; its bytes are kept where the window still has them all."""
@@ -105,19 +120,15 @@ class Tile:
             )
         )
         self._size += len(raw or b"")
-        self._move(1, end)
+        self.took(1, end)
 
-    def _move(self, count: int, end: int) -> None:
-        if end > self._edge:
-            # The records since the last cut are partly committed already: they must not go out again.
-            edge, self._first, self.run_open = self._edge, self.number, False
-            self._runs, self._rejects = [], []
-            raise SourceError(
-                f"{self._label}: an earlier run loaded it up to byte {edge}, but no record ends there now. The source, "
-                "the mapping or split.max_record_bytes is not what it was; load it as a new source."
-            )
-        self.number += count
-        self.end = end
+    def _misfit(self) -> SourceError:
+        """No record ends at the next edge. What the tile holds is given up: some of it is committed already."""
+        self._first, self.run_open, self._runs, self._rejects = self.number, False, [], []
+        return SourceError(
+            f"{self._label}: an earlier run loaded it up to byte {self._edge}, but no record ends there now. "
+            "The source, the mapping or split.max_record_bytes is not what it was; load it as a new source."
+        )
 
     def close_run(self, window: Window) -> None:
         """End the run that is open, if there is one; its bytes are taken out of the window."""
@@ -132,9 +143,9 @@ class Tile:
         return self._part(window, self.end, last=False)
 
     def cut_last(self, window: Window) -> Part:
-        """The part that ends with the document."""
-        if self._edge != _NEVER and self._edges[-1] != window.end:
-            self._move(0, window.end)
+        """The part that ends with the document; raises SourceError where an earlier run saw another end."""
+        if self._edge not in (window.end, _NEVER):
+            raise self._misfit()
         return self._part(window, window.end, last=True)
 
     def _part(self, window: Window, end: int, *, last: bool) -> Part:
@@ -143,6 +154,6 @@ class Tile:
         self.start = end
         self._first = self.number
         self._runs, self._rejects, self._size = [], [], 0
-        if self._edge <= end:
+        while self._edge <= end:
             self._edges.popleft()
         return part

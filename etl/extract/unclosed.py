@@ -17,42 +17,41 @@ _END, _COMMENT, _CDATA, _INSTRUCTION, _START = range(1, 6)
 _TERMINATORS = {_COMMENT: b"-->", _CDATA: b"]]>", _INSTRUCTION: b"?>"}
 
 
-def next_record(data: bytes, name: bytes, *, certain: bool) -> int | None:
-    """Where in `data`, which begins with a record `name` that does not end in it, the next record begins.
+def next_record(buf: bytearray, start: int, end: int, name: bytes, *, certain: bool) -> int | None:
+    """Where behind a record `name`, which begins at `start` and has not ended at `end`, the next record begins.
 
     That is the first start tag of the same name whose parent element does not end either: what an unclosed
     record looks like. Where it is not `certain` that the record lacks its end (it may just be long), such a tag must
     be a child of the record itself, or have a sibling of that name: a large record may well hold another of its kind.
     """
-    if re.search(rb"<" + re.escape(name) + rb"(?=[\s/>])", data[1:]) is None:
+    if re.compile(rb"<" + re.escape(name) + rb"[\s/>]").search(buf, start + 1, end) is None:
         return None
     # For each element open, the record first: where its first child of that name begins, and how many there are.
-    children: list[list[int]] = [[0, 0]]
+    children = [(0, 0)]
     missing: set[bytes] = set()
-    at = 1
-    while (tag := _TAG.search(data, at)) is not None:
+    at = start + 1
+    while (tag := _TAG.search(buf, at, end)) is not None:
         at = tag.end()
         kind = tag.lastindex or 0
         if kind == _START:
             if tag[_START] == name:
                 if len(children) == 1:
                     return tag.start()
-                parent = children[-1]
-                parent[1] += 1
-                parent[0] = parent[0] or tag.start()
-            if data[at - 2] != SLASH or data[at - 1] != GREATER:
-                children.append([0, 0])
+                first, count = children[-1]
+                children[-1] = (first or tag.start(), count + 1)
+            if buf[at - 2] != SLASH or buf[at - 1] != GREATER:
+                children.append((0, 0))
         elif kind == _END:
             # An end tag too many: the record's own end, which the count of its name had passed over.
             if len(children) > 1:
                 children.pop()
         elif _TERMINATORS[kind] not in missing:
-            end = data.find(_TERMINATORS[kind], at)
-            if end < 0:
+            found = buf.find(_TERMINATORS[kind], at, end)
+            if found < 0:
                 # It never ends, so it may be what is wrong here; what follows it is to be seen.
                 missing.add(_TERMINATORS[kind])
             else:
-                at = end + len(_TERMINATORS[kind])
+                at = found + len(_TERMINATORS[kind])
     enough = 1 if certain else 2
     return next((first for first, count in children if count >= enough), None)
 
