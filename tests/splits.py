@@ -85,7 +85,12 @@ def copy_rows_of(batch: MappedBatch, table: int = 0) -> list[tuple[str | None, .
     """The rows of a batch mapped as COPY text, decoded as PostgreSQL does."""
     rows = batch.tables[table]
     assert isinstance(rows, CopyRows)
-    lines = rows.data.decode().split("\n")
+    return decode_copy(rows.data)
+
+
+def decode_copy(data: bytes) -> list[tuple[str | None, ...]]:
+    """The values of rows in PostgreSQL's text format of COPY."""
+    lines = data.decode().split("\n")
     assert lines.pop() == ""
     return [tuple(_copy_value(value) for value in line.split("\t")) for line in lines]
 

@@ -48,6 +48,8 @@ class ColumnConverter:
         self._column = column
         source = column.source
         self._separator = source.separator if isinstance(source, FromPath) and source.many == "join" else None
+        # Joined values are stripped one by one; what joins them stays.
+        self._strip = column.strip and self._separator is None
         self._rule = rule_for(column.type, finite)
         self._default = None if column.default is None else self._rule.convert(column.default)
         self._nulls = frozenset(column.nulls)
@@ -64,7 +66,7 @@ class ColumnConverter:
     def convert(self, raw: Sequence[str | list[str]], *, nil: bool) -> Converted:
         """Convert the column's value of each row; `nil` says that some may be NIL."""
         texts = self._joined(raw, nil)
-        if self._column.strip and self._column.type.name in ("text", "varchar"):
+        if self._strip and self._column.type.name in ("text", "varchar"):
             texts = [text.strip(XML_WHITE_SPACE) for text in texts]
         if not (self._fills_null and NULL in texts):
             if self._any_text:
@@ -105,7 +107,7 @@ class ColumnConverter:
         return Converted([NULL if isinstance(value, Failure) else value for value in converted], failures, replaced)
 
     def _value(self, text: str) -> str:
-        if self._column.strip:
+        if self._strip:
             text = text.strip(XML_WHITE_SPACE)
         if text == NULL or text in self._nulls:
             if self._default is not None:
