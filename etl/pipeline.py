@@ -6,6 +6,7 @@ so a Ctrl-C finds it at rest, and never in the middle of somebody's critical sec
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -64,7 +65,8 @@ class Pipeline:
             self._in_background(lambda: self._finish(pending))
             self._check_sources()
         except EtlError as error:
-            error.report = self._report("failed")
+            with contextlib.suppress(EtlError):  # a database that is gone cannot tell what it has
+                error.report = self._report("failed")
             raise
         finally:
             self._progress.stop()
