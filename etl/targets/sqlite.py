@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -113,17 +113,9 @@ class SqliteTarget(SqlTarget):
     def close(self) -> None:
         if self._made_log:
             self._made_log = False
-            try:
-                connection = self._open()
-            except sqlite3.Error:
-                return
-            try:
+            # Where somebody else has the file open, or it is gone, the log stays as it is, which is correct too.
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=1.0)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
-            except sqlite3.Error:
-                # Someone else has the file open: the log stays, and stays correct.
-                pass
-            finally:
-                connection.close()
         self._engine.dispose()
 
     def translate(self, error: Exception) -> EtlError:
