@@ -1,0 +1,97 @@
+"""The bootstrap in a fresh copy of the project: what the README's two commands begin with."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as a clone has it, without dependencies: who runs this test has installed them the same way."""
+    folder = tmp_path_factory.mktemp("clone") / "a project"
+    folder.mkdir()
+    for name in ("etl", "env_prep"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", "README.md"):
+        shutil.copy(PROJECT / name, folder)
+    settings = (PROJECT / "pyproject.toml").read_text("utf-8")
+    bare = re.sub(r"^(dependencies|test) = \[.*?^\]", r"\1 = []", settings, flags=re.MULTILINE | re.DOTALL)
+    (folder / "pyproject.toml").write_text(bare, "utf-8")
+    first = run(folder, "true")
+    if "setuptools" in first.stderr and first.returncode == 1:
+        pytest.skip("no package index within reach")
+    assert first.returncode == 0, first.stderr
+    assert "Making" in first.stderr
+    return folder
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """`bootstrap.py COMMAND` in another folder than the project's."""
+    return subprocess.run(
+        [sys.executable, str(folder / "env_prep" / "bootstrap.py"), *command],
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def test_a_command_runs_in_the_environment_and_its_exit_code_is_passed_on(clone: Path) -> None:
+    done = run(clone, "python", "-c", "import etl, sys; print(sys.prefix, etl.__file__); sys.exit(7)")
+    assert done.returncode == 7
+    assert done.stdout == f"{clone}/.venv {clone}/etl/__init__.py\n"
+    assert done.stderr == ""  # it was made already
+
+
+def test_a_command_is_what_signals_end(clone: Path) -> None:
+    done = run(clone, "python", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert done.returncode == -signal.SIGTERM
+
+
+def test_a_command_that_is_not_there_is_named(clone: Path) -> None:
+    done = run(clone, "no-such-command")
+    assert done.returncode == 127
+    assert done.stderr == "no-such-command: No such file or directory.\n"
+
+
+def test_without_a_command_it_says_how_it_is_used(clone: Path) -> None:
+    done = run(clone)
+    assert done.returncode == 2
+    assert "bootstrap.py COMMAND" in done.stdout
+
+
+def test_two_at_once_wait_for_each_other(clone: Path) -> None:
+    folder = os.open(clone, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with subprocess.Popen(
+        [sys.executable, str(clone / "env_prep" / "bootstrap.py"), "echo", "done"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "Waiting" in process.stderr.readline()
+        assert process.poll() is None
+        os.close(folder)
+        out, _err = process.communicate(timeout=60)
+    assert out == "done\n"
+
+
+def test_other_settings_make_it_again_and_a_failure_is_one_sentence_at_the_end(clone: Path) -> None:
+    (clone / "pyproject.toml").write_text("not TOML", "utf-8")
+    done = run(clone, "echo", "done")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Making" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"{clone}/.venv could not be made: ")
