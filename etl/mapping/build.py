@@ -10,45 +10,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from etl.mapping.model import (
-    Column,
-    ColumnSource,
-    ColumnType,
-    Constant,
-    ForeignKey,
-    FromMeta,
-    FromPath,
-    ParentKey,
-    RecordId,
-    Table,
-)
+from etl.mapping.columns import CONTROL, ColumnBuilder
+from etl.mapping.model import Column, ColumnType, ForeignKey, ParentKey, RecordId, Table
 from etl.mapping.model import Sequence as SequenceSource
-from etl.mapping.paths import RecordPath, ValuePath, parse_record_path, parse_value_path
+from etl.mapping.paths import RecordPath, ValuePath, parse_record_path
 from etl.mapping.records import nesting_problem
-from etl.mapping.spec import NOT_YET, ColumnSpec, MappingSpec, Problem, TableSpec
-from etl.mapping.types import TYPE_NAMES, ConversionError, rule_for
+from etl.mapping.spec import MappingSpec, Problem, Problems, TableSpec
 from etl.mapping.yaml_text import Document, Place
 
 NAME_BYTES = 63
 """What PostgreSQL keeps of a name; the rest would be cut off in silence."""
 LEDGER_TABLES = frozenset({"etl_source", "etl_split", "etl_reject"})
-LATER_TYPES = frozenset({"json", "jsonb", "xml", "bytes"})
-VARCHAR_LIMIT = 10_485_760
-NUMERIC_LIMIT = 1000
-"""What PostgreSQL allows as parameters of varchar and numeric."""
-
-_TEXT = ColumnType("text")
-_META_TYPES = {
-    "source": _TEXT,
-    "line": ColumnType("bigint"),
-    "offset": ColumnType("bigint"),
-    "record": ColumnType("bigint"),
-    "load_id": ColumnType("uuid"),
-    "loaded_at": ColumnType("timestamptz"),
-}
-_TYPE = re.compile(r"([A-Za-z]+)\s*(?:\(\s*([0-9]{1,9})\s*(?:,\s*([0-9]{1,9})\s*)?\))?")
-# XML allows no other control characters in a document; the encoder of rows uses some of them.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def build_tables(spec: MappingSpec, document: Document) -> tuple[tuple[Table, ...], list[Problem]]:
@@ -58,7 +30,7 @@ def build_tables(spec: MappingSpec, document: Document) -> tuple[tuple[Table, ..
     for name in builder.order():
         builder.add_table(name, spec.tables[name])
     builder.check_records()
-    return tuple(built.table for built in builder.built.values()), builder.problems
+    return tuple(built.table for built in builder.built.values()), builder.problems.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +47,9 @@ class _Builder:
     def __init__(self, spec: MappingSpec, document: Document) -> None:
         self.spec = spec
         self.document = document
-        self.problems: list[Problem] = []
+        self.problems = Problems(document)
+        self.columns = ColumnBuilder(spec.namespaces, self.problems)
         self.built: dict[str, _Built] = {}
-
-    def problem(self, place: Place, sentence: str) -> None:
-        self.problems.append((self.document.line(place), f"{'.'.join(map(str, place))}: {sentence}"))
 
     # --- the whole file ---
 
@@ -87,11 +57,11 @@ class _Builder:
         for prefix, namespace in self.spec.namespaces.items():
             place = ("namespaces", prefix)
             if not re.fullmatch(r"[A-Za-z_\u00c0-\U0010ffff][\w.\-]*", prefix):
-                self.problem(place, f"{prefix!r} cannot be a prefix")
+                self.problems.add(place, f"{prefix!r} cannot be a prefix")
             elif prefix == "xml":
-                self.problem(place, "the prefix xml is always there, with its own namespace")
+                self.problems.add(place, "the prefix xml is always there, with its own namespace")
             elif not namespace:
-                self.problem(place, "the namespace is empty; a name without prefix is in no namespace")
+                self.problems.add(place, "the namespace is empty; a name without prefix is in no namespace")
 
     def order(self) -> list[str]:
         """Names of the tables that hang on a record, parents before children."""
@@ -110,9 +80,11 @@ class _Builder:
             if parent not in tables:
                 close = difflib.get_close_matches(str(parent), list(tables), n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else f"; tables: {', '.join(tables)}"
-                self.problem(("tables", name, "parent"), f"there is no table {parent!r}{hint}")
+                self.problems.add(("tables", name, "parent"), f"there is no table {parent!r}{hint}")
             elif name in self._ancestors(name):
-                self.problem(("tables", name, "parent"), "the table is its own ancestor; one table must be a record's")
+                self.problems.add(
+                    ("tables", name, "parent"), "the table is its own ancestor; one table must be a record's"
+                )
         return ordered
 
     def _ancestors(self, name: str) -> list[str]:
@@ -129,16 +101,16 @@ class _Builder:
             place = ("tables", name)
             self._check_name(place, name)
             if name.lower() in LEDGER_TABLES:
-                self.problem(place, "the ledger's tables have this name; choose another")
+                self.problems.add(place, "the ledger's tables have this name; choose another")
             if name.lower() in seen:
-                self.problem(place, f"{seen[name.lower()]!r} has the same name but for upper and lower case")
+                self.problems.add(place, f"{seen[name.lower()]!r} has the same name but for upper and lower case")
             seen.setdefault(name.lower(), name)
 
     def _check_name(self, place: Place, name: str) -> None:
-        if not name or _CONTROL.search(name) or name != name.strip():
-            self.problem(place, "a name needs visible characters, at its beginning and its end")
+        if not name or CONTROL.search(name) or name != name.strip():
+            self.problems.add(place, "a name needs visible characters, at its beginning and its end")
         elif len(name.encode()) > NAME_BYTES:
-            self.problem(place, f"the name has {len(name.encode())} bytes, databases keep {NAME_BYTES}")
+            self.problems.add(place, f"the name has {len(name.encode())} bytes, databases keep {NAME_BYTES}")
 
     def check_records(self) -> None:
         """Refuse records inside records: where one ends, nothing inside it is looked at."""
@@ -146,7 +118,7 @@ class _Builder:
         for place, (name, path) in enumerate(records):
             for other_name, other in records[:place] + records[place + 1 :]:
                 if sentence := nesting_problem(path, other, other_name):
-                    self.problem(("tables", name, "each"), sentence)
+                    self.problems.add(("tables", name, "each"), sentence)
 
     # --- a table ---
 
@@ -161,7 +133,7 @@ class _Builder:
         declared = [
             column
             for column_name, column_spec in spec.columns.items()
-            if (column := self._column((*place, "columns", column_name), column_name, column_spec, height, depth))
+            if (column := self.columns.build((*place, "columns", column_name), column_name, column_spec, height, depth))
         ]
         key = self._key(place, spec, parent)
         added = _added_columns(parent.table if parent else None, with_record_id=not key)
@@ -183,7 +155,7 @@ class _Builder:
         paths: list[RecordPath] = []
         for text in each:
             if not text.startswith("/"):
-                self.problem(
+                self.problems.add(
                     place,
                     f"{text!r} is relative: write an absolute path (/a/b or //b), or name the `parent` it starts from",
                 )
@@ -191,10 +163,10 @@ class _Builder:
             try:
                 path = parse_record_path(text, self.spec.namespaces)
             except ValueError as error:
-                self.problem(place, f"{text!r}, {error}")
+                self.problems.add(place, f"{text!r}, {error}")
                 continue
             if path in paths:
-                self.problem(place, f"{text!r} stands here twice")
+                self.problems.add(place, f"{text!r} stands here twice")
             paths.append(path)
         return tuple(paths)
 
@@ -202,42 +174,32 @@ class _Builder:
         place = (*place, "each")
         paths: list[ValuePath] = []
         for text in each:
-            path = self._value_path(place, text)
+            path = self.columns.value_path(place, text)
             if path is None:
                 continue
             if path.up or path.leaf != "string" or not path.steps:
-                self.problem(place, f"{text!r} must lead down from the parent's element to elements, as in a/b")
+                self.problems.add(place, f"{text!r} must lead down from the parent's element to elements, as in a/b")
             if path in paths:
-                self.problem(place, f"{text!r} stands here twice")
+                self.problems.add(place, f"{text!r} stands here twice")
             paths.append(path)
         return tuple(paths)
-
-    def _value_path(self, place: Place, text: str) -> ValuePath | None:
-        if text.startswith("/"):
-            self.problem(place, f"{text!r} is absolute; paths here start from the table's element, as in a/b or @id")
-            return None
-        try:
-            return parse_value_path(text, self.spec.namespaces)
-        except ValueError as error:
-            self.problem(place, f"{text!r}, {error}")
-            return None
 
     def _key(self, place: Place, spec: TableSpec, parent: _Built | None) -> tuple[str, ...]:
         if spec.key is None:
             return ()
         place = (*place, "key")
         if parent is not None:
-            self.problem(place, "a child table has no key of its own: its key is its parent's key and seq")
+            self.problems.add(place, "a child table has no key of its own: its key is its parent's key and seq")
             return ()
         for name in spec.key:
             if name not in spec.columns:
                 close = difflib.get_close_matches(name, list(spec.columns), n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else f"; columns: {', '.join(spec.columns)}"
-                self.problem(place, f"there is no column {name!r}{hint}")
+                self.problems.add(place, f"there is no column {name!r}{hint}")
             elif spec.columns[name].on_error == "set_null":
-                self.problem(place, f"{name!r} has on_error: set_null, but a key is never NULL")
+                self.problems.add(place, f"{name!r} has on_error: set_null, but a key is never NULL")
         if len(set(spec.key)) < len(spec.key):
-            self.problem(place, "a column stands here twice")
+            self.problems.add(place, "a column stands here twice")
         return tuple(spec.key)
 
     def _check_column_names(self, place: Place, added: Sequence[Column], declared: Iterable[str]) -> None:
@@ -245,121 +207,15 @@ class _Builder:
         for column in added:
             self._check_name(place, column.name)
             if column.name.lower() in taken:
-                self.problem(
+                self.problems.add(
                     place, f"the key of its ancestors has two columns {column.name!r}: rename a table or a column"
                 )
             taken[column.name.lower()] = "every row gets a column of this name (its key); choose another"
         for name in declared:
             self._check_name((*place, "columns", name), name)
             if name.lower() in taken:
-                self.problem((*place, "columns", name), taken[name.lower()])
+                self.problems.add((*place, "columns", name), taken[name.lower()])
             taken.setdefault(name.lower(), f"{name!r} has the same name but for upper and lower case")
-
-    # --- a column ---
-
-    def _column(self, place: Place, name: str, spec: ColumnSpec, height: int, depth: int | None) -> Column | None:
-        source = self._source(place, spec, height, depth)
-        column_type = self._type(place, spec)
-        if source is None or column_type is None:
-            return None
-        is_text = column_type.name in ("text", "varchar")
-        nulls = tuple(spec.nulls) if spec.nulls is not None else () if is_text else ("",)
-        for key, texts in (
-            ("nulls", nulls),
-            ("default", (spec.default,)),
-            ("separator", (spec.separator,)),
-            ("value", (spec.value,)),
-        ):
-            if any(text is not None and _CONTROL.search(text) for text in texts):
-                self.problem((*place, key), "control characters cannot be part of a value")
-        if isinstance(source, Constant):
-            self._check_converts((*place, "value"), source.text, column_type)
-        if spec.default is not None:
-            self._check_converts((*place, "default"), spec.default, column_type)
-        self._check_agreement(place, spec)
-        return Column(
-            name=name,
-            type=column_type,
-            source=source,
-            required=spec.required,
-            default=spec.default,
-            nulls=nulls,
-            strip=spec.strip,
-            on_error=spec.on_error,
-            line=self.document.line(place),
-        )
-
-    def _source(self, place: Place, spec: ColumnSpec, height: int, depth: int | None) -> ColumnSource | None:
-        given = [key for key in ("path", "meta", "value") if getattr(spec, key) is not None]
-        if len(given) != 1:
-            self.problem(place, f"needs one of path, meta, value (found {' and '.join(given) or 'none'})")
-            return None
-        if spec.path is None:
-            for key in sorted(spec.model_fields_set - {"meta", "value", "type", "required"}):
-                self.problem((*place, key), f"has no meaning beside `{given[0]}`: only with `path`")
-            return FromMeta(spec.meta) if spec.meta is not None else Constant(spec.value or "")
-        path = self._value_path((*place, "path"), spec.path)
-        if path is None:
-            return None
-        if path.up > height and (path.steps or path.leaf != "attribute"):
-            self.problem((*place, "path"), f"{spec.path!r}: above the record only attributes can be seen, as in ../@id")
-        elif depth is not None and path.up - height > depth:
-            self.problem((*place, "path"), f"{spec.path!r} leads above the document's outermost element")
-        elif path.up and not path.steps and path.leaf == "string":
-            self.problem((*place, "path"), f"{spec.path!r} ends at an ancestor: go on to an attribute or an element")
-        return FromPath(path, many=spec.many, separator=spec.separator)
-
-    def _type(self, place: Place, spec: ColumnSpec) -> ColumnType | None:
-        natural = _META_TYPES[spec.meta] if spec.meta is not None else _TEXT
-        if spec.type is None:
-            return natural
-        place = (*place, "type")
-        match = _TYPE.fullmatch(spec.type.strip())
-        name = match[1].lower() if match else spec.type
-        if match is None or name not in TYPE_NAMES:
-            if name in LATER_TYPES:
-                self.problem(place, f"the type {name!r} {NOT_YET}")
-            else:
-                close = difflib.get_close_matches(name, TYPE_NAMES, n=1)
-                hint = f"did you mean {close[0]!r}? " if close else ""
-                self.problem(place, f"there is no type {spec.type!r}; {hint}allowed: {_allowed_types()}")
-            return None
-        column_type = self._parameters(place, name, match[2], match[3])
-        if spec.meta is not None and column_type not in (None, natural, _TEXT):
-            self.problem(place, f"`meta: {spec.meta}` is {natural} or text")
-            return None
-        return column_type
-
-    def _parameters(self, place: Place, name: str, first: str | None, second: str | None) -> ColumnType | None:
-        if name == "varchar":
-            if first is None or second is not None or not 1 <= int(first) <= VARCHAR_LIMIT:
-                self.problem(place, f"varchar needs a length from 1 to {VARCHAR_LIMIT}, as in varchar(200)")
-                return None
-            return ColumnType(name, length=int(first))
-        if name == "numeric" and first is not None:
-            precision, scale = int(first), int(second or 0)
-            if not 1 <= precision <= NUMERIC_LIMIT or scale > precision:
-                self.problem(place, f"numeric(p,s) needs p from 1 to {NUMERIC_LIMIT} and s from 0 to p")
-                return None
-            return ColumnType(name, precision=precision, scale=scale)
-        if first is not None:
-            self.problem(place, f"the type {name} takes no parameters")
-            return None
-        return ColumnType(name)
-
-    def _check_converts(self, place: Place, text: str, column_type: ColumnType) -> None:
-        try:
-            rule_for(column_type).convert(text)
-        except ConversionError as error:
-            self.problem(place, error.message)
-
-    def _check_agreement(self, place: Place, spec: ColumnSpec) -> None:
-        if "separator" in spec.model_fields_set and spec.many != "join":
-            self.problem((*place, "separator"), "only with `many: join`")
-        if spec.on_error == "use_default" and spec.default is None:
-            self.problem((*place, "on_error"), "use_default needs a `default`")
-        if spec.required and spec.on_error == "set_null":
-            self.problem((*place, "on_error"), "set_null contradicts `required: true`")
 
 
 def _distance(
@@ -399,8 +255,3 @@ def _foreign_key(parent: Table, added: Sequence[Column]) -> ForeignKey:
 
 def _as_key(column: Column) -> Column:
     return replace(column, required=True)
-
-
-def _allowed_types() -> str:
-    with_parameters = {"varchar": "varchar(n)", "numeric": "numeric, numeric(p,s)"}
-    return ", ".join(with_parameters.get(name, name) for name in TYPE_NAMES)

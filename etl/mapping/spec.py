@@ -12,10 +12,25 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from etl.mapping.model import Many, MetaName, OnError
-from etl.mapping.yaml_text import Document
+from etl.mapping.yaml_text import Document, Place
 
 Problem = tuple[int, str]
 """Line of the file and a sentence without its full stop."""
+
+
+class Problems:
+    """What is wrong with a file, collected."""
+
+    def __init__(self, document: Document) -> None:
+        self.found: list[Problem] = []
+        self._document = document
+
+    def line(self, place: Place) -> int:
+        return self._document.line(place)
+
+    def add(self, place: Place, sentence: str) -> None:
+        self.found.append((self.line(place), f"{'.'.join(map(str, place))}: {sentence}"))
+
 
 NOT_YET = "is not supported in this version"
 LATER_KEYS = frozenset({"where", "transform", "formats", "sql", "timezone", "seq", "parent_key"})

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from etl.mapping.conversion import ConversionError
 from etl.mapping.model import Column, FromPath
-from etl.mapping.types import ConversionError, rule_for
+from etl.mapping.types import rule_for
 from etl.transform.compile import NULL
 from etl.transform.data_mapper import NIL
 

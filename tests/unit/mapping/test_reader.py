@@ -345,7 +345,7 @@ def child(each: str, columns: str = "c: c", *, parent: str = "t", key: str = "")
         (table("c: {meta: line, type: date}"), "`meta: line` is bigint or text"),
         (
             table("c: {path: x, type: int}"),
-            "there is no type 'int'; did you mean 'bigint'? allowed: text, varchar(n), smallint",
+            "there is no type 'int'; did you mean 'integer'? allowed: text, varchar(n), boolean",
         ),
         (table("c: {path: x, type: varchar}"), "varchar needs a length from 1"),
         (table("c: {path: x, type: varchar(0)}"), "varchar needs a length from 1"),

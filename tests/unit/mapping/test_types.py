@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from etl.mapping.conversion import ConversionError
 from etl.mapping.model import ColumnType
-from etl.mapping.types import TYPE_NAMES, ConversionError, rule_for
+from etl.mapping.types import TYPE_NAMES, rule_for
 
 NUMERIC_10_2 = ColumnType("numeric", precision=10, scale=2)
 
