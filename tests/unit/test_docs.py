@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,23 +72,22 @@ def test_every_exit_code_is_documented() -> None:
 
 def reasons() -> set[str]:
     """Reason codes in the code: what the errors that make rejects, and the splitter's rejects, are made with."""
+    folders = ("extract", "transform", "mapping")
+    trees = [ast.parse(file.read_text("utf-8")) for folder in folders for file in PACKAGE.glob(f"{folder}/*.py")]
+    constants = {
+        ast.unparse(node.targets[0]): node.value.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
     found: set[str] = set()
-    for module in [*PACKAGE.glob("extract/*.py"), *PACKAGE.glob("transform/*.py"), PACKAGE / "mapping" / "types.py"]:
-        tree = ast.parse(module.read_text("utf-8"))
-        constants = {
-            target.id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            called = ast.unparse(call.func).rpartition(".")[2]
-            if called in {"ConversionError", "ParseFailure"} and isinstance(call.args[0], ast.Name):
-                found.add(str(constants[call.args[0].id]))
-            if called == "reject":
-                literals = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-                found |= {literal for literal in literals if re.fullmatch("[a-z_]+", literal)}
+    for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        called = ast.unparse(call.func).rpartition(".")[2]
+        if called in {"ConversionError", "ParseFailure"} and isinstance(call.args[0], ast.Name):
+            found.add(str(constants[call.args[0].id]))
+        if called == "reject":
+            literals = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            found |= {literal for literal in literals if re.fullmatch("[a-z_]+", literal)}
     return found
 
 
@@ -119,3 +119,21 @@ def test_every_path_the_readme_names_exists() -> None:
     assert named
     for path in named:
         assert (README.parent / path).exists(), path
+
+
+def test_the_readmes_example_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = README.read_text("utf-8")
+    examples = dict(re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL))
+    (tmp_path / "releases.xml.gz").write_bytes(gzip.compress(examples["xml"].encode()))
+    (tmp_path / "releases.mapping.yaml").write_text(examples["yaml"], "utf-8")
+    monkeypatch.chdir(tmp_path)
+    report = etl.load("releases.xml.gz", mapping="releases.mapping.yaml", target="memory://")
+    assert report.rows is not None
+    title, date, genres = "Stockholm", None, "Electronic"
+    assert report.rows["release"] == [
+        {"id": 1, "status": "Accepted", "title": title, "released": date, "genres": genres}
+    ]
+    assert report.rows["release_artist"] == [{"release_id": 1, "seq": 1, "artist_id": 1, "name": "The Persuader"}]
+    assert [row["title"] for row in report.rows["track"]] == ["Östermalm", "Vasastaden"]
+    exec(examples["python"], {})
+    assert (tmp_path / "music.db").is_file()
