@@ -204,6 +204,7 @@ class Ledger:
         self._names = {table.name for table in mapping.tables}
         self._load_id = str(uuid.uuid4())
         self._epochs: dict[int, int] = {}
+        self._connection: TargetConnection | None = None
         tables = _tables(schema)
         self._source, self._split, self._reject = tables.source, tables.split, tables.reject
         self._metadata = tables.metadata
@@ -229,7 +230,8 @@ class Ledger:
         TargetError where the same content is in the same tables by another mapping, or where only some of its tables
         are still there.
         """
-        with self._transaction() as connection:
+        # A crash that loses this loses what came after it too.
+        with self._transaction(durable=False) as connection:
             connection.lock()
             for row in self._known(connection, fingerprint):
                 missing = self._target.missing_tables(connection, row.tables)
@@ -296,7 +298,7 @@ class Ledger:
 
         A server that crashed may have lost commits it had acknowledged: this is where that shows.
         """
-        with self._transaction() as connection:
+        with self._transaction(durable=True) as connection:
             gaps = find_gaps(self._tiles(connection, source))
             if not gaps:
                 self._mark(connection, source, state="rows_done")
@@ -304,19 +306,19 @@ class Ledger:
 
     def mark_keys_built(self, sources: Sequence[int]) -> None:
         """Mark that the keys stand, or that what is in their way was told."""
-        with self._transaction() as connection:
+        with self._transaction(durable=True) as connection:
             for source in sources:
                 self._mark(connection, source, state="keys_built")
 
     def mark_finished(self, sources: Sequence[int]) -> None:
         """Mark that there is nothing left to do: another run will say so and end."""
-        with self._transaction() as connection:
+        with self._transaction(durable=True) as connection:
             for source in sources:
                 self._mark(connection, source, state="finished", finished_at=_now())
 
     def totals(self, source: int) -> Totals:
         """What is committed of the source."""
-        with self._transaction() as connection:
+        with self._transaction(durable=False) as connection:
             return self._totals(connection, source)
 
     def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]:
@@ -333,24 +335,26 @@ class Ledger:
             .subquery()
         )
         first = sa.select(found).where(found.c.place == 1).order_by(found.c.count.desc(), *list(found.c)[:3])
-        with self._transaction() as connection:
+        with self._transaction(durable=False) as connection:
             return [
                 (reason, table, column, count, _example(label, line, record, message))
                 for reason, table, column, count, _, label, line, record, message in connection.execute(first)
             ]
 
     @contextmanager
-    def _transaction(self) -> Iterator[TargetConnection]:
-        connection = self._target.connect()
+    def _transaction(self, *, durable: bool) -> Iterator[TargetConnection]:
+        """A transaction on the ledger's own connection, which closes with the target."""
+        connection = self._connection or self._target.connect()
+        self._connection = connection
         try:
             connection.begin()
             yield connection
-            connection.commit(durable=True)
+            connection.commit(durable=durable)
         except BaseException:
             connection.rollback()
-            raise
-        finally:
             connection.close()
+            self._connection = None
+            raise
 
     def _known(self, connection: TargetConnection, fingerprint: str | None) -> list[_SourceRow]:
         if fingerprint is None:

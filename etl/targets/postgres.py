@@ -113,17 +113,20 @@ class PostgresTarget(SqlTarget):
         self._conninfo = _conninfo(url)
         self._connected = False
         self._guard: PostgresConnection | None = None
+        self._reserved: set[str] = set()
         self._engine = sa.create_engine(
             "postgresql+psycopg://", creator=self._open, poolclass=NullPool, hide_parameters=True
         )
 
     def connect(self) -> PostgresConnection:
         try:
-            return PostgresConnection(self, self._engine.connect())
+            connection = PostgresConnection(self, self._engine.connect())
         except sa.exc.DBAPIError as error:
             raise self.translate(error.orig if isinstance(error.orig, Exception) else error) from error
         except psycopg.Error as error:
             raise self.translate(error) from error
+        self._open_connections.add(connection)
+        return connection
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         preparation = super().prepare(mapping, keys)
@@ -143,9 +146,8 @@ class PostgresTarget(SqlTarget):
             ) from error
 
     def close(self) -> None:
-        if self._guard is not None:
-            self._guard.close()
-            self._guard = None
+        super().close()
+        self._guard = None
         self._engine.dispose()
 
     def translate(self, error: Exception) -> EtlError:
@@ -165,14 +167,15 @@ class PostgresTarget(SqlTarget):
 
     def _reserve(self, tables: Collection[str]) -> None:
         """Take the tables' advisory locks on a connection of their own, which keeps them until the load ends."""
-        if not tables:
+        wanted = set(tables) - self._reserved
+        if not wanted:
             return
         if self._guard is None:
             self._guard = self.connect()
         guard, locks = self._guard, sa.text("SELECT pg_try_advisory_lock(:kind, hashtext(:name))")
         schema = self._schema_name(guard)
         # Always in the same order, so that two loads cannot wait for each other.
-        for table in sorted(tables):
+        for table in sorted(wanted):
             lock = {"kind": KEY_LOCK, "name": f"{schema}.{table}"}
             guard.begin()
             ((taken,),) = guard.execute(locks, [lock])
@@ -183,6 +186,7 @@ class PostgresTarget(SqlTarget):
                 guard.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 guard.execute(sa.text("SELECT pg_advisory_lock(:kind, hashtext(:name))"), [lock])
             guard.commit(durable=False)
+            self._reserved.add(table)
 
     def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
         table = mapping.tables[key.table]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -50,7 +51,7 @@ class SqlConnection(TargetConnection):
         self.driver: Any = connection.connection.driver_connection
         self._translate = translate
 
-    def translated(self) -> Any:
+    def translated(self) -> AbstractContextManager[None]:
         return translated(self.driver_error, self._translate)
 
     def begin(self) -> None:
@@ -109,11 +110,16 @@ class SqlTarget(Target):
     def __init__(self, label: str, dialect: str, ledger_schema: str | None) -> None:
         self.label = label
         self.dialect = dialect
+        self._open_connections: WeakSet[SqlConnection] = WeakSet()
         self.keeps_ledger = True
         self._keyless = own_table(ledger_schema)
 
     @abstractmethod
     def connect(self) -> SqlConnection: ...
+
+    def close(self) -> None:
+        for connection in list(self._open_connections):
+            connection.close()
 
     @abstractmethod
     def _is_built(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> bool:

@@ -20,8 +20,8 @@ from sqlalchemy.pool import NullPool
 from etl.errors import EtlError, InternalError, TargetError, TransientError
 from etl.mapping.model import Mapping, Table
 from etl.messages import TupleRows
-from etl.targets.base import Rows
-from etl.targets.schema import LateKey, quote
+from etl.targets.base import Preparation, Rows
+from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import SqlConnection, SqlTarget, orphans
 
 BUSY_SECONDS = 60.0
@@ -97,13 +97,15 @@ class SqliteTarget(SqlTarget):
 
     def connect(self) -> SqliteConnection:
         try:
-            return SqliteConnection(self, self._engine.connect(), self._inserts)
+            connection = SqliteConnection(self, self._engine.connect(), self._inserts)
         except sa.exc.DBAPIError as error:
             raise self.translate(error.orig if isinstance(error.orig, Exception) else error) from error
         except sqlite3.Error as error:
             raise self.translate(error) from error
+        self._open_connections.add(connection)
+        return connection
 
-    def prepare(self, mapping: Mapping, keys: Any) -> Any:
+    def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         preparation = super().prepare(mapping, keys)
         with closing(self.connect()) as connection:
             limit = connection.driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
@@ -111,6 +113,7 @@ class SqliteTarget(SqlTarget):
         return preparation
 
     def close(self) -> None:
+        super().close()
         if self._made_log:
             self._made_log = False
             # Where somebody else has the file open, or it is gone, the log stays as it is, which is correct too.
