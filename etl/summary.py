@@ -14,6 +14,9 @@ from etl.report import CheckReport, LoadReport, RejectReport, SourceReport
 _VALUE_WIDTH = 60
 """Characters shown of a value: with an indented column name beside it a row still fits on 80 columns."""
 
+_LONG = 5.0
+"""Seconds from which it is worth a line what limited a load; of a shorter one the start is most."""
+
 
 def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
     """What a load did, what did not go well, and what to do next."""
@@ -73,7 +76,7 @@ def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
         f"  {report.records_per_minute:,.0f} records/min, {speed / 1e6:,.1f} MB/s of XML, "
         f"peak memory {format_bytes(report.peak_memory)}"
     )
-    if report.bottleneck:
+    if report.bottleneck and (verbose or report.seconds >= _LONG):
         yield f"  bottleneck: {report.bottleneck}"
     if verbose:
         workers = f"{report.pool.workers} worker{'' if report.pool.workers == 1 else 's'}"
