@@ -173,7 +173,9 @@ class BarProgress(_ThreadedProgress):
         row.add_column(no_wrap=True)
         row.add_column(ratio=1)
         row.add_column(no_wrap=True)
-        row.add_row(", ".join(_position(now)), bar, ", ".join([f"{now.seconds:,.0f} s", *_remaining(now, self._rates)]))
+        row.add_row(
+            ", ".join(_position(now)), bar, ", ".join([format_duration(now.seconds), *_remaining(now, self._rates)])
+        )
         counts, flow = (
             Text(", ".join(facts), style="dim", overflow="ellipsis", no_wrap=True)
             for facts in (_counts(now, self._rates), _flow(now))
@@ -241,12 +243,11 @@ def _counts(now: Snapshot, rates: Rates) -> list[str]:
 
 
 def _flow(now: Snapshot) -> list[str]:
-    flow = [now.activity] if now.activity and now.activity != "loading" else []
-    flow.append(f"queue {now.pool.queue_fill:.0%} full")
-    if now.bottleneck:
-        # What to turn stands behind it in parentheses: for the summary, too long for a line that changes.
-        flow.append(f"bottleneck: {now.bottleneck.partition(' (')[0]}")
-    return flow
+    queue = f"queue {now.pool.queue_fill:.0%} full"
+    if now.activity != "loading":
+        return [now.activity, queue]
+    # What to turn stands behind it in parentheses: for the summary, too long for a line that changes.
+    return [queue, f"bottleneck: {now.bottleneck.partition(' (')[0]}"]
 
 
 def _remaining(now: Snapshot, rates: Rates) -> list[str]:

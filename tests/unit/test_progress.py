@@ -116,6 +116,7 @@ def test_what_is_going_on_after_the_last_record_is_named() -> None:
     run(LineProgress(lines.append), Load(snapshot(2.0, 1_000_000, activity="building keys")))
     assert "building keys" in lines[0]
     assert "left" not in lines[0]
+    assert "bottleneck" not in lines[0]
 
 
 def test_a_bar_shows_the_same_and_leaves_the_terminal_clean() -> None:
