@@ -7,15 +7,13 @@ caller's thread, in a thread of its own, or in a child process. A worker belongs
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
-from etl.mapping.model import FromPath
-from etl.messages import CopyRows, MappedBatch, Notices, PartCounts, RejectedRecord, Run, Skeleton, Split, TupleRows
+from etl.messages import CopyRows, MappedBatch, PartCounts, RejectedRecord, Run, Skeleton, Split, TupleRows
 from etl.transform.assemble import Assembler
 from etl.transform.data_mapper import DataMapper
 from etl.transform.parser import DocumentParser, Parsed, ParseFailure
@@ -49,11 +47,6 @@ class Worker:
         self._parser = DocumentParser()
         self._mapper = DataMapper(setup.mapping)
         self._assembler = Assembler(setup.mapping, setup.row_format, setup.sources)
-        # A raw row holds only the columns that have a path; notices name columns by their place in the table.
-        self._places = [
-            [place for place, column in enumerate(table.columns) if isinstance(column.source, FromPath)]
-            for table in setup.mapping.tables
-        ]
         self._tables: tuple[Skeleton, RecordTables] | None = None
 
     def run_split(self, split: Split) -> MappedBatch:
@@ -64,25 +57,18 @@ class Worker:
         self._mapper.begin()
         for portion in _portions(positions):
             self._map_portion(portion, positions, rejects)
-        mapped = self._mapper.take()
-        assembled = self._assembler.assemble(mapped.tables, positions, nil=mapped.nil)
+        assembled = self._assembler.assemble(self._mapper.take(), positions)
         for place, (table, column, failure) in assembled.failures.items():
             rejects[place] = positions.reject(place, failure.reason, failure.message, table, column)
         counts, all_rejects = _settle(split, rejects)
         return MappedBatch(
             split=split.number,
-            tables=tuple(assembled.tables),
+            tables=assembled.tables,
             counts=counts,
             rejects=all_rejects,
             size=_size(assembled.tables, all_rejects),
             busy=time.perf_counter() - began,
-            notices=Notices(
-                matched=frozenset(assembled.matched),
-                several=Counter((table, self._places[table][slot]) for table, slot, _ in mapped.several),
-                set_null=assembled.replaced,
-                mixed=frozenset((table, self._places[table][slot]) for table, slot in mapped.mixed),
-                unseen=mapped.unseen,
-            ),
+            notices=assembled.notices,
         )
 
     def _map_portion(self, portion: _Portion, positions: RecordPositions, rejects: dict[int, RejectedRecord]) -> None:
@@ -106,14 +92,14 @@ class Worker:
         skeleton = portion.skeleton
         if self._tables is None or self._tables[0] != skeleton:
             self._tables = skeleton, RecordTables(self._mapper.plans, parsed.ancestors)
-        plans = self._tables[1].plans
+        tables = self._tables[1]
         # The attribute has a prefix, and names cannot be written as references, except inside entities.
         nil_possible = b":nil" in portion.payload or b"<!" in skeleton.subset
-        for place, element in enumerate(parsed.records, first):
-            if nil_possible:
+        if nil_possible:
+            for element in parsed.records:
                 self._mapper.empty_nil_elements(element)
-            self._mapper.map_record(element, plans(element), place)
-        self._mapper.forget_trees()
+        for plan, elements, places in tables.group(parsed.records, first):
+            self._mapper.map_records(plan, elements, places)
 
 
 def _portions(positions: RecordPositions) -> Iterator[_Portion]:

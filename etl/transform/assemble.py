@@ -6,9 +6,11 @@ Raw rows of a split go in; encoded tables, and why records failed, come out. Eve
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
-from itertools import compress
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from itertools import compress, groupby
 from typing import TypeVar
 
 from etl.mapping.model import (
@@ -24,10 +26,10 @@ from etl.mapping.model import (
     Table,
 )
 from etl.mapping.types import rule_for
-from etl.messages import CopyRows, RowFormat, SourceInfo, TupleRows
-from etl.transform.columns import ColumnConverter, Failure
+from etl.messages import CopyRows, Notices, RowFormat, SourceInfo, TupleRows
+from etl.transform.columns import ColumnConverter, Converted, Failure
 from etl.transform.compile import NULL
-from etl.transform.data_mapper import RawTable
+from etl.transform.data_mapper import Mapped, RawTable
 from etl.transform.encoder import encode
 from etl.transform.positions import RecordPlace, RecordPositions
 
@@ -37,15 +39,14 @@ RECORDS_PER_SOURCE = 1 << 40
 """A surrogate key is source number x 2^40 + record number: 2^23 sources of 10^12 records fit a bigint."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Assembled:
-    """The tables of a split, and what a person should hear about its columns."""
+    """The tables of a split, why records failed, and what a person should hear about the rest."""
 
-    tables: list[CopyRows | TupleRows] = field(default_factory=list)
-    failures: dict[int, tuple[str, str, Failure]] = field(default_factory=dict)
+    tables: tuple[CopyRows | TupleRows, ...]
+    failures: dict[int, tuple[str, str, Failure]]
     """By record: table, column and reason of its first failure (in the order of tables, columns, rows)."""
-    matched: set[tuple[int, int]] = field(default_factory=set)
-    replaced: dict[tuple[int, int], int] = field(default_factory=dict)
+    notices: Notices
 
 
 @dataclass(slots=True)
@@ -54,6 +55,22 @@ class _Columns:
 
     columns: list[Sequence[str]]
     records: list[int]
+
+
+class _Found:
+    """What converting the columns of a split brought to light."""
+
+    def __init__(self) -> None:
+        self.failures: dict[int, tuple[int, int, Failure]] = {}
+        """By record: table, column and reason."""
+        self.matched: set[tuple[int, int]] = set()
+        self.replaced: dict[tuple[int, int], int] = {}
+
+    def note(self, table: int, place: int, converted: Converted, records: Sequence[int]) -> None:
+        for row, failure in converted.failures.items():
+            self.failures.setdefault(records[row], (table, place, failure))
+        if converted.replaced:
+            self.replaced[table, place] = converted.replaced
 
 
 class Assembler:
@@ -65,6 +82,11 @@ class Assembler:
         self._sources = {source.number: source for source in sources}
         # Tuples go to targets that store no NaN or infinity.
         finite = row_format == "tuples"
+        # A raw row holds only the columns that have a path.
+        self._places = [
+            [place for place, column in enumerate(table.columns) if isinstance(column.source, FromPath)]
+            for table in mapping.tables
+        ]
         self._converters = [
             [
                 ColumnConverter(column, finite=finite) if isinstance(column.source, FromPath) else None
@@ -73,50 +95,51 @@ class Assembler:
             for table in mapping.tables
         ]
 
-    def assemble(self, raw_tables: Sequence[RawTable], positions: RecordPositions, *, nil: bool) -> Assembled:
+    def assemble(self, mapped: Mapped, positions: RecordPositions) -> Assembled:
         """Tables of everything mapped from one split."""
-        result = Assembled()
+        found = _Found()
         known = _RecordColumns(positions, self._sources)
         done: list[_Columns] = []
-        for number, (table, raw) in enumerate(zip(self._mapping.tables, raw_tables, strict=True)):
+        for number, (table, raw) in enumerate(zip(self._mapping.tables, mapped.tables, strict=True)):
             parent = done[table.parent] if table.parent is not None else None
-            records = raw.parents if parent is None else _gather(parent.records, raw.parents)
-            this = _Columns([], records)
-            slots = iter(zip(*raw.rows, strict=True)) if raw.rows else None
+            this = _Columns([], raw.parents if parent is None else _gather(parent.records, raw.parents))
+            values = dict(zip(self._places[number], zip(*raw.rows, strict=True), strict=True)) if raw.rows else {}
             for place, column in enumerate(table.columns):
-                if isinstance(column.source, FromPath):
-                    values = next(slots) if slots is not None else ()
-                    this.columns.append(self._convert(number, place, values, this.records, result, nil=nil))
+                converter = self._converters[number][place]
+                if converter is None:
+                    this.columns.append(self._added(table, column, raw, parent, this.records, known))
                 else:
-                    this.columns.append(self._added(table, column, raw, parent, records, known))
+                    raw_texts = values.get(place, ())
+                    if any(text != NULL for text in raw_texts):
+                        found.matched.add((number, place))
+                    converted = converter.convert(raw_texts, nil=mapped.nil)
+                    found.note(number, place, converted, this.records)
+                    this.columns.append(converted.texts)
             done.append(this)
-        for table, this in zip(self._mapping.tables, done, strict=True):
-            if result.failures:
-                _remove(this, result.failures)
-            result.tables.append(encode(table, this.columns, array("I", this.records), self._row_format))
-        return result
+        return Assembled(
+            tables=tuple(self._encoded(table, this, found.failures) for table, this in enumerate(done)),
+            failures={record: self._named(*failure) for record, failure in found.failures.items()},
+            notices=self._notices(mapped, found, done),
+        )
 
-    def _convert(
-        self,
-        table: int,
-        place: int,
-        values: Sequence[str | list[str]],
-        records: Sequence[int],
-        result: Assembled,
-        *,
-        nil: bool,
-    ) -> Sequence[str]:
-        converter = self._converters[table][place]
-        assert converter is not None
-        if any(value != NULL for value in values):
-            result.matched.add((table, place))
-        converted = converter.convert(values, nil=nil)
-        for row, failure in converted.failures.items():
-            described = self._mapping.tables[table]
-            result.failures.setdefault(records[row], (described.name, described.columns[place].name, failure))
-        if converted.replaced:
-            result.replaced[table, place] = converted.replaced
-        return converted.texts
+    def _encoded(self, table: int, this: _Columns, bad_records: MappingOf[int, object]) -> CopyRows | TupleRows:
+        if bad_records:
+            _remove(this, bad_records)
+        return encode(self._mapping.tables[table], this.columns, array("I", this.records), self._row_format)
+
+    def _named(self, table: int, place: int, failure: Failure) -> tuple[str, str, Failure]:
+        described = self._mapping.tables[table]
+        return described.name, described.columns[place].name, failure
+
+    def _notices(self, mapped: Mapped, found: _Found, done: Sequence[_Columns]) -> Notices:
+        several = {(table, slot, done[table].records[row]) for table, slot, row in mapped.several}
+        return Notices(
+            matched=frozenset(found.matched),
+            several=Counter((table, self._places[table][slot]) for table, slot, _ in several),
+            set_null=found.replaced,
+            mixed=frozenset((table, self._places[table][slot]) for table, slot in mapped.mixed),
+            unseen=mapped.unseen,
+        )
 
     def _added(
         self,
@@ -138,13 +161,13 @@ class Assembler:
                 names = [parent_column.name for parent_column in self._mapping.tables[table.parent].columns]
                 return _gather(parent.columns[names.index(name)], raw.parents)
             case _:
-                return list(map(str, raw.seqs))
+                return _sequence(raw.parents)
 
 
 class _RecordColumns:
     """Texts about every record of a split, made when first asked for."""
 
-    def __init__(self, positions: RecordPositions, sources: dict[int, SourceInfo]) -> None:
+    def __init__(self, positions: RecordPositions, sources: MappingOf[int, SourceInfo]) -> None:
         self._positions = positions
         self._sources = sources
         self._made: dict[str, list[str]] = {}
@@ -182,6 +205,14 @@ _TIMESTAMPTZ = rule_for(ColumnType("timestamptz"))
 
 def _gather(texts: Sequence[Gathered], rows: Sequence[int]) -> list[Gathered]:
     return [texts[row] for row in rows]
+
+
+def _sequence(parents: Sequence[int]) -> list[str]:
+    """1, 2, ... among neighbouring rows of one parent."""
+    numbers: list[str] = []
+    for _, rows in groupby(parents):
+        numbers += map(str, range(1, len(list(rows)) + 1))
+    return numbers
 
 
 def _remove(table: _Columns, bad_records: Container[int]) -> None:

@@ -8,8 +8,10 @@ worker; a mapper belongs to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from lxml import etree
@@ -31,17 +33,20 @@ Element = Any
 """An lxml element: typed so because the stubs make `tag` and `text` unions that cannot occur in our trees."""
 
 
+Found = tuple[int, Element]
+"""An element for a child table, with the row of its parent."""
+_OWNER = itemgetter(0)
+
+
 class RawTable:
     """The rows of one table from one split."""
 
-    __slots__ = ("parents", "rows", "seqs")
+    __slots__ = ("parents", "rows")
 
     def __init__(self) -> None:
         self.rows: list[RawRow] = []
         self.parents: list[int] = []
         """For each row the place of its parent's row in the parent table, for a record that of the record."""
-        self.seqs: list[int] = []
-        """For each row of a child table its number among the rows of its parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Mapped:
 
     tables: list[RawTable]
     several: set[tuple[int, int, int]]
-    """(table, slot, record) where a column that keeps the first value met another one."""
+    """(table, slot, row) where a column that keeps the first value met another one."""
     mixed: set[tuple[int, int]]
     """(table, slot) of columns that met an element with child elements."""
     unseen: frozenset[str]
@@ -74,11 +79,10 @@ class DataMapper:
         self.mixed: set[tuple[int, int]] = set()
         self.unseen: set[str] = set()
         self.nil = False
-        self._record = 0
         self._above: dict[tuple[Place, Element], RawRow] = {}
 
     def empty_nil_elements(self, record: Element) -> None:
-        """Needed before `map_record` where ``xsi:nil`` may occur: such an element is NULL, so it counts as empty.
+        """Needed before `map_records` where ``xsi:nil`` may occur: such an element is NULL, so it counts as empty.
 
         XML Schema asks for that anyway; what an element holds against it would otherwise be seen by longer paths.
         """
@@ -90,11 +94,10 @@ class DataMapper:
                     element.remove(child)
                 element.text = None
 
-    def map_record(self, element: Element, plans: Iterable[TablePlan], record: int) -> None:
-        """Map one record element to rows of `plans` and their children; `record` is its place in the split."""
-        self._record = record
-        for plan in plans:
-            self._map_rows(plan, (element,), record)
+    def map_records(self, plan: TablePlan, elements: Sequence[Element], records: Sequence[int]) -> None:
+        """Map record elements to rows of a record table and its children; `records` are their places in the split."""
+        self._map_table(plan, elements, records)
+        self._above.clear()
 
     def take(self) -> Mapped:
         """Everything mapped since the last call."""
@@ -103,50 +106,43 @@ class DataMapper:
         self.begin()
         return mapped
 
-    def forget_trees(self) -> None:
-        """Let go of the trees of the records mapped so far."""
-        self._above.clear()
-
-    def _map_rows(self, plan: TablePlan, elements: Sequence[Element], parent: int) -> None:
+    def _map_table(self, plan: TablePlan, elements: Sequence[Element], parents: Sequence[int]) -> None:
         table = self.tables[plan.number]
+        table.parents += parents
         rows = table.rows
         template = self._templates[plan.number]
         place = plan.place
         walk = self._walk
-        table.parents += [parent] * len(elements)
-        table.seqs += range(1, len(elements) + 1)
-        for element in elements:
+        found: list[list[Found]] = [[] for _ in range(plan.lists)]
+        for row, element in enumerate(elements, len(rows)):
             values = template.copy()
             rows.append(values)
             if plan.above:
-                self._look_above(plan, element, values)
-            if not plan.children:
-                walk(element, place, values, _NO_LISTS)
-                continue
-            found: list[list[Element]] = [[] for _ in range(plan.lists)]
-            walk(element, place, values, found)
-            this = len(rows) - 1
-            for child in plan.children:
-                first, *others = child.found
-                below = found[first]
-                for place_of_list in others:
-                    below += found[place_of_list]
-                if below:
-                    self._map_rows(child.plan, below, this)
+                self._look_above(plan, element, values, row)
+            walk(element, place, values, row, found)
+        # A whole level at a time, since starting on a table costs as much as some of its rows.
+        for child in plan.children:
+            below = found[child.found[0]]
+            if len(child.found) > 1:
+                # Sorting is stable: path by path within each parent.
+                below = sorted(chain.from_iterable(found[place] for place in child.found), key=_OWNER)
+            if below:
+                owners, children = zip(*below, strict=True)
+                self._map_table(child.plan, children, owners)
 
-    def _walk(self, element: Element, place: Place, values: RawRow, found: list[list[Element]]) -> None:
+    def _walk(self, element: Element, place: Place, values: RawRow, row: int, found: list[list[Found]]) -> None:
         for name, slot, many in place.attributes:
             text = element.get(name)
             if text is not None:
                 if values[slot] is NULL and many != "join":
                     values[slot] = text
                 else:
-                    self._store_again(place.table, values, slot, many, text)
+                    self._store_again(place.table, row, values, slot, many, text)
         if place.strings:
-            self._store_string(element, place, values)
+            self._store_string(element, place, values, row)
         for slot, many in place.texts:
             text = NIL if self.nil and _is_nil(element) else _own_text(element)
-            self._store(place.table, values, slot, many, text)
+            self._store(place.table, row, values, slot, many, text)
         if not place.open:
             return
         get = place.actions.get
@@ -161,7 +157,7 @@ class DataMapper:
                     action = _choose(child, action, positions)
             if action.__class__ is int:
                 if values[action] is not NULL:
-                    self.several.add((place.table, action, self._record))
+                    self.several.add((place.table, action, row))
                 elif len(child):
                     self.mixed.add((place.table, action))
                     values[action] = "".join(child.itertext())
@@ -173,13 +169,13 @@ class DataMapper:
                         values[action] = NIL if self.nil and _is_nil(child) else ""
             elif action.__class__ is Place:
                 for place_of_list in action.collects:
-                    found[place_of_list].append(child)
+                    found[place_of_list].append((row, child))
                 if action.wanted:
-                    self._walk(child, action, values, found)
+                    self._walk(child, action, values, row, found)
             else:
                 self.unseen.add(action.path)
 
-    def _store_string(self, element: Element, place: Place, values: RawRow) -> None:
+    def _store_string(self, element: Element, place: Place, values: RawRow, row: int) -> None:
         if len(element):
             text = "".join(element.itertext())
             self.mixed.update((place.table, slot) for slot, _ in place.strings)
@@ -188,17 +184,17 @@ class DataMapper:
             if not text and self.nil and _is_nil(element):
                 text = NIL
         for slot, many in place.strings:
-            self._store(place.table, values, slot, many, text)
+            self._store(place.table, row, values, slot, many, text)
 
-    def _store(self, table: int, values: RawRow, slot: int, many: Many, text: str) -> None:
+    def _store(self, table: int, row: int, values: RawRow, slot: int, many: Many, text: str) -> None:
         if values[slot] is NULL and many != "join":
             values[slot] = text
         else:
-            self._store_again(table, values, slot, many, text)
+            self._store_again(table, row, values, slot, many, text)
 
-    def _store_again(self, table: int, values: RawRow, slot: int, many: Many, text: str) -> None:
+    def _store_again(self, table: int, row: int, values: RawRow, slot: int, many: Many, text: str) -> None:
         if many == "first":
-            self.several.add((table, slot, self._record))
+            self.several.add((table, slot, row))
         elif many == "last":
             values[slot] = text
         elif values[slot] is NULL:
@@ -206,7 +202,7 @@ class DataMapper:
         else:
             values[slot].append(text)
 
-    def _look_above(self, plan: TablePlan, element: Element, values: RawRow) -> None:
+    def _look_above(self, plan: TablePlan, element: Element, values: RawRow, row: int) -> None:
         for above in plan.above:
             ancestor = element
             for _ in range(above.up):
@@ -218,12 +214,9 @@ class DataMapper:
                 if seen is None:
                     # Kept, or each of a million siblings would walk over all the others.
                     seen = self._above[above.place, ancestor] = self._templates[plan.number].copy()
-                    self._walk(ancestor, above.place, seen, _NO_LISTS)
+                    self._walk(ancestor, above.place, seen, row, [])
                 for slot in above.slots:
                     values[slot] = seen[slot]
-
-
-_NO_LISTS: list[list[Element]] = []
 
 
 def _choose(child: Element, choice: Any, positions: dict[Item, int]) -> Any:

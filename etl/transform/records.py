@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from etl.errors import InternalError
@@ -19,6 +19,18 @@ class RecordTables:
         ]
         self._by_tag: dict[str, list[tuple[TablePlan, Step]]] = {}
         self._certain: dict[str, list[TablePlan]] = {}
+
+    def group(self, elements: Sequence[Any], first: int) -> Iterable[tuple[TablePlan, Sequence[Any], Sequence[int]]]:
+        """For each record table its elements and their places, which count from `first`."""
+        groups: dict[int, tuple[TablePlan, list[Any], list[int]]] = {}
+        for place, element in enumerate(elements, first):
+            for plan in self.plans(element):
+                group = groups.get(plan.number)
+                if group is None:
+                    group = groups[plan.number] = plan, [], []
+                group[1].append(element)
+                group[2].append(place)
+        return groups.values()
 
     def plans(self, element: Any) -> Sequence[TablePlan]:
         """The plans of the record tables that `element` is a row of, at least one."""
