@@ -34,6 +34,7 @@ from etl.errors import (
     SettingsError,
     mask_password,
 )
+from etl.log_file import log_to
 from etl.naming import default_target, find_mapping
 from etl.options import Settings, read_settings
 from etl.progress import BarProgress, LineProgress, Progress, SeveralProgresses, SilentProgress
@@ -94,6 +95,11 @@ Verbose = Annotated[
 def main() -> None:
     """The console script `etl`."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # Without any handler Python would print what is logged to standard error.
+    logger.addHandler(logging.NullHandler())
+    # A closed stream (`>&-`) is None, which nothing that writes expects.
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
     try:
@@ -174,7 +180,9 @@ def load(
 ) -> None:
     """Load XML dumps into a database. Run again after a stop or a failure, it goes on where it ended."""
     with _clear_errors(verbose=verbose):
-        _log_to(log)
+        if log is not None:
+            log_to(log)
+        logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
         settings = _settings(settings_file, overrides, workers)
         mapping = mapping or find_mapping(sources)
         target = target or settings.target or default_target(sources)
@@ -259,26 +267,27 @@ def schema(
 @app.command()
 def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one to show.")] = None) -> None:
     """Show a part of the documentation, or list what there is."""
-    folder = files("etl") / "docs"
-    texts = {
-        file.name.removesuffix(".md"): file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".md")
-    }
-    if name is None:
-        width = max(map(len, texts))
-        for known, text in sorted(texts.items()):
-            title = text.partition("\n")[0].lstrip("# ")
-            print(f"etl docs {known:<{width}}  {title}")
-        return
-    if name not in texts:
-        raise typer.BadParameter(f"There is no '{name}'; there are {', '.join(sorted(texts))}.", param_hint="NAME")
-    if sys.stdout.isatty():
-        Console().print(Markdown(texts[name]))
-    else:
-        print(texts[name], end="")
+    with _clear_errors():
+        pages = {
+            file.name.removesuffix(".md"): file.read_text("utf-8")
+            for file in sorted((files("etl") / "docs").iterdir(), key=lambda file: file.name)
+            if file.name.endswith(".md")
+        }
+        if name is None:
+            width = max(map(len, pages))
+            for known, text in pages.items():
+                title = text.partition("\n")[0].lstrip("# ")
+                print(f"etl docs {known:<{width}}  {title}")
+        elif name not in pages:
+            raise SettingsError(f"There is no page '{name}'; there are {', '.join(pages)}.")
+        elif sys.stdout.isatty():
+            Console().print(Markdown(pages[name]))
+        else:
+            print(pages[name], end="")
 
 
 @contextmanager
-def _clear_errors(*, verbose: bool) -> Iterator[None]:
+def _clear_errors(*, verbose: bool = False) -> Iterator[None]:
     """Turn whatever is raised inside into one sentence and an exit code."""
     try:
         yield
@@ -288,6 +297,8 @@ def _clear_errors(*, verbose: bool) -> Iterator[None]:
         _fail("Aborted. What was committed stays; the same command goes on from there.", EXIT_STOPPED, error)
     except BrokenPipeError:
         raise typer.Exit(EXIT_FAILED) from None
+    except OSError as error:
+        _fail(f"The system refuses: {error}.", EXIT_FAILED, error, verbose=verbose)
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is a sentence too, its traceback by -v and --log
         what = " ".join(str(error).split())
         sentence = f"{type(error).__name__}: {what} (a defect in etl: please report it, with what -v prints)"
@@ -309,26 +320,6 @@ def _show_error(sentence: str) -> None:
 def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:
     flags = [] if workers is None else [f"workers.count={workers}"]
     return read_settings(file, [*(overrides or ()), *flags])
-
-
-def _log_to(file: Path | None) -> None:
-    # Without any handler Python would print warnings to standard error.
-    logger.addHandler(logging.NullHandler())
-    if file is None:
-        return
-    try:
-        handler = logging.FileHandler(file, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"Cannot write the log {file}: {error.strerror}.") from error
-    handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
-
-
-class _MaskingFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return mask_password(super().format(record))
 
 
 def _progress(*, quiet: bool, logged: bool = False) -> Progress:
@@ -377,8 +368,11 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _flush_standard_output() -> None:
-    """Flush now, so that a reader who has left (`| head`) is no traceback at the interpreter's end."""
+    """Flush now: at the interpreter's end a reader who has left (`| head`) or a full disk would be a traceback."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            _show_error(f"Cannot write to standard output: {error.strerror}.")
+            sys.exit(EXIT_FAILED)

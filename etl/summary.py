@@ -23,7 +23,7 @@ def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
     return [
         _headline(report),
         *_sources(report.sources, everyone=verbose or len(report.sources) > 1, problems=not _told_by_error(report)),
-        *([] if report.state == "nothing to do" else _numbers(report, verbose)),
+        *(_numbers(report, verbose) if report.records and report.state != "nothing to do" else []),
         *_rejects(report.rejects, report.rejected),
         *_listed("Keys that could not be built:", report.key_problems),
         *_listed("Worth a look:", report.notices),

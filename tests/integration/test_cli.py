@@ -186,6 +186,7 @@ def test_documentation_is_listed_and_shown(tmp_path: Path) -> None:
         assert shown.out.startswith("# ")  # piped: as it is written
     unknown = etl("docs", "../README", cwd=tmp_path)
     assert unknown.code == 2
+    assert unknown.err.count("\n") == 1
     assert "settings" in unknown.err
 
 
@@ -284,11 +285,27 @@ def test_a_reader_who_leaves_is_no_error_of_ours(folder: Path) -> None:
         [ETL, "docs", "settings"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     )
     assert process.stdout is not None
-    assert process.stderr is not None
     process.stdout.close()
-    assert process.wait(60) in (0, 1)
-    assert process.stderr.read() == b""
-    process.stderr.close()
+    _out, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 1)
+    assert err == b""
+
+
+@pytest.mark.parametrize("arguments", [["docs"], ["load", "items.xml.gz", "--json"], ["check", "items.xml.gz"]])
+def test_output_that_cannot_be_written_is_named(folder: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [ETL, *arguments], cwd=folder, stdout=full, stderr=subprocess.PIPE, env=environment(), text=True
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_closed_streams_are_no_error(folder: Path) -> None:
+    done = subprocess.run(f'exec "{ETL}" load items.xml.gz --json >&- 2>&-', shell=True, cwd=folder, env=environment())
+    assert done.returncode == 3
+    assert query(folder / "items.db", "SELECT count(*) FROM item") == [(2,)]
 
 
 @pytest.fixture

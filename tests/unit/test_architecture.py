@@ -24,6 +24,7 @@ ALLOWED = {
     "metrics": {"errors", "messages"},
     "report": {"errors", "metrics"},
     "naming": {"errors"},
+    "log_file": {"errors"},
     "progress": {"metrics"},
     "summary": {"progress", "report"},
     "notices": {"load.result_thread", "mapping"},
@@ -36,7 +37,7 @@ ALLOWED = {
     "worker": CONTRACTS | {"extract", "transform", "engines.base", "engines.pipe"},
     "parallel_coordinator": CONTRACTS | {"engines.base", "load.insert_queue"},
     "feeding": CONTRACTS | {"extract", "load.ledger", "report"},
-    "cli": {"loader", "options", "errors", "messages", "naming", "progress", "report", "summary"},
+    "cli": {"loader", "options", "errors", "messages", "log_file", "naming", "progress", "report", "summary"},
 }
 """Which modules and folders of ours each may import, itself aside."""
 
