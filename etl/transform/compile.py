@@ -33,6 +33,11 @@ class Goal:
     found: int = 0
     """For a child table: place of its list among the lists of elements found."""
 
+    @property
+    def occurs_once(self) -> bool:
+        """It finds one value at most, and needs no list for it."""
+        return not self.path.steps and self.path.leaf == "attribute" and self.many != "join"
+
 
 Item = tuple[Goal, int]
 """A goal, and how many of its path's steps are done."""
@@ -66,15 +71,17 @@ class Choice:
             for item in conditional
             for step in (item[0].path.steps[item[1] - 1],)
         )
-        self.outcomes: dict[tuple[bool, ...], Action] = {}
+        self.outcomes: dict[tuple[bool, ...], Place | Unseen] = {}
 
-    def outcome(self, holds: tuple[bool, ...]) -> Action:
+    def outcome(self, holds: tuple[bool, ...]) -> Place | Unseen:
         """What to do with an element for which exactly those conditional items hold."""
-        action = self.outcomes.get(holds)
-        if action is None:
+        outcome = self.outcomes.get(holds)
+        if outcome is None:
             items = self.certain + tuple(item for item, held in zip(self.conditional, holds, strict=True) if held)
-            action = self.outcomes[holds] = self.place.action(items, self.path)
-        return action
+            # None of them: but its siblings with other attributes are taken, so that is no misspelt name.
+            outcome = Place(self.place.table, items, self.path, self.place.known) if items else Unseen("")
+            self.outcomes[holds] = outcome
+        return outcome
 
 
 class Place:
@@ -87,6 +94,7 @@ class Place:
         "items",
         "known",
         "open",
+        "own",
         "path",
         "strings",
         "table",
@@ -102,16 +110,19 @@ class Place:
         self.items = tuple(items)
         ended = [goal for goal, done in self.items if done == len(goal.path.steps)]
         self.collects = tuple(goal.found for goal in ended if goal.slot is None)
-        self.attributes: tuple[tuple[str, int, Many], ...] = tuple(
-            (qualified(goal.path.attribute), goal.slot, goal.many)
+        attributes = [
+            (qualified(goal.path.attribute), goal.slot, goal)
             for goal in ended
             if goal.slot is not None and goal.path.attribute is not None
-        )
+        ]
+        self.own = tuple((name, slot) for name, slot, goal in attributes if goal.occurs_once)
+        """Attributes of the one element that a walk begins at."""
+        self.attributes = tuple((name, slot, goal.many) for name, slot, goal in attributes if not goal.occurs_once)
         self.strings = self._stores(ended, "string")
         self.texts = self._stores(ended, "text")
         self.open = len(ended) < len(self.items)
         """Some path goes further down."""
-        self.wanted = bool(self.open or self.attributes or self.strings or self.texts)
+        self.wanted = bool(self.open or self.own or self.attributes or self.strings or self.texts)
         """There is more to do than to collect the element."""
         self.actions: dict[str, Action] = {}
 
@@ -143,9 +154,6 @@ class Place:
 
     def action(self, items: tuple[Item, ...], path: str) -> Action:
         """A slot where the items want nothing but one element's string value, else a place."""
-        if not items:
-            # Its siblings with other attributes are taken: that is no misspelt name.
-            return Unseen("")
         place = Place(self.table, items, path, self.known)
         if not (place.open or place.collects or place.attributes or place.texts) and len(place.strings) == 1:
             slot, many = place.strings[0]

@@ -131,6 +131,8 @@ class DataMapper:
                 self._map_table(child.plan, children, owners)
 
     def _walk(self, element: Element, place: Place, values: RawRow, row: int, found: list[list[Found]]) -> None:
+        for name, slot in place.own:
+            values[slot] = element.get(name, NULL)
         for name, slot, many in place.attributes:
             text = element.get(name)
             if text is not None:
@@ -149,12 +151,8 @@ class DataMapper:
         positions: dict[Item, int] | None = None
         for child in element:
             action: Any = get(child.tag)
-            if action.__class__ is not int:
-                if action is None:
-                    action = place.resolve(child.tag)
-                if action.__class__ is Choice:
-                    positions = {} if positions is None else positions
-                    action = _choose(child, action, positions)
+            if action is None:
+                action = place.resolve(child.tag)
             if action.__class__ is int:
                 if values[action] is not NULL:
                     self.several.add((place.table, action, row))
@@ -167,7 +165,11 @@ class DataMapper:
                         values[action] = text
                     else:
                         values[action] = NIL if self.nil and _is_nil(child) else ""
-            elif action.__class__ is Place:
+                continue
+            if action.__class__ is Choice:
+                positions = {} if positions is None else positions
+                action = _choose(child, action, positions)
+            if action.__class__ is Place:
                 for place_of_list in action.collects:
                     found[place_of_list].append((row, child))
                 if action.wanted:
