@@ -104,11 +104,11 @@ def test_a_truncated_gzip_loads_what_it_still_gives(place: Workplace) -> None:
 
 def test_a_corrupt_gzip_is_named(place: Workplace) -> None:
     packed = bytearray(gzip.compress(document(*(item(number) for number in range(1, 5001)))))
-    packed[len(packed) // 2 :] = b"\xff" * (len(packed) - len(packed) // 2)
+    packed[-8] ^= 0xFF  # its checksum
     result = place.load(bytes(packed))
     assert result.code == 1
     assert "items.xml" in sentence(result)
-    assert place.ids == list(range(1, len(place.ids) + 1))
+    assert place.ids == list(range(1, 5001))
 
 
 def test_a_mapping_that_matches_nothing_says_so(place: Workplace) -> None:
@@ -116,7 +116,6 @@ def test_a_mapping_that_matches_nothing_says_so(place: Workplace) -> None:
     assert result.code == 1
     message = sentence(result)
     assert "/items/item" in message
-    assert "products" in message
     assert place.ids == []
 
 
@@ -149,7 +148,7 @@ def test_a_bad_record_is_rejected_and_its_neighbours_load(place: Workplace, bad:
     assert "Traceback" not in result.out + result.err
     assert place.ids == [1, 3]
     assert place.rejects == [(2, reason)]
-    [(line, offset, raw, message)] = place.query('SELECT line, "offset", raw, message FROM etl_reject')
+    [(line, offset, raw, message)] = place.query("SELECT line, byte_offset, raw, message FROM etl_reject")
     assert (line, offset) == (3, len(b"<items>\n" + item(1)))
     assert bytes(raw) == bad
     assert "\n" not in message.strip()
@@ -191,12 +190,14 @@ def test_the_default_limit_keeps_a_giant_record_out(place: Workplace) -> None:
     assert result.peak_memory < 300 * 2**20
 
 
-def test_an_unclosed_record_ends_at_the_limit_and_the_next_one_loads(place: Workplace) -> None:
-    unclosed = b'<item id="2"><name>' + b"x" * 100_000
-    result = place.load(document(item(1), unclosed, item(3), item(4)), "--set", "split.max_record_bytes=64KiB")
-    assert place.ids == [1, 3, 4]
-    assert [number for number, _ in place.rejects] == [2]
+@pytest.mark.parametrize("behind", [20, 2000], ids=["until the end", "until the limit"])
+def test_an_unclosed_record_does_not_swallow_those_behind_it(place: Workplace, behind: int) -> None:
+    numbers = range(3, 3 + behind)
+    content = document(item(1), b'<item id="2"><name>never closed\n', *(item(number) for number in numbers))
+    result = place.load(content, "--set", "split.max_record_bytes=32KiB")
     assert result.code == 3
+    assert place.ids == [1, *numbers]
+    assert place.rejects == [(2, "malformed")]
 
 
 _LAUGHS = (

@@ -223,7 +223,7 @@ def test_a_missing_settings_file_is_named(place: Workplace) -> None:
 
 
 _BAD_MAPPINGS = {
-    "not YAML": ("version: 1\ntables: {item: [\n", ["line"]),
+    "not YAML": ("version: 1\ntables: {item: [\n", ["YAML"]),
     "not a mapping": ("- 1\n- 2\n", []),
     "empty": ("", []),
     "no tables": ("version: 1\n", ["tables"]),

@@ -194,7 +194,7 @@ def test_a_permanent_error_while_writing_ends_the_load_with_it(
 ) -> None:
     etl.load(write_items(tmp_path / "first.xml", range(1, 2)), mapping=mapping, target=postgres_url)
     source = write_items(tmp_path / "items.xml", range(2, 200_000))
-    dropped = []
+    dropped: list[bool] = []
 
     def drop_table(_committed: object) -> None:
         if not dropped:
