@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from etl.mapping.columns import CONTROL, ColumnBuilder
 from etl.mapping.model import Column, ColumnType, ForeignKey, ParentKey, RecordId, Table
 from etl.mapping.model import Sequence as SequenceSource
+from etl.mapping.nesting import nesting_problem
 from etl.mapping.paths import RecordPath, ValuePath, parse_record_path
-from etl.mapping.records import nesting_problem
 from etl.mapping.spec import MappingSpec, Problem, Problems, TableSpec
 from etl.mapping.yaml_text import Document, Place
 

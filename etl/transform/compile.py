@@ -17,6 +17,9 @@ from etl.mapping.paths import NameTest, Step, ValuePath
 NULL = "\x03"
 """NULL among texts: a character that no XML document can contain."""
 
+NAMES_LIMIT = 10_000
+"""Different tags remembered in one place; a document that makes up names without end must not fill the memory."""
+
 Leaf = Literal["string", "text", "attribute"]
 
 
@@ -79,7 +82,7 @@ class Choice:
         if outcome is None:
             items = self.certain + tuple(item for item, held in zip(self.conditional, holds, strict=True) if held)
             # None of them: but its siblings with other attributes are taken, so that is no misspelt name.
-            outcome = Place(self.place.table, items, self.path, self.place.known) if items else Unseen("")
+            outcome = self.place.below(items, self.path) if items else Unseen("")
             self.outcomes[holds] = outcome
         return outcome
 
@@ -96,15 +99,18 @@ class Place:
         "open",
         "own",
         "path",
+        "quiet",
         "strings",
         "table",
         "texts",
         "wanted",
     )
 
-    def __init__(self, table: int, items: Iterable[Item], path: str, known: set[str]) -> None:
+    def __init__(self, table: int, items: Iterable[Item], path: str, known: set[str], *, quiet: bool) -> None:
         self.table = table
         self.path = path
+        self.quiet = quiet
+        """Nothing is unseen here: another place looks at the same elements, and all of them."""
         self.known = known
         """Paths that some table takes, of the whole mapping."""
         self.items = tuple(items)
@@ -144,22 +150,27 @@ class Place:
         if conditional:
             action = Choice(self, path, tuple(certain), tuple(conditional))
         elif certain:
-            action = self.action(tuple(certain), path)
+            action = self._action(tuple(certain), path)
         else:
-            action = Unseen(path)
-        if not isinstance(action, Unseen):
-            self.known.add(path)
-        self.actions[tag] = action
+            action = Unseen("" if self.quiet else path)
+        if len(self.actions) < NAMES_LIMIT:
+            self.actions[tag] = action
+            if not isinstance(action, Unseen):
+                self.known.add(path)
         return action
 
-    def action(self, items: tuple[Item, ...], path: str) -> Action:
+    def _action(self, items: tuple[Item, ...], path: str) -> Action:
         """A slot where the items want nothing but one element's string value, else a place."""
-        place = Place(self.table, items, path, self.known)
+        place = self.below(items, path)
         if not (place.open or place.collects or place.attributes or place.texts) and len(place.strings) == 1:
             slot, many = place.strings[0]
             if many == "first":
                 return slot
         return place
+
+    def below(self, items: tuple[Item, ...], path: str) -> Place:
+        """The place of a child element at which these items have arrived."""
+        return Place(self.table, items, path, self.known, quiet=self.quiet)
 
 
 Action = int | Place | Choice | Unseen
@@ -230,9 +241,13 @@ def _plan(mapping: Mapping, number: int, children: Sequence[TablePlan], known: s
     return TablePlan(
         number=number,
         table=table,
-        place=Place(number, [(goal, 0) for goal in below], "/".join(names), known),
+        place=Place(number, [(goal, 0) for goal in below], "/".join(names), known, quiet=False),
         above=tuple(
-            Above(up, Place(number, [(goal, 0) for goal in goals], "/".join(names[:-up]), known), _slots(goals))
+            Above(
+                up,
+                Place(number, [(goal, 0) for goal in goals], "/".join(names[:-up]), known, quiet=True),
+                _slots(goals),
+            )
             for up, goals in upward.items()
         ),
         slots=slots,

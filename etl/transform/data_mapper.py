@@ -22,6 +22,9 @@ from etl.transform.compile import NULL, Choice, Item, Place, TablePlan, compile_
 NIL = "\x03nil"
 """An element with ``xsi:nil``: found, and NULL."""
 
+UNSEEN_LIMIT = 1000
+"""Paths of unseen elements reported from one split; nobody reads more."""
+
 _NIL_NAME = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NIL_ELEMENTS = etree.XPath(
     "descendant-or-self::*[@xsi:nil]", namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"}
@@ -101,8 +104,8 @@ class DataMapper:
 
     def take(self) -> Mapped:
         """Everything mapped since the last call."""
-        unseen = frozenset(self.unseen - self.known - {""})
-        mapped = Mapped(self.tables, self.several, self.mixed, unseen, self.nil)
+        unseen = sorted(self.unseen - self.known - {""})[:UNSEEN_LIMIT]
+        mapped = Mapped(self.tables, self.several, self.mixed, frozenset(unseen), self.nil)
         self.begin()
         return mapped
 

@@ -18,6 +18,9 @@ MALFORMED = "malformed"
 UNDEFINED_ENTITY = "undefined_entity"
 ENTITY_LIMIT = "entity_limit"
 
+MESSAGE_LENGTH = 300
+"""Characters kept of the parser's message: it quotes names, which may have 50,000."""
+
 _UNDEFINED = frozenset({etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY})
 
 
@@ -100,7 +103,7 @@ def _parser(*, declarations: bool, huge: bool = False) -> etree.XMLParser:
 
 def _failure(error: etree.XMLSyntaxError, skeleton: Skeleton, lines_before: int) -> ParseFailure:
     line = max(0, (error.position[0] or 0) - lines_before)
-    message = str(error.msg).rsplit(", line ", 1)[0].strip()
+    message = str(error.msg).rsplit(", line ", 1)[0].strip()[:MESSAGE_LENGTH]
     code = _code(error)
     if code in _UNDEFINED:
         return ParseFailure(UNDEFINED_ENTITY, message, line)

@@ -31,7 +31,6 @@ class RecordPositions:
         for _, run in self.runs:
             self.starts.append(count)
             count += run.records
-        self.count = count
 
     def raw(self, place: int) -> bytes:
         """The record's bytes."""

@@ -409,3 +409,25 @@ def test_root_run_of_a_split_keeps_meta_and_keys() -> None:
         (2**40 + 13, "dump.xml", 8, 60, 13, *known),
     ]
     assert rows_of(batch, 1) == [(2**40 + 12, 1, 12)]
+
+
+def test_made_up_names_without_end_do_not_pile_up() -> None:
+    mapping = mapping_of("  r: {each: /root/r, columns: {first: '*', deep: '*/x'}}")
+    worker = make_worker(mapping)
+    names = 0
+    for _ in range(6):
+        records = []
+        for _ in range(30):
+            children = "".join(f"<n{names + n}><u{names + n}/></n{names + n}>" for n in range(100))
+            records.append(f"<r>{children}</r>".encode())
+            names += 100
+        batch = worker.run_split(make_split(make_run(records)))
+        assert len(rows_of(batch)) == 30
+        assert 0 < len(batch.notices.unseen) <= 1000
+
+
+def test_messages_stay_short() -> None:
+    name = b"n" * 20_000
+    batch = run_records(MAPPING, b"<r><" + name + b"></r>", b"<r n='" + b"9" * 100_000 + b"'/>")
+    assert [reject.reason for reject in batch.rejects] == ["malformed", "out_of_range"]
+    assert all(len(reject.message) < 400 for reject in batch.rejects)

@@ -23,20 +23,20 @@ def _nested(inner: RecordPath, outer: RecordPath) -> bool:
         return False
     if outer.anywhere:
         name = outer.steps[0].element
-        return any(step.element.name is not None and may_meet(step.element, name) for step in inner.steps[:-1])
+        return any(step.element.name is not None and _may_meet(step.element, name) for step in inner.steps[:-1])
     if len(outer.steps) >= len(inner.steps):
         return False
     return all(_steps_may_meet(a, b) for a, b in zip(outer.steps, inner.steps, strict=False))
 
 
-def may_meet(one: NameTest, other: NameTest) -> bool:
+def _may_meet(one: NameTest, other: NameTest) -> bool:
     """Whether some name passes both tests."""
     same_namespace = one.namespace is None or other.namespace is None or one.namespace == other.namespace
     return same_namespace and (one.name is None or other.name is None or one.name == other.name)
 
 
 def _steps_may_meet(one: Step, other: Step) -> bool:
-    return may_meet(one.element, other.element) and not any(_contradict(a, b) for a in one.tests for b in other.tests)
+    return _may_meet(one.element, other.element) and not any(_contradict(a, b) for a in one.tests for b in other.tests)
 
 
 def _contradict(one: AttributeTest, other: AttributeTest) -> bool:
