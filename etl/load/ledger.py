@@ -194,6 +194,20 @@ def _tables(schema: str | None) -> _Tables:
     return _Tables(source, split, reject, metadata)
 
 
+def _claim_statement(split: sa.Table, dialect: str) -> Executable:
+    """Insert what is not there yet and return which that was; PostgreSQL takes the rows as one array a column.
+
+    There, one row of parameters a tile would keep Python busy longer than the server: a batch may hold thousands.
+    """
+    if dialect != "postgresql":
+        return sqlite.insert(split).on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
+    names = [column.name for column in split.c]
+    arrays = (sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in split.c)
+    rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
+    insert = postgresql.insert(split).from_select(names, sa.select(*(rows.c[name] for name in names)))
+    return insert.on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
+
+
 class Ledger:
     """The ledger of one load in a database. The main thread registers and marks; insert threads claim and reject."""
 
@@ -205,15 +219,11 @@ class Ledger:
         self._load_id = str(uuid.uuid4())
         self._epochs: dict[int, int] = {}
         self._connection: TargetConnection | None = None
+        self._gone: dict[frozenset[str], frozenset[str]] = {}
         tables = _tables(schema)
         self._source, self._split, self._reject = tables.source, tables.split, tables.reject
         self._metadata = tables.metadata
-        key = (self._split.c.source, self._split.c.start_offset)
-        self._claim: Executable
-        if target.dialect == "postgresql":
-            self._claim = postgresql.insert(self._split).on_conflict_do_nothing().returning(*key)
-        else:
-            self._claim = sqlite.insert(self._split).on_conflict_do_nothing().returning(*key)
+        self._claim = _claim_statement(self._split, target.dialect)
 
     def prepare(self) -> None:
         """Create the ledger's tables.
@@ -234,7 +244,7 @@ class Ledger:
         with self._transaction(durable=False) as connection:
             connection.lock()
             for row in self._known(connection, fingerprint):
-                missing = self._target.missing_tables(connection, row.tables)
+                missing = self._missing(connection, row)
                 dropped = missing == row.tables
                 if row.mapping_digest == self._digest and not dropped:
                     return self._take_up(connection, row, missing)
@@ -253,7 +263,7 @@ class Ledger:
         if not parts:
             return []
         now = _now()
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "source": part.source,
                 "start_offset": part.start,
@@ -268,6 +278,8 @@ class Ledger:
             }
             for part, counts in sorted(parts, key=lambda each: (each[0].source, each[0].start))
         ]
+        if self._target.dialect == "postgresql":
+            rows = [{name: [row[name] for row in rows] for name in rows[0]}]
         claimed = set(connection.execute(self._claim, rows))
         self._hold(connection, sorted({part.source for part, _ in parts}))
         return [(part.source, part.start) in claimed for part, _ in parts]
@@ -294,27 +306,29 @@ class Ledger:
         connection.execute(sa.insert(self._reject), rows)
 
     def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
-        """Mark that every row of the source is in the database, durably; gaps, if any, are returned and nothing marked.
+        """Mark that every row of the source is in the database; gaps, if any, are returned and nothing is marked.
 
-        A server that crashed may have lost commits it had acknowledged: this is where that shows.
+        A server that crashed may have lost commits it had acknowledged: this is where that shows. It may still lose
+        this mark, and all before it if and only if this too, since commits reach the disk in their order;
+        `mark_finished` finds the mark missing then, or makes all of it durable.
         """
-        with self._transaction(durable=True) as connection:
+        with self._transaction(durable=False) as connection:
             gaps = find_gaps(self._tiles(connection, source))
             if not gaps:
-                self._mark(connection, source, state="rows_done")
+                self._mark(connection, source, ("loading", "rows_done"), state="rows_done")
         return gaps
 
     def mark_keys_built(self, sources: Sequence[int]) -> None:
         """Mark that the keys stand, or that what is in their way was told."""
-        with self._transaction(durable=True) as connection:
+        with self._transaction(durable=False) as connection:
             for source in sources:
-                self._mark(connection, source, state="keys_built")
+                self._mark(connection, source, ("rows_done", "keys_built"), state="keys_built")
 
     def mark_finished(self, sources: Sequence[int]) -> None:
-        """Mark that there is nothing left to do: another run will say so and end."""
+        """Mark, durably, that there is nothing left to do: another run will say so and end."""
         with self._transaction(durable=True) as connection:
             for source in sources:
-                self._mark(connection, source, state="finished", finished_at=_now())
+                self._mark(connection, source, ("keys_built",), state="finished", finished_at=_now())
 
     def totals(self, source: int) -> Totals:
         """What is committed of the source."""
@@ -368,6 +382,14 @@ class Ledger:
             for number, label, digest, tables, *others in connection.execute(found)
         ]
 
+    def _missing(self, connection: TargetConnection, row: _SourceRow) -> frozenset[str]:
+        """Tables of the source that are not there any more; those of this load may not be there yet."""
+        if row.load_id == self._load_id:
+            return frozenset()
+        if row.tables not in self._gone:
+            self._gone[row.tables] = self._target.missing_tables(connection, row.tables)
+        return self._gone[row.tables]
+
     def _take_up(self, connection: TargetConnection, row: _SourceRow, missing: frozenset[str]) -> RegisteredSource:
         if missing:
             raise TargetError(
@@ -420,17 +442,19 @@ class Ledger:
         for source in sources:
             self._check_epoch(source, epochs.get(source))
 
-    def _mark(self, connection: TargetConnection, source: int, **values: Any) -> None:
+    def _mark(
+        self, connection: TargetConnection, source: int, before: Sequence[State], *, state: State, **values: Any
+    ) -> None:
         columns = self._source.c
-        ours = sa.update(self._source).where(columns.number == source, columns.epoch == self._epochs.get(source))
-        found = connection.execute(ours.values(values).returning(columns.epoch))
+        ours = sa.update(self._source).where(columns.number == source, columns.state.in_(before))
+        found = connection.execute(ours.values(state=state, **values).returning(columns.epoch))
         self._check_epoch(source, found[0][0] if found else None)
 
     def _check_epoch(self, source: int, epoch: int | None) -> None:
         if epoch is None or epoch != self._epochs.get(source):
             raise TargetError(
-                f"Another load has taken source {source} over, or its row in etl_source is gone: this one stops. What"
-                " it committed stays, and is not loaded again."
+                f"Another load has taken source {source} over, or its row in etl_source is gone or was set back: this"
+                " one stops. What it committed stays, and is not loaded again."
             )
 
     def _update(self, connection: TargetConnection, source: int, **values: Any) -> None:

@@ -92,6 +92,7 @@ def test_a_second_run_of_a_finished_source_finds_it_finished(target: Target) -> 
     ledger, source = begin(target)
     commit(target, ledger, part(1, 0, 100, last=True))
     ledger.mark_rows_done(1)
+    ledger.mark_keys_built([1])
     ledger.mark_finished([1])
     _, again = begin(target)
     assert again.finished
@@ -215,11 +216,29 @@ def test_another_mapping_into_the_same_tables_is_refused(target: Target) -> None
     ledger, _ = begin(target)
     commit(target, ledger, part(1, 0, 100, last=True))
     ledger.mark_rows_done(1)
+    ledger.mark_keys_built([1])
     ledger.mark_finished([1])
     other = started(target, single("release", column("id", "bigint", required=True)))
     with pytest.raises(TargetError, match=r"was loaded into release with another mapping \(as dump.xml") as caught:
         other.register("copy.xml", "f", 100)
     assert "etl_source, number 1" in str(caught.value)
+
+
+def test_the_same_content_twice_in_one_load_is_one_source(target: Target) -> None:
+    ledger = open_ledger(target, None, family())
+    ledger.prepare()
+    first, second = ledger.register("a.xml", "f", 100), ledger.register("copy.xml", "f", 100)
+    target.prepare(family(), "after")
+    assert first.info == second.info
+    assert commit(target, ledger, part(1, 0, 100, last=True)) == [True]
+    assert commit(target, ledger, part(1, 0, 100, last=True)) == [False]
+
+
+def test_nothing_is_finished_that_was_not_marked_before(target: Target) -> None:
+    ledger, _ = begin(target)
+    for mark in (ledger.mark_keys_built, ledger.mark_finished):
+        with pytest.raises(TargetError, match="was set back"):
+            mark([1])
 
 
 def test_a_mapping_that_brought_nothing_in_may_be_changed(target: Target) -> None:
@@ -242,6 +261,7 @@ def test_a_source_whose_tables_were_dropped_begins_again(target: Target) -> None
     ledger, _ = begin(target)
     commit(target, ledger, part(1, 0, 100, last=True))
     ledger.mark_rows_done(1)
+    ledger.mark_keys_built([1])
     ledger.mark_finished([1])
     drop(target, "track", "release")
     again = open_ledger(target, None, family())
