@@ -6,7 +6,8 @@ ill-formed inside still ends where it ends.
 
 A start tag ends at the first ``>`` outside of quotes. Ill-formed tags, since people do write them: a ``<`` outside of
 quotes ends the tag there. A ``<`` inside a quoted value is taken as part of the value, unless a tag of the element's
-own name begins there: then the closing quote is missing, and the tag ends at the first ``>`` behind the opening one.
+own name begins there: then the closing quote is missing. Before a start tag the tag ends at the first ``>`` behind the
+opening quote, which may be a ``/>``; before an end tag it is the one that this end tag closes.
 
 All functions work on a buffer that need not hold the whole element, and go on where they stopped: memory stays
 flat, and no byte is searched again for each chunk that arrives.
@@ -49,7 +50,7 @@ class ElementRule:
         """Text without references, and a whole start tag (group 1) behind it."""
         self.events = re.compile(rb"<(?:/" + own + rb"[\s>]|" + own + rb"[\s/>]|!--|!\[CDATA\[|\?)")
         """Own tags up to the byte behind the name, and what to pass over. Groups would cost 3 times as much time."""
-        self.own_tag = re.compile(rb"</?" + own + rb"(?=[\s/>])")
+        self.own_tag = re.compile(rb"<(/?)" + own + rb"[\s/>]")
         self.lookahead = len(name) + 9
         """So many bytes at the end of a buffer may be the beginning of something not yet recognisable."""
 
@@ -194,8 +195,9 @@ class ElementScan:
                 at += 1
             elif not self._quote:
                 return self._leave_tag(window, -1, at)
-            elif self.rule.own_tag.match(buf, at):
-                return self._leave_tag(window, buf.find(b">", max(self._quote_start - base, 0), at), at)
+            elif (own := self.rule.own_tag.match(buf, at)) is not None:
+                opened = max(self._quote_start - base, 0)
+                return self._leave_tag(window, -1 if own[1] else buf.find(b">", opened, at), at)
             elif len(buf) - at < self.rule.lookahead:
                 break
             else:

@@ -12,9 +12,9 @@ from etl.extract.breakage import Breakage, shown
 from etl.extract.markup import TAIL_BYTES, ElementScan, plain_end
 from etl.extract.outline import Child, Outline
 from etl.extract.tile import MAX_GAP_BYTES, Tile
-from etl.extract.unclosed import intact_tail, next_record
+from etl.extract.unclosed import NextRecords, intact_tail
 from etl.extract.window import Window
-from etl.messages import RAW_LIMIT
+from etl.messages import RAW_LIMIT, Skeleton
 
 
 class RecordCutter:
@@ -26,8 +26,11 @@ class RecordCutter:
         self._outline = outline
         self._breakage = breakage
         self._max_record_bytes = max_record_bytes
+        self._next_records = NextRecords()
         self._resumed: tuple[int, ElementScan] | None = None
         """Where the record behind an unclosed one begins, and the search that has come past it already."""
+        self._tail_found: int | None = None
+        self._tail_of: Skeleton | None = None
 
     def take(self, child: Child, scan: ElementScan, start: int) -> int:
         """Deal with the record at `start`, and with those like it that follow; the offset behind them.
@@ -111,10 +114,9 @@ class RecordCutter:
     def _unclosed(self, child: Child, scan: ElementScan, start: int, end: int, *, certain: bool) -> int | None:
         """Reject the record at `start` as not closed, if another one is found before `end`: where that begins."""
         window = self._window
-        found = next_record(window.buf, start - window.base, end - window.base, child.rule.name, certain=certain)
-        if found is None:
+        resumed = self._next_records.find(window, start, end, child.rule.name, certain=certain)
+        if resumed is None:
             return None
-        resumed = window.base + found
         if scan.go_on_with(resumed):
             self._resumed = (resumed, scan)
         return self._reject_unclosed(child, start, resumed, window.line(start))
@@ -126,12 +128,13 @@ class RecordCutter:
 
     def _tail(self, start: int) -> int | None:
         """Offset of the end tags of the open elements at the document's end; None where it does not end with them."""
-        window = self._window
-        if window.error is not None:
-            return None
-        begin = max(start, window.base, window.end - TAIL_BYTES)
-        found = intact_tail(window.bytes_between(begin, window.end), self._outline.names)
-        return None if found is None else begin + found
+        window, skeleton = self._window, self._outline.skeleton
+        if self._tail_of is not skeleton:
+            begin = max(start, window.base, window.end - TAIL_BYTES)
+            found = intact_tail(window.bytes_between(begin, window.end), self._outline.names)
+            self._tail_found = None if found is None or window.error is not None else begin + found
+            self._tail_of = skeleton
+        return self._tail_found
 
     def _inside(self, start: int, line: int) -> str:
         return f"inside record {self._tile.number}, which begins at byte {start} (line {line})"

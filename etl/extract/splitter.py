@@ -130,10 +130,11 @@ class _Pass:
         elif window.buf.find(b"&", start, stop) >= 0:
             # In a tree of the whole run, what a reference stands for could look like a record.
             self._tile.close_run(window)
-            for reference in _REFERENCE.finditer(window.buf, start, stop) if self._entities else ():
+            text = bytes(window.buf[start:stop]) if self._entities else b""
+            for reference in _REFERENCE.finditer(text):
                 if reference[1] in self._entities:
                     what = "stands for elements or another file, which cannot be followed here; expand it first"
-                    raise self._found(window.base + reference.start(), what)
+                    raise self._found(window.base + start + reference.start(), what)
 
     def _keep(self) -> int:
         """From where on the window must hold what it has."""

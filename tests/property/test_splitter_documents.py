@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -150,6 +150,8 @@ def test_a_cut_off_document_gives_what_is_complete(
 ) -> None:
     """Cut before the root's end: the records that end before the cut, then an error with the position."""
     cut = data.draw(st.integers(0, document.data.rindex(b"</root") + 1))
+    # A comment that looks like the end of the document does not look cut off.
+    assume(not document.data[:cut].rstrip().endswith(b"</root>"))
     whole = [run for part in split(document, 10**6, 10**6) for run in part.runs]
     complete = [run.offset + end for run in whole for end in run.spans[1::2] if run.offset + end <= cut]
     records, message = outcome(document, document.data[:cut], split_bytes, chunk_bytes)

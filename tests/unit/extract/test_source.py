@@ -1,0 +1,121 @@
+"""What names stand for, and what a source is known by."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from etl.errors import SourceError
+from etl.extract.source import Source, expand, open_source
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.xml", "a.xml.gz", ".hidden.xml", "a.mapping.yaml", "a.dtd", "a.db"):
+        (tmp_path / name).write_bytes(b"<r/>")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "c.xml").write_bytes(b"<r></r>")
+    return tmp_path
+
+
+def labels(*names: str) -> list[str]:
+    return [source.label for source in expand(names)]
+
+
+def test_files_directories_globs_and_standard_input(folder: Path) -> None:
+    assert labels("b.xml", "below", "-") == ["b.xml", os.path.join("below", "c.xml"), "standard input"]
+    assert labels(str(folder)) == [str(folder / "a.xml.gz"), str(folder / "b.xml")]
+    assert labels("*.xml") == ["b.xml"]
+    assert labels("**/*.xml") == ["b.xml", os.path.join("below", "c.xml")]
+    assert [source.size for source in expand(["b.xml", "below/c.xml", "-"])] == [4, 7, None]
+
+
+def test_a_file_named_twice_is_one_source(folder: Path) -> None:
+    (folder / "link.xml").symlink_to(folder / "b.xml")
+    assert labels("b.xml", "./b.xml", str(folder / "b.xml"), "*.xml", "link.xml", "-", "-") == [
+        "b.xml",
+        "standard input",
+    ]
+
+
+def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
+    (folder / "[1].xml").write_bytes(b"<r/>")
+    assert labels("[1].xml") == ["[1].xml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.xml", "There is no file missing.xml."),
+        ("below/missing/c.xml", "There is no file below/missing/c.xml."),
+        ("b.xml/c.xml", "b.xml/c.xml cannot be read: Not a directory."),
+        ("*.zip", "No file matches *.zip."),
+        ("empty", "The directory empty has no file to load (files in subdirectories do not count)."),
+        ("nul\0.xml", "nul\0.xml cannot be read: embedded null byte."),
+        ("", "There is no file ."),
+    ],
+)
+def test_names_that_stand_for_nothing(folder: Path, name: str, message: str) -> None:
+    (folder / "empty").mkdir()
+    (folder / "empty" / "sub").mkdir()
+    with pytest.raises(SourceError) as raised:
+        expand(["b.xml", name])
+    assert str(raised.value) == message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(folder: Path) -> None:
+    (folder / "b.xml").chmod(0)
+    with pytest.raises(SourceError, match=r"b\.xml cannot be read: Permission denied\."):
+        expand(["b.xml"])
+
+
+def test_a_file_that_goes_away_before_it_is_opened(folder: Path) -> None:
+    (source,) = expand(["b.xml"])
+    (folder / "b.xml").unlink()
+    with pytest.raises(SourceError, match=r"There is no file b\.xml\."):
+        open_source(source)
+    with pytest.raises(SourceError, match=r"There is no file b\.xml\."):
+        source.fingerprint()
+
+
+def test_fingerprint_is_of_the_content(tmp_path: Path) -> None:
+    large = bytes(range(256)) * (40 << 10)
+    for name, content in (("a", large), ("b", large), ("short", b"<r/>"), ("empty", b"")):
+        (tmp_path / name).write_bytes(content)
+    a, b, short, empty = expand([str(tmp_path / name) for name in ("a", "b", "short", "empty")])
+    assert a.fingerprint() == b.fingerprint()
+    prints = {a.fingerprint(), short.fingerprint(), empty.fingerprint()}
+    size = len(large)
+    # The first byte, the last, one of the last MiB, the first of a sampled block; and another size.
+    for place in (0, size - 1, size - (1 << 20), (1 << 20) + (size - (2 << 20)) * 33 // 64):
+        changed = bytearray(large)
+        changed[place] ^= 1
+        (tmp_path / "b").write_bytes(changed)
+        prints.add(b.fingerprint())
+    (tmp_path / "c").write_bytes(large[:-1])
+    prints.add(expand([str(tmp_path / "c")])[0].fingerprint())
+    assert len(prints) == 8
+    assert all(value is not None and len(value) == 32 for value in prints)
+
+
+def test_files_up_to_two_mebibytes_are_fingerprinted_whole(tmp_path: Path) -> None:
+    content = bytearray(2 << 20)
+    prints = set()
+    for place in range(0, len(content), 4096 * 7):
+        content[place] ^= 1
+        (tmp_path / "a").write_bytes(content)
+        prints.add(expand([str(tmp_path / "a")])[0].fingerprint())
+    assert len(prints) == len(range(0, len(content), 4096 * 7))
+
+
+def test_what_cannot_be_read_twice_has_no_fingerprint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for source in expand(["-", str(tmp_path / "pipe")]):
+        assert source.fingerprint() is None
+        assert not source.rereadable
+        assert source.size is None
+    assert Source("a", tmp_path, 5).rereadable
