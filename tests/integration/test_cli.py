@@ -138,100 +138,6 @@ def test_postgresql_takes_what_the_url_leaves_out_from_the_environment(folder: P
         assert connection.execute("SELECT id FROM item ORDER BY id").fetchall() == [(1,), (3,)]
 
 
-def test_a_check_needs_no_database_and_shows_rows(folder: Path) -> None:
-    result = etl("check", "items.xml.gz", "--show", "1", cwd=folder)
-    assert result.code == 3, result.err
-    assert "3 records read = 2 loaded + 1 rejected" in result.out
-    assert "item, row 1:\n  id    1\n  name  a name\n" in result.out
-    assert not list(folder.glob("*.db"))
-
-
-def test_a_check_of_a_broken_source_shows_what_is_good_and_where_it_breaks(folder: Path) -> None:
-    (folder / "items.xml").write_bytes(b"<items>\n" + item(1) + b"<item id=")
-    result = etl("check", "items.xml", cwd=folder)
-    assert result.code == 1
-    assert "1 rows  item" in result.out
-    assert "line 3" in result.out
-    quiet = etl("check", "items.xml", "-q", cwd=folder)
-    assert (quiet.code, quiet.out) == (1, "")
-    assert quiet.err.count("\n") == 1
-    assert "line 3" in quiet.err
-
-
-def test_the_schema_is_that_of_the_database(folder: Path) -> None:
-    sqlite = etl("schema", "--map", "items.mapping.yaml", cwd=folder)
-    assert sqlite.code == 0, sqlite.err
-    connection = sqlite3.connect(":memory:")
-    connection.executescript(sqlite.out)
-    assert connection.execute("SELECT count(*) FROM item").fetchall() == [(0,)]
-    connection.close()
-
-    after = etl("schema", "--map", "items.mapping.yaml", "--to", "postgresql://nobody@nowhere.invalid/db", cwd=folder)
-    assert after.code == 0, after.err
-    assert "ALTER TABLE" in after.out
-    before = etl(
-        "schema", "--map", "items.mapping.yaml", "--to", "postgresql:///db", "--set", "keys=before", cwd=folder
-    )
-    assert "ALTER TABLE" not in before.out
-
-
-def test_documentation_is_listed_and_shown(tmp_path: Path) -> None:
-    listed = etl("docs", cwd=tmp_path)
-    assert listed.code == 0
-    names = [line.split()[2] for line in listed.out.splitlines()]
-    assert {"mapping", "types", "settings", "rejects", "commands"} <= set(names)
-    for name in names:
-        shown = etl("docs", name, cwd=tmp_path)
-        assert shown.code == 0
-        assert shown.out.startswith("# ")  # piped: as it is written
-    unknown = etl("docs", "../README", cwd=tmp_path)
-    assert unknown.code == 2
-    assert unknown.err.count("\n") == 1
-    assert "settings" in unknown.err
-
-
-@pytest.mark.parametrize("command", [[], ["load"], ["check"], ["schema"], ["docs"]])
-def test_help_fits_80_columns(tmp_path: Path, command: list[str]) -> None:
-    result = etl(*command, "--help", cwd=tmp_path, env={"COLUMNS": "80"})
-    assert result.code == 0
-    assert max(map(len, result.out.splitlines())) <= 80
-    assert "Usage" in result.out
-
-
-def test_help_tells_defaults_examples_and_exit_codes(tmp_path: Path) -> None:
-    text = " ".join(etl("load", "--help", cwd=tmp_path, env={"COLUMNS": "300"}).out.split())
-    for words in ("STEM.mapping.yaml", "sqlite:///STEM.db", "Default: one for each core", "etl load posts.xml.gz", "3"):
-        assert words in text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["lod"], "load"),
-        (["load"], "SOURCE"),
-        (["load", "items.xml.gz", "--workers", "0"], "--workers"),
-        (["load", "items.xml.gz", "--workers", "many"], "--workers"),
-        (["load", "items.xml.gz", "--limit", "0"], "--limit"),
-        (["load", "items.xml.gz", "--nonsense"], "--nonsense"),
-        (["load", "other.xml.gz"], "other.mapping.yaml"),
-        (["load", "items.xml.gz", "--log", "no/such/folder/log"], "no/such/folder/log"),
-        (["load", "items.xml.gz", "--map", "nowhere.yaml"], "nowhere.yaml"),
-        (["schema"], "--map"),
-    ],
-)
-def test_usage_errors_are_named_and_nothing_is_done(folder: Path, arguments: list[str], words: str) -> None:
-    result = etl(*arguments, cwd=folder)
-    assert result.code == 2
-    assert words in result.err
-    assert "Traceback" not in result.err
-    assert not list(folder.glob("*.db"))
-
-
-def test_the_version_is_the_packages(tmp_path: Path) -> None:
-    result = etl("--version", cwd=tmp_path)
-    assert (result.code, result.out) == (0, "etl 0.1.0\n")
-
-
 def test_verbose_says_where_an_error_arose(folder: Path) -> None:
     result = etl("load", "items.xml.gz", "--to", "sqlite:///no/such/folder/x.db", "-v", cwd=folder)
     assert result.code == 1
@@ -346,8 +252,7 @@ def _wait_for_rows(database: Path) -> None:
     pytest.fail("no rows within a minute")
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("kind", ["process", "inline"])
+@pytest.mark.parametrize(("stop", "kind"), [(signal.SIGINT, "process"), (signal.SIGTERM, "inline")])
 def test_the_first_signal_commits_what_is_in_hand_and_the_same_command_goes_on(
     folder: Path, endless: Callable[..., subprocess.Popen[bytes]], stop: signal.Signals, kind: str
 ) -> None:
