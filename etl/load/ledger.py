@@ -12,200 +12,40 @@ they are read from what was committed.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql import Executable
 
-from etl.errors import InternalError, TargetError
+from etl.errors import TargetError
+from etl.load.ledger_base import (
+    Gap,
+    LedgerLike,
+    RegisteredSource,
+    RejectGroup,
+    State,
+    Tile,
+    Totals,
+    describe_reject,
+    find_gaps,
+    now,
+)
+from etl.load.ledger_tables import claim_statement, ledger_tables, mapping_digest
+from etl.load.no_ledger import NoLedger
 from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
 from etl.targets.base import Target, TargetConnection
 
-State = Literal["loading", "rows_done", "keys_built", "finished"]
-
-RejectGroup = tuple[str, str, str, int, str]
-"""Reason, table, column, how many, and the first one's place and message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What became of the records of a source, by all runs together."""
-
-    records: int = 0
-    loaded: int = 0
-    rejected: int = 0
-    discarded: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A committed piece of a document: the bytes ``[start, end)``."""
-
-    start: int
-    end: int
-    last: bool
-    """True where it reaches the document's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A part of a document that is not committed; `end` None means up to its end."""
-
-    start: int
-    end: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredSource:
-    """A source at the start of a run."""
-
-    info: SourceInfo
-    state: State
-    done: tuple[tuple[int, int], ...]
-    """Start and end of each tile that earlier runs committed, in order."""
-    totals: Totals
-
-    @property
-    def finished(self) -> bool:
-        return self.state == "finished"
-
-
-class LedgerLike(Protocol):
-    """What a load needs of a ledger; `Ledger` keeps it in the target, `NoLedger` for the length of the load."""
-
-    def prepare(self) -> None: ...
-    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource: ...
-    def claim(
-        self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int
-    ) -> list[bool]: ...
-    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None: ...
-    def mark_rows_done(self, source: int) -> tuple[Gap, ...]: ...
-    def mark_keys_built(self, sources: Sequence[int]) -> None: ...
-    def mark_finished(self, sources: Sequence[int]) -> None: ...
-    def totals(self, source: int) -> Totals: ...
-    def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]: ...
+__all__ = ["Gap", "Ledger", "LedgerLike", "RegisteredSource", "RejectGroup", "State", "Totals", "open_ledger"]
 
 
 def open_ledger(target: Target, schema: str | None, mapping: Mapping) -> LedgerLike:
     """The ledger that goes with a target."""
     return Ledger(target, schema, mapping) if target.keeps_ledger else NoLedger()
-
-
-def find_gaps(tiles: Iterable[Tile]) -> tuple[Gap, ...]:
-    """What is missing for `tiles` (in order) to cover a document from its first byte to its end."""
-    gaps = []
-    end, last = 0, False
-    for tile in tiles:
-        if tile.start < end or last:
-            raise InternalError(f"Two committed tiles overlap at byte {tile.start}.")
-        if tile.start > end:
-            gaps.append(Gap(end, tile.start))
-        end, last = tile.end, tile.last
-    if not last:
-        gaps.append(Gap(end, None))
-    return tuple(gaps)
-
-
-def mapping_digest(mapping: Mapping) -> str:
-    """Digest of what a mapping makes of a document: comments, layout and lines of its file do not count.
-
-    Fields at their defaults are left out, so that a later version of this program with more of them agrees.
-    """
-    return hashlib.sha256(json.dumps(_plain(mapping.tables)).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        fields = (field for field in dataclasses.fields(value) if field.name != "line")
-        told = {f.name: _plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
-        return {type(value).__name__: told}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    source: sa.Table
-    split: sa.Table
-    reject: sa.Table
-    metadata: sa.MetaData
-
-
-def _tables(schema: str | None) -> _Tables:
-    """The ledger's tables. Times are ISO 8601 text in UTC, the same in every database."""
-    metadata = sa.MetaData(schema=schema)
-    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    source = sa.Table(
-        "etl_source",
-        metadata,
-        sa.Column("number", number, primary_key=True),
-        sa.Column("label", sa.Text, nullable=False),
-        sa.Column("fingerprint", sa.Text),
-        sa.Column("size", sa.BigInteger),
-        sa.Column("mapping", sa.Text, nullable=False),
-        sa.Column("mapping_digest", sa.Text, nullable=False),
-        sa.Column("tables", sa.Text, nullable=False),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("epoch", sa.Integer, nullable=False),
-        sa.Column("load_id", sa.Text, nullable=False),
-        sa.Column("started_at", sa.Text, nullable=False),
-        sa.Column("finished_at", sa.Text),
-        sa.UniqueConstraint("fingerprint", "mapping_digest"),
-        # A number is part of surrogate keys: that of a deleted source must not come again.
-        sqlite_autoincrement=True,
-    )
-    split = sa.Table(
-        "etl_split",
-        metadata,
-        sa.Column("source", sa.BigInteger, primary_key=True),
-        sa.Column("start_offset", sa.BigInteger, primary_key=True),
-        sa.Column("end_offset", sa.BigInteger, nullable=False),
-        sa.Column("is_last", sa.Boolean, nullable=False),
-        sa.Column("records", sa.BigInteger, nullable=False),
-        sa.Column("loaded", sa.BigInteger, nullable=False),
-        sa.Column("rejected", sa.BigInteger, nullable=False),
-        sa.Column("discarded", sa.BigInteger, nullable=False),
-        sa.Column("batch", sa.BigInteger, nullable=False),
-        sa.Column("committed_at", sa.Text, nullable=False),
-    )
-    reject = sa.Table(
-        "etl_reject",
-        metadata,
-        sa.Column("source", sa.BigInteger, nullable=False, index=True),
-        sa.Column("byte_offset", sa.BigInteger, nullable=False),
-        sa.Column("line", sa.BigInteger, nullable=False),
-        sa.Column("record", sa.BigInteger, nullable=False),
-        sa.Column("table_name", sa.Text, nullable=False),
-        sa.Column("column_name", sa.Text, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("message", sa.Text, nullable=False),
-        sa.Column("raw", sa.LargeBinary),
-        sa.Column("length", sa.BigInteger, nullable=False),
-    )
-    return _Tables(source, split, reject, metadata)
-
-
-def _claim_statement(split: sa.Table, dialect: str) -> Executable:
-    """Insert what is not there yet and return which that was; PostgreSQL takes the rows as one array a column.
-
-    There, one row of parameters a tile would keep Python busy longer than the server: a batch may hold thousands.
-    """
-    if dialect != "postgresql":
-        return sqlite.insert(split).on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
-    names = [column.name for column in split.c]
-    arrays = (sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in split.c)
-    rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
-    insert = postgresql.insert(split).from_select(names, sa.select(*(rows.c[name] for name in names)))
-    return insert.on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
 
 
 class Ledger:
@@ -220,10 +60,10 @@ class Ledger:
         self._epochs: dict[int, int] = {}
         self._connection: TargetConnection | None = None
         self._gone: dict[frozenset[str], frozenset[str]] = {}
-        tables = _tables(schema)
+        tables = ledger_tables(schema)
         self._source, self._split, self._reject = tables.source, tables.split, tables.reject
         self._metadata = tables.metadata
-        self._claim = _claim_statement(self._split, target.dialect)
+        self._claim = claim_statement(self._split, target.dialect)
 
     def prepare(self) -> None:
         """Create the ledger's tables.
@@ -262,7 +102,7 @@ class Ledger:
         """
         if not parts:
             return []
-        now = _now()
+        committed_at = now()
         rows: list[dict[str, Any]] = [
             {
                 "source": part.source,
@@ -274,7 +114,7 @@ class Ledger:
                 "rejected": counts.rejected,
                 "discarded": counts.discarded,
                 "batch": batch,
-                "committed_at": now,
+                "committed_at": committed_at,
             }
             for part, counts in sorted(parts, key=lambda each: (each[0].source, each[0].start))
         ]
@@ -328,7 +168,7 @@ class Ledger:
         """Mark, durably, that there is nothing left to do: another run will say so and end."""
         with self._transaction(durable=True) as connection:
             for source in sources:
-                self._mark(connection, source, ("keys_built",), state="finished", finished_at=_now())
+                self._mark(connection, source, ("keys_built",), state="finished", finished_at=now())
 
     def totals(self, source: int) -> Totals:
         """What is committed of the source."""
@@ -351,7 +191,7 @@ class Ledger:
         first = sa.select(found).where(found.c.place == 1).order_by(found.c.count.desc(), *list(found.c)[:3])
         with self._transaction(durable=False) as connection:
             return [
-                (reason, table, column, count, _example(label, line, record, message))
+                (reason, table, column, count, describe_reject(label, line, record, message))
                 for reason, table, column, count, _, label, line, record, message in connection.execute(first)
             ]
 
@@ -415,7 +255,7 @@ class Ledger:
     def _begin(
         self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None
     ) -> RegisteredSource:
-        started = _now()
+        started = now()
         values = {
             "label": label,
             "fingerprint": fingerprint,
@@ -489,86 +329,6 @@ class _SourceRow:
     epoch: int
     load_id: str
     started_at: str
-
-
-class NoLedger:
-    """The same for a target that keeps nothing: counts in memory, every source new."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._load_id = str(uuid.uuid4())
-        self._labels: dict[int, str] = {}
-        self._totals: dict[int, Totals] = {}
-        self._tiles: dict[int, list[Tile]] = {}
-        self._groups: dict[tuple[int, str, str, str], list[RejectedRecord]] = {}
-        self._counts: dict[tuple[int, str, str, str], int] = {}
-
-    def prepare(self) -> None:
-        """Nothing: there are no tables."""
-
-    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource:
-        with self._lock:
-            number = len(self._labels) + 1
-            self._labels[number] = label
-            self._totals[number], self._tiles[number] = Totals(), []
-        return RegisteredSource(SourceInfo(number, label, self._load_id, _now()), "loading", (), Totals())
-
-    def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
-        with self._lock:
-            for part, counts in parts:
-                before = self._totals[part.source]
-                self._totals[part.source] = Totals(
-                    before.records + counts.records,
-                    before.loaded + counts.loaded,
-                    before.rejected + counts.rejected,
-                    before.discarded + counts.discarded,
-                )
-                self._tiles[part.source].append(Tile(part.start, part.end, part.last))
-        return [True] * len(parts)
-
-    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
-        with self._lock:
-            for reject in rejects:
-                group = (reject.source, reject.reason, reject.table, reject.column)
-                self._counts[group] = self._counts.get(group, 0) + 1
-                first = self._groups.setdefault(group, [reject])
-                if reject.offset < first[0].offset:
-                    first[0] = reject
-
-    def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
-        with self._lock:
-            return find_gaps(sorted(self._tiles[source], key=lambda tile: (tile.start, tile.end)))
-
-    def mark_keys_built(self, sources: Sequence[int]) -> None:
-        """Nothing: there are no keys."""
-
-    def mark_finished(self, sources: Sequence[int]) -> None:
-        """Nothing: there is no other run."""
-
-    def totals(self, source: int) -> Totals:
-        with self._lock:
-            return self._totals[source]
-
-    def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]:
-        merged: dict[tuple[str, str, str], tuple[int, str]] = {}
-        with self._lock:
-            for key in sorted(self._counts):
-                source, *group = key
-                if source in sources:
-                    first = self._groups[key][0]
-                    example = _example(self._labels[source], first.line, first.record, first.message)
-                    count, earlier = merged.get((group[0], group[1], group[2]), (0, example))
-                    merged[group[0], group[1], group[2]] = (count + self._counts[key], earlier)
-        groups = [(*group, count, example) for group, (count, example) in merged.items()]
-        return sorted(groups, key=lambda group: (-group[3], group[:3]))
-
-
-def _example(label: str, line: int, record: int, message: str) -> str:
-    return f"{label}, line {line}, record {record}: {message}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
 
 
 def _storable(text: str) -> str:

@@ -12,18 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import InternalError, TargetError
-from etl.load.ledger import (
-    Gap,
-    Ledger,
-    LedgerLike,
-    NoLedger,
-    RegisteredSource,
-    Tile,
-    Totals,
-    find_gaps,
-    mapping_digest,
-    open_ledger,
-)
+from etl.load.ledger import Gap, Ledger, LedgerLike, RegisteredSource, Totals, open_ledger
+from etl.load.ledger_base import Tile, find_gaps
+from etl.load.ledger_tables import mapping_digest
+from etl.load.no_ledger import NoLedger
 from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target

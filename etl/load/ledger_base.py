@@ -1,0 +1,101 @@
+"""What a load needs of a ledger, and the values that go in and out; see `etl.load.ledger` for what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from etl.errors import InternalError
+from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
+from etl.targets.base import TargetConnection
+
+State = Literal["loading", "rows_done", "keys_built", "finished"]
+
+RejectGroup = tuple[str, str, str, int, str]
+"""Reason, table, column, how many, and the first one's place and message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What became of the records of a source, by all runs together."""
+
+    records: int = 0
+    loaded: int = 0
+    rejected: int = 0
+    discarded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A committed piece of a document: the bytes ``[start, end)``."""
+
+    start: int
+    end: int
+    last: bool
+    """True where it reaches the document's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a document that is not committed; `end` None means up to its end."""
+
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSource:
+    """A source at the start of a run."""
+
+    info: SourceInfo
+    state: State
+    done: tuple[tuple[int, int], ...]
+    """Start and end of each tile that earlier runs committed, in order."""
+    totals: Totals
+
+    @property
+    def finished(self) -> bool:
+        return self.state == "finished"
+
+
+class LedgerLike(Protocol):
+    """What a load needs of a ledger; `Ledger` keeps it in the target, `NoLedger` for the length of the load."""
+
+    def prepare(self) -> None: ...
+    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource: ...
+    def claim(
+        self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int
+    ) -> list[bool]: ...
+    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None: ...
+    def mark_rows_done(self, source: int) -> tuple[Gap, ...]: ...
+    def mark_keys_built(self, sources: Sequence[int]) -> None: ...
+    def mark_finished(self, sources: Sequence[int]) -> None: ...
+    def totals(self, source: int) -> Totals: ...
+    def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]: ...
+
+
+def find_gaps(tiles: Iterable[Tile]) -> tuple[Gap, ...]:
+    """What is missing for `tiles` (in order) to cover a document from its first byte to its end."""
+    gaps = []
+    end, last = 0, False
+    for tile in tiles:
+        if tile.start < end or last:
+            raise InternalError(f"Two committed tiles overlap at byte {tile.start}.")
+        if tile.start > end:
+            gaps.append(Gap(end, tile.start))
+        end, last = tile.end, tile.last
+    if not last:
+        gaps.append(Gap(end, None))
+    return tuple(gaps)
+
+
+def describe_reject(label: str, line: int, record: int, message: str) -> str:
+    """A reject as one line of a summary."""
+    return f"{label}, line {line}, record {record}: {message}"
+
+
+def now() -> str:
+    """The time as the ledger keeps it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,107 @@
+"""The ledger's tables, and the statement that claims a batch's tiles in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import Executable
+
+from etl.mapping.model import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTables:
+    source: sa.Table
+    split: sa.Table
+    reject: sa.Table
+    metadata: sa.MetaData
+
+
+def ledger_tables(schema: str | None) -> LedgerTables:
+    """The ledger's tables. Times are ISO 8601 text in UTC, the same in every database."""
+    metadata = sa.MetaData(schema=schema)
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    source = sa.Table(
+        "etl_source",
+        metadata,
+        sa.Column("number", number, primary_key=True),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.Text),
+        sa.Column("size", sa.BigInteger),
+        sa.Column("mapping", sa.Text, nullable=False),
+        sa.Column("mapping_digest", sa.Text, nullable=False),
+        sa.Column("tables", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("load_id", sa.Text, nullable=False),
+        sa.Column("started_at", sa.Text, nullable=False),
+        sa.Column("finished_at", sa.Text),
+        sa.UniqueConstraint("fingerprint", "mapping_digest"),
+        # A number is part of surrogate keys: that of a deleted source must not come again.
+        sqlite_autoincrement=True,
+    )
+    split = sa.Table(
+        "etl_split",
+        metadata,
+        sa.Column("source", sa.BigInteger, primary_key=True),
+        sa.Column("start_offset", sa.BigInteger, primary_key=True),
+        sa.Column("end_offset", sa.BigInteger, nullable=False),
+        sa.Column("is_last", sa.Boolean, nullable=False),
+        sa.Column("records", sa.BigInteger, nullable=False),
+        sa.Column("loaded", sa.BigInteger, nullable=False),
+        sa.Column("rejected", sa.BigInteger, nullable=False),
+        sa.Column("discarded", sa.BigInteger, nullable=False),
+        sa.Column("batch", sa.BigInteger, nullable=False),
+        sa.Column("committed_at", sa.Text, nullable=False),
+    )
+    reject = sa.Table(
+        "etl_reject",
+        metadata,
+        sa.Column("source", sa.BigInteger, nullable=False, index=True),
+        sa.Column("byte_offset", sa.BigInteger, nullable=False),
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("record", sa.BigInteger, nullable=False),
+        sa.Column("table_name", sa.Text, nullable=False),
+        sa.Column("column_name", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("raw", sa.LargeBinary),
+        sa.Column("length", sa.BigInteger, nullable=False),
+    )
+    return LedgerTables(source, split, reject, metadata)
+
+
+def claim_statement(split: sa.Table, dialect: str) -> Executable:
+    """Insert what is not there yet and return which that was; PostgreSQL takes the rows as one array a column.
+
+    There, one row of parameters a tile would keep Python busy longer than the server: a batch may hold thousands.
+    """
+    if dialect != "postgresql":
+        return sqlite.insert(split).on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
+    names = [column.name for column in split.c]
+    arrays = (sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in split.c)
+    rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
+    insert = postgresql.insert(split).from_select(names, sa.select(*(rows.c[name] for name in names)))
+    return insert.on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
+
+
+def mapping_digest(mapping: Mapping) -> str:
+    """Digest of what a mapping makes of a document: comments, layout and lines of its file do not count.
+
+    Fields at their defaults are left out, so that a later version of this program with more of them agrees.
+    """
+    return hashlib.sha256(json.dumps(_plain(mapping.tables)).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = (field for field in dataclasses.fields(value) if field.name != "line")
+        told = {f.name: _plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
+        return {type(value).__name__: told}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

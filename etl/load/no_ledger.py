@@ -1,0 +1,86 @@
+"""A ledger for targets that keep nothing: the same counts, in memory, every source new.
+
+Used by the same threads as the ledger in a database; one lock guards all of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Sequence
+
+from etl.load.ledger_base import Gap, RegisteredSource, RejectGroup, Tile, Totals, describe_reject, find_gaps, now
+from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
+from etl.targets.base import TargetConnection
+
+
+class NoLedger:
+    """The null object beside `Ledger`. Raises nothing; its claims always hold."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._load_id = str(uuid.uuid4())
+        self._labels: dict[int, str] = {}
+        self._totals: dict[int, Totals] = {}
+        self._tiles: dict[int, list[Tile]] = {}
+        self._groups: dict[tuple[int, str, str, str], list[RejectedRecord]] = {}
+        self._counts: dict[tuple[int, str, str, str], int] = {}
+
+    def prepare(self) -> None:
+        """Nothing: there are no tables."""
+
+    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource:
+        with self._lock:
+            number = len(self._labels) + 1
+            self._labels[number] = label
+            self._totals[number], self._tiles[number] = Totals(), []
+        return RegisteredSource(SourceInfo(number, label, self._load_id, now()), "loading", (), Totals())
+
+    def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
+        with self._lock:
+            for part, counts in parts:
+                before = self._totals[part.source]
+                self._totals[part.source] = Totals(
+                    before.records + counts.records,
+                    before.loaded + counts.loaded,
+                    before.rejected + counts.rejected,
+                    before.discarded + counts.discarded,
+                )
+                self._tiles[part.source].append(Tile(part.start, part.end, part.last))
+        return [True] * len(parts)
+
+    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
+        with self._lock:
+            for reject in rejects:
+                group = (reject.source, reject.reason, reject.table, reject.column)
+                self._counts[group] = self._counts.get(group, 0) + 1
+                first = self._groups.setdefault(group, [reject])
+                if reject.offset < first[0].offset:
+                    first[0] = reject
+
+    def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
+        with self._lock:
+            return find_gaps(sorted(self._tiles[source], key=lambda tile: (tile.start, tile.end)))
+
+    def mark_keys_built(self, sources: Sequence[int]) -> None:
+        """Nothing: there are no keys."""
+
+    def mark_finished(self, sources: Sequence[int]) -> None:
+        """Nothing: there is no other run."""
+
+    def totals(self, source: int) -> Totals:
+        with self._lock:
+            return self._totals[source]
+
+    def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]:
+        merged: dict[tuple[str, str, str], tuple[int, str]] = {}
+        with self._lock:
+            for key in sorted(self._counts):
+                source, *group = key
+                if source in sources:
+                    first = self._groups[key][0]
+                    example = describe_reject(self._labels[source], first.line, first.record, first.message)
+                    count, earlier = merged.get((group[0], group[1], group[2]), (0, example))
+                    merged[group[0], group[1], group[2]] = (count + self._counts[key], earlier)
+        groups = [(*group, count, example) for group, (count, example) in merged.items()]
+        return sorted(groups, key=lambda group: (-group[3], group[:3]))
