@@ -255,7 +255,7 @@ class Ledger:
     def _begin(
         self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None
     ) -> RegisteredSource:
-        started = now()
+        started, label = now(), _storable(label)
         values = {
             "label": label,
             "fingerprint": fingerprint,

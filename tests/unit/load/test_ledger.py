@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -184,6 +185,13 @@ def test_taking_over_waits_for_a_batch_that_is_being_written(postgres_url: str) 
             connection.commit(durable=False)
         thread.join()
         assert first.totals(1).records == 10
+
+
+def test_a_file_name_that_is_no_text_is_stored_nevertheless(target: Target) -> None:
+    ledger = started(target)
+    label = os.fsdecode(b"caf\xe9.xml")
+    assert ledger.register(label, "f", 100).info.label == "caf?.xml"
+    assert ledger.register(label, "f", 100).info.number == 1
 
 
 def test_a_source_without_identity_is_new_each_time(target: Target) -> None:
