@@ -241,10 +241,16 @@ def _translate(error: Exception, label: str) -> EtlError:
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return TargetError(f"{label}: {text}. Check that this user may read and write the file and its folder.")
         case sqlite3.SQLITE_CONSTRAINT:
-            return TargetError(
-                f"{label} refused rows: {text}. A key that a table had from the start met a value for the second time,"
-                " or a value it forbids: the batch was rolled back. Choose another `key` in the mapping, or load into"
-                " empty tables."
-            )
+            return TargetError(f"{label} refused rows: {text}. The batch was rolled back: {_constraint_hint(error)}.")
         case _:
             return TargetError(f"{label}: {text}.")
+
+
+def _constraint_hint(error: Exception) -> str:
+    unique = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID)
+    if getattr(error, "sqlite_errorcode", 0) in unique:
+        return (
+            "a key that stood before the load, as a single integer key does in every SQLite table, met a value for the"
+            " second time; choose another `key` in the mapping, or load into an empty table"
+        )
+    return "change the mapping or the table, and run the same command again"
