@@ -20,7 +20,7 @@ from etl.mapping.yaml_text import Document, Place
 
 NAME_BYTES = 63
 """What PostgreSQL keeps of a name; the rest would be cut off in silence."""
-LEDGER_TABLES = frozenset({"etl_source", "etl_split", "etl_reject"})
+LEDGER_TABLES = frozenset({"etl_source", "etl_split", "etl_reject", "etl_table"})
 
 
 def build_tables(spec: MappingSpec, document: Document) -> tuple[tuple[Table, ...], list[Problem]]:

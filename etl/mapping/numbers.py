@@ -50,6 +50,10 @@ NUMERIC_FRACTION_DIGITS = 16383
 """What PostgreSQL's numeric holds without declared precision."""
 
 
+DOUBLE_DIGITS = 15
+"""Decimal digits that survive in a double."""
+
+
 def numeric_rule(precision: int | None, scale: int | None) -> Rule:
     """The rule of numeric, with precision and scale or without."""
     if precision is None:
@@ -59,7 +63,9 @@ def numeric_rule(precision: int | None, scale: int | None) -> Rule:
     whole = "0" if precision == scale else rf"(?:0|[1-9][0-9]{{0,{precision - scale - 1}}})"
     fraction = rf"\.[0-9]{{{scale}}}" if scale else ""
     plain = rf"(?!-[0.]+\x01)-?{whole}{fraction}"
-    return Rule(convert=_numeric(precision, scale), python=str, plain=plain)
+    # SQLite makes a double of it anyway, but its own reading of decimals is a digit off at times.
+    python: Callable[[str], object] = str if precision > DOUBLE_DIGITS else float if scale else int
+    return Rule(convert=_numeric(precision, scale), python=python, plain=plain)
 
 
 def _numeric(precision: int | None, scale: int | None) -> Callable[[str], str]:

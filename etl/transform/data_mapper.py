@@ -2,7 +2,7 @@
 
 This is the hottest loop of the program: one pass over each element's children, dispatched by tag (`compile`). A raw
 row is a list with one text for each column that has a path, NULL where nothing was found; rows know their parent's
-row, and the rest (keys, seq, conversion) is done by column for a whole split at once (`rows`, `columns`). Runs in a
+row, and the rest (keys, seq, conversion) is done by column for a whole split at once (`assemble`, `columns`). Runs in a
 worker; a mapper belongs to one thread.
 """
 
@@ -34,8 +34,6 @@ RawRow = list[Any]
 """Texts; a list of texts where a column joins several values."""
 Element = Any
 """An lxml element: typed so because the stubs make `tag` and `text` unions that cannot occur in our trees."""
-
-
 Found = tuple[int, Element]
 """An element for a child table, with the row of its parent."""
 _OWNER = itemgetter(0)

@@ -189,11 +189,14 @@ def test_shortcut_for_whole_columns_lets_nothing_wrong_through(given: ColumnType
         ("double", "1e+23", 1e23),
         ("real", "0.1", 0.1),
         ("numeric", "1.50", "1.50"),
+        (NUMERIC_10_2, "1.50", 1.5),
+        (ColumnType("numeric", precision=9, scale=0), "15", 15),
+        (ColumnType("numeric", precision=16, scale=2), "1.50", "1.50"),
         ("date", "2020-01-02", "2020-01-02"),
     ],
 )
-def test_python_values(given: str, canonical: str, value: object) -> None:
-    found = rule_for(ColumnType(given)).python(canonical)
+def test_python_values(given: ColumnType | str, canonical: str, value: object) -> None:
+    found = rule_for(_type(given)).python(canonical)
     assert found == value
     assert type(found) is type(value)
 
@@ -209,3 +212,10 @@ def test_finite_targets_refuse_what_they_cannot_store(name: str, text: str) -> N
 def test_every_type_is_in_these_tables() -> None:
     assert {_type(given).name for given, _, _ in ACCEPTED} == set(TYPE_NAMES)
     assert {_type(given).name for given, _, _ in REFUSED} == set(TYPE_NAMES) - {"text"}
+
+
+def test_short_decimals_keep_their_digits_as_doubles() -> None:
+    rule = rule_for(ColumnType("numeric", precision=15, scale=7))
+    for number in range(1, 10**15, 10**15 // 1000 + 7):
+        canonical = rule.convert(f"{number}e-7")
+        assert rule.convert(repr(rule.python(canonical))) == canonical
