@@ -52,10 +52,12 @@ class Pipeline:
         self, found: Sequence[Source], limit: int | None, source_name: str | None, callbacks: Callbacks
     ) -> LoadReport:
         """Load what the ledger does not have yet. Raises EtlError with the report of what was committed."""
+        self._target.notify = self._progress.note
         self._ledger.prepare()
         self._sources = [self._register(source, source_name, len(found)) for source in found]
         pending = [source for source in self._sources if source.state != "finished"]
         if not pending:
+            self._build_keys()  # those that rows stood in the way of, which may be gone by now
             return self._report("nothing to do")
         self._notices = self._target.prepare(self._mapping, self._settings.keys).notices
         try:
@@ -70,7 +72,7 @@ class Pipeline:
             raise
         finally:
             self._progress.stop()
-        return self._report("stopped" if self._stopped else "finished")
+        return self._report("finished")
 
     def _register(self, source: Source, name: str | None, count: int) -> FedSource:
         fingerprint = source.fingerprint()
@@ -163,10 +165,13 @@ class Pipeline:
             if source.complete and source.state == "loading":
                 self._mark_rows_done(source)
                 done.append(source.info.number)
-        self._activity = "building keys"
-        self._key_problems = tuple(problem.message for problem in self._target.build_keys(self._mapping))
+        self._build_keys()
         self._ledger.mark_keys_built(done)
         self._ledger.mark_finished(done)
+
+    def _build_keys(self) -> None:
+        self._activity = "building keys"
+        self._key_problems = tuple(problem.message for problem in self._target.build_keys(self._mapping))
 
     def _mark_rows_done(self, source: FedSource) -> None:
         gaps = self._ledger.mark_rows_done(source.info.number)

@@ -7,8 +7,8 @@ may stay empty, are no obstacle. What is in the way is collected and named at on
 from __future__ import annotations
 
 import warnings
+from collections.abc import Container, Sequence
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +37,10 @@ class Existing:
     """Differences that do not stop the load."""
 
 
-def examine(mapping: Mapping, connection: sa.Connection) -> Existing:
+def examine(mapping: Mapping, connection: sa.Connection, keys_to_come: Container[str] = ()) -> Existing:
     """Compare the mapping with the database's default schema.
 
+    `keys_to_come` names tables that an earlier load created and whose keys are still to be built.
     Raises TargetError naming every difference that would lose or refuse values.
     """
     inspector = sa.inspect(connection)
@@ -55,7 +56,8 @@ def examine(mapping: Mapping, connection: sa.Connection) -> Existing:
             missing.append(place)
         else:
             differences += _differences(table, inspector, tables[name], dialect)
-            notices += _key_notices(table, inspector, tables[name])
+            if table.name not in keys_to_come:
+                notices += _key_notices(table, inspector, tables[name])
     if differences:
         raise TargetError(
             f"The database has tables that do not fit the mapping {mapping.label}: "

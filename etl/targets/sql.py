@@ -133,7 +133,7 @@ class SqlTarget(Target):
         self.create_own_tables(self._keyless.metadata)
         with closing(self.connect()) as connection, _transaction(connection):
             connection.lock()
-            existing = examine(mapping, connection.sql)
+            existing = examine(mapping, connection.sql, self._without_keys(connection))
             tables = build_tables(mapping, self.dialect, keys)
             created = [tables[place] for place in existing.missing]
             for table in created:

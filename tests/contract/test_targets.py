@@ -214,7 +214,8 @@ def test_a_later_run_builds_the_keys_an_earlier_one_left(target_url: str) -> Non
         target.prepare(mapping, "after")
         write(target, [(1, "one")], [(1, 1, "a")])
     with opened(target_url) as target:
-        assert target.prepare(mapping, "after").created == frozenset()
+        preparation = target.prepare(mapping, "after")
+        assert (preparation.created, preparation.notices) == (frozenset(), ())
         assert target.build_keys(mapping) == []
         with pytest.raises(TargetError, match="refused rows"):
             write(target, [], [(1, 1, "again")])
