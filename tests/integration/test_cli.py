@@ -303,9 +303,9 @@ def test_a_second_signal_aborts(folder: Path, endless: Callable[..., subprocess.
     while b"Ctrl-C again" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=60)
     lock.execute("ROLLBACK")
     lock.close()
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == 4
     assert b"Aborted" in err
     assert b"Traceback" not in err
