@@ -220,8 +220,8 @@ def test_several_are_told_the_same() -> None:
     both = SeveralProgresses(LineProgress(one.append), LineProgress(two.append), SilentProgress())
     both.note("hello")
     run(SeveralProgresses(both), _AskedOnce())
-    assert one == two
-    assert one[0] == "hello"
+    # Each looks at its own pace, so one may be stopped before its first line of numbers.
+    assert one[0] == two[0] == "hello"
 
 
 def test_speed_is_right_from_the_start_and_follows_changes() -> None:
