@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from etl.extract.window import Window
 
@@ -41,18 +41,28 @@ _COMMENT_END, _CDATA_END, _INSTRUCTION_END = b"-->", b"]]>", b"?>"
 
 
 class ElementRule:
-    """The patterns that find the end of elements of one literal name."""
+    """The patterns that find the end of elements of one literal name; compiled when needed, since names may be many."""
 
     def __init__(self, name: bytes) -> None:
-        own = re.escape(name)
         self.name = name
-        self.head = re.compile(rb"[^<&]*+(<" + own + rb"(?=[\s/>])" + INSIDE_TAG + rb">)")
-        """Text without references, and a whole start tag (group 1) behind it."""
-        self.events = re.compile(rb"<(?:/" + own + rb"[\s>]|" + own + rb"[\s/>]|!--|!\[CDATA\[|\?)")
-        """Own tags up to the byte behind the name, and what to pass over. Groups would cost 3 times as much time."""
-        self.own_tag = re.compile(rb"<(/?)" + own + rb"[\s/>]")
         self.lookahead = len(name) + 9
         """So many bytes at the end of a buffer may be the beginning of something not yet recognisable."""
+        self._own = re.escape(name)
+
+    @cached_property
+    def head(self) -> re.Pattern[bytes]:
+        """Text without references, and a whole start tag (group 1) behind it."""
+        return re.compile(rb"[^<&]*+(<" + self._own + rb"(?=[\s/>])" + INSIDE_TAG + rb">)")
+
+    @cached_property
+    def events(self) -> re.Pattern[bytes]:
+        """Own tags up to the byte behind the name, and what to pass over. Groups would cost 3 times as much time."""
+        return re.compile(rb"<(?:/" + self._own + rb"[\s>]|" + self._own + rb"[\s/>]|!--|!\[CDATA\[|\?)")
+
+    @cached_property
+    def own_tag(self) -> re.Pattern[bytes]:
+        """A start tag or (with group 1) an end tag, up to the byte behind the name."""
+        return re.compile(rb"<(/?)" + self._own + rb"[\s/>]")
 
 
 element_rule = lru_cache(maxsize=1024)(ElementRule)
@@ -80,12 +90,10 @@ class ElementScan:
         self.rule = rule
         self.at = start + 1 + len(rule.name)
         """Offset up to which the search has come."""
-        self.depth = 0
+        self._depth = 0
         """How many elements of that name are open."""
-        self.nested = False
-        """Whether another element of that name was found inside."""
         self._inner = array("Q")
-        """Offsets of those of them that are still open, from `_inner_from` on."""
+        """Offsets of those inside the element, from `_inner_from` on."""
         self._inner_from = 0
         self._streaming = False
         self._terminator = b""
@@ -124,21 +132,21 @@ class ElementScan:
                 return None
         return self.at
 
-    def go_on_with(self, start: int) -> bool:
+    def go_on_with(self, rule: ElementRule, start: int) -> bool:
         """Become the search for the end of the element at `start`, if that is the outermost open inside this one.
 
         So a run of unclosed elements is searched once, not once for each of them.
         """
-        if self._inner_from == len(self._inner) or self._inner[self._inner_from] != start:
+        if rule is not self.rule or self._inner_from == len(self._inner) or self._inner[self._inner_from] != start:
             return False
         self._inner_from += 1
-        self.depth -= 1
+        self._depth -= 1
         return True
 
     def _advance(self, window: Window) -> bool:
         """Go on as far as the window reaches; True where the element has ended."""
         buf, base = window.buf, window.base
-        while self._in_tag or self.depth:
+        while self._in_tag or self._depth:
             if self._in_tag:
                 self._pass_tag(window)
                 if self._in_tag:
@@ -172,7 +180,6 @@ class ElementScan:
             self._in_tag = True
             self._tag_opens = event[1] != SLASH
             self._tag_start = end - len(event)
-            self.nested = self.nested or self._tag_opens
 
     def _pass_tag(self, window: Window) -> None:
         """Go on inside a tag, as far as the window reaches."""
@@ -216,8 +223,8 @@ class ElementScan:
             self._count(1)
 
     def _count(self, change: int) -> None:
-        self.depth += change
+        self._depth += change
         if change < 0 and len(self._inner) > self._inner_from:
             self._inner.pop()
-        elif change > 0 and self.depth > 1 and not self._streaming:
+        elif change > 0 and self._depth > 1 and not self._streaming:
             self._inner.append(self._tag_start)

@@ -94,6 +94,20 @@ class Outline:
     def names(self) -> list[bytes]:
         return [element.name for element in self.open]
 
+    @property
+    def parent(self) -> bytes | None:
+        """Literal name of the innermost open element."""
+        return self.open[-1].name if self.open else None
+
+    @property
+    def record_names(self) -> frozenset[bytes]:
+        """Local names of the records that may be children of it, as far as paths name them."""
+        tests = [_step(path, self._place.depth).element for path in self._place.paths if self._is_last(path)]
+        return frozenset(test.name.encode() for test in tests if test.name is not None)
+
+    def _is_last(self, path: RecordPath) -> bool:
+        return path.anywhere or len(path.steps) == self._place.depth + 1
+
     def push(self, child: Child, tag: bytes, line: int) -> None:
         self.open.append(OpenElement(child.rule.name, tag, line, child.place))
         self._moved()
@@ -123,7 +137,7 @@ class Outline:
         element = self._parse(tag)
         depth = self._place.depth
         matching = [path for path in self._place.paths if _matches(_step(path, depth), name, element)]
-        if any(path.anywhere or len(path.steps) == depth + 1 for path in matching):
+        if any(self._is_last(path) for path in matching):
             return Child("record", element_rule(name), Place(depth + 1, ()), by_name)
         deeper = tuple(path for path in self._place.paths if path.anywhere or path in matching)
         return Child("descend" if deeper else "skip", element_rule(name), Place(depth + 1, deeper), by_name)

@@ -12,7 +12,7 @@ from etl.extract.breakage import Breakage, shown
 from etl.extract.markup import TAIL_BYTES, ElementScan, plain_end
 from etl.extract.outline import Child, Outline
 from etl.extract.tile import MAX_GAP_BYTES, Tile
-from etl.extract.unclosed import NextRecords, intact_tail
+from etl.extract.unclosed import NextRecords, Surroundings, intact_tail
 from etl.extract.window import Window
 from etl.messages import RAW_LIMIT, Skeleton
 
@@ -27,8 +27,8 @@ class RecordCutter:
         self._breakage = breakage
         self._max_record_bytes = max_record_bytes
         self._next_records = NextRecords()
-        self._resumed: tuple[int, ElementScan] | None = None
-        """Where the record behind an unclosed one begins, and the search that has come past it already."""
+        self._unclosed_scan: ElementScan | None = None
+        """The search for the end of the last unclosed record; it has come past the records that follow already."""
         self._tail_found: int | None = None
         self._tail_of: Skeleton | None = None
 
@@ -38,9 +38,8 @@ class RecordCutter:
         `scan` is the search for its end. Raises SourceError where the document ends inside of it.
         """
         window, tile = self._window, self._tile
-        if self._resumed is not None and self._resumed[0] == start:
-            scan = self._resumed[1]
-        self._resumed = None
+        if self._unclosed_scan is not None and self._unclosed_scan.go_on_with(child.rule, start):
+            scan = self._unclosed_scan
         end = scan.find_end(window, start + self._max_record_bytes + 1, tile.keep(window, start))
         if end is None and window.end - start <= self._max_record_bytes:
             return self._ended_inside(child, scan, start)
@@ -84,7 +83,7 @@ class RecordCutter:
     def _oversized(self, child: Child, scan: ElementScan, start: int) -> int:
         """The record at `start` is longer than a record may be."""
         window, tile, longest = self._window, self._tile, self._max_record_bytes
-        resumed = self._unclosed(child, scan, start, start + longest, certain=False)
+        resumed = self._unclosed(scan, start, start + longest, Surroundings(child.rule.name, self._outline.parent))
         if resumed is not None:
             return resumed
         line = window.line(start)
@@ -92,38 +91,32 @@ class RecordCutter:
         end = scan.find_end(window, start + max(longest, RAW_LIMIT), start)
         if end is None:
             end = scan.find_end(window, None, None)
-        if end is not None:
-            message = f"The record has {end - start} bytes; split.max_record_bytes allows {longest}."
-            tile.reject(window, start, end, line, "too_large", message)
-            return end
-        # Records may have been streamed past inside of it: that would be a loss without a trace.
-        tail = None if scan.nested else self._tail(start)
-        if tail is None:
-            raise self._breakage.end(self._inside(start, line))
-        return self._reject_unclosed(child, start, tail, line)
+        if end is None:
+            # Whatever was streamed past inside of it is gone: that must not look like one bad record.
+            raise self._breakage.end(f"{self._inside(start, line)} and is not closed within split.max_record_bytes")
+        message = f"The record has {end - start} bytes; split.max_record_bytes allows {longest}."
+        tile.reject(window, start, end, line, "too_large", message)
+        return end
 
     def _ended_inside(self, child: Child, scan: ElementScan, start: int) -> int:
         """The document ends inside the record at `start`."""
-        line = self._window.line(start)
+        outline = self._outline
         tail = self._tail(start)
         if tail is None:
-            raise self._breakage.end(self._inside(start, line))
-        resumed = self._unclosed(child, scan, start, tail, certain=True)
-        return self._reject_unclosed(child, start, tail, line) if resumed is None else resumed
+            raise self._breakage.end(self._inside(start, self._window.line(start)))
+        surroundings = Surroundings(child.rule.name, outline.parent, outline.record_names, certain=True)
+        resumed = self._unclosed(scan, start, tail, surroundings)
+        return self._reject_unclosed(scan, start, tail) if resumed is None else resumed
 
-    def _unclosed(self, child: Child, scan: ElementScan, start: int, end: int, *, certain: bool) -> int | None:
-        """Reject the record at `start` as not closed, if another one is found before `end`: where that begins."""
-        window = self._window
-        resumed = self._next_records.find(window, start, end, child.rule.name, certain=certain)
-        if resumed is None:
-            return None
-        if scan.go_on_with(resumed):
-            self._resumed = (resumed, scan)
-        return self._reject_unclosed(child, start, resumed, window.line(start))
+    def _unclosed(self, scan: ElementScan, start: int, end: int, surroundings: Surroundings) -> int | None:
+        """Reject the record at `start` if it is seen not to be closed before `end`: where reading goes on."""
+        resumed = self._next_records.find(self._window, start, end, surroundings)
+        return None if resumed is None else self._reject_unclosed(scan, start, resumed)
 
-    def _reject_unclosed(self, child: Child, start: int, end: int, line: int) -> int:
-        message = f"The record <{shown(child.rule.name)}> is not closed."
-        self._tile.reject(self._window, start, end, line, "malformed", message)
+    def _reject_unclosed(self, scan: ElementScan, start: int, end: int) -> int:
+        self._unclosed_scan = scan
+        message = f"The record <{shown(scan.rule.name)}> is not closed."
+        self._tile.reject(self._window, start, end, self._window.line(start), "malformed", message)
         return end
 
     def _tail(self, start: int) -> int | None:

@@ -359,6 +359,26 @@ class TestUnusableRecords:
         assert records(parts) == [b"<e>2</e>", *[b"<e>3</e>"] * 40]
         assert [(reject.reason, reject.raw) for reject in parts[0].rejects] == [("malformed", b"<e>1<x/>")]
 
+    def test_the_end_of_the_parent_proves_that_a_record_is_not_closed(self) -> None:
+        data = b"<r><g i='1'><e>1</e><e>2<t>tru</g><g i='2'><e>3</e>%s</g></r>" % (b"<e>4</e>" * 40)
+        for longest in (100, 10**6):
+            parts = split(data, "/r/g/e", longest=longest)
+            assert records(parts) == [b"<e>1</e>", b"<e>3</e>", *[b"<e>4</e>"] * 40]
+            assert [reject.raw for reject in parts[0].rejects] == [b"<e>2<t>tru"]
+            assert [run.skeleton.open_tags for run in runs_of(parts)] == [b"<r><g i='1'>", b"<r><g i='2'>"]
+
+    def test_an_unclosed_record_before_records_of_another_type(self) -> None:
+        parts = split(b"<r><a/><a>1<t>x</t><b/><b>2</b></r>", "/r/a", "/r/b")
+        assert records(parts) == [b"<a/>", b"<b/>", b"<b>2</b>"]
+        assert [reject.raw for reject in parts[0].rejects] == [b"<a>1<t>x</t>"]
+        parts = split(b"<r><a/><a>1<t>x</t><b/><b>2</b></r>", "/r/*")
+        assert [reject.raw for reject in parts[0].rejects] == [b"<a>1<t>x</t><b/><b>2</b>"]
+
+    def test_an_unclosed_record_and_an_unclosed_parent(self) -> None:
+        found, message = broken(b"<r><g><e>1</e><e>2</r>", "/r/g/e")
+        assert found == [b"<e>1</e>"]
+        assert "'</r>' stands where </g> (opened at line 1) was expected" in message
+
     def test_a_comment_that_never_ends(self) -> None:
         data = b"<r><e>1<!-- </e><e>2</e><e>3</e></r>"
         parts = split(data, "/r/e")
@@ -406,9 +426,7 @@ class TestUnusableRecords:
         unclosed = b"<e><s>" + b"y" * 200
         found, message = broken(b"<r><e/>" + unclosed + b"<e>2</e></r>", "/r/e", longest=100)
         assert found == [b"<e/>"]
-        assert "inside record 2, which begins at byte 7 (line 1)" in message
-        parts = split(b"<r><e/>" + unclosed + b"</r>", "/r/e", longest=100)
-        assert [(reject.reason, reject.raw) for reject in parts[0].rejects] == [("malformed", unclosed)]
+        assert "inside record 2, which begins at byte 7 (line 1) and is not closed within split.max_rec" in message
 
     @pytest.mark.parametrize(
         "record",
