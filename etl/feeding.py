@@ -128,7 +128,8 @@ class Feeder:
                         return
             finally:
                 with self._lock:
-                    self._position += fed.source.size or reader.position
+                    whole = fed.source.size if fed.complete else None
+                    self._position += reader.position if whole is None else whole
                     self._reader = None
 
     def _as_split(self, part: Part) -> Split:

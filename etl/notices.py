@@ -11,12 +11,15 @@ _SHOWN = 12
 """Names in one sentence at most: enough to see a pattern, short enough to be read."""
 
 
-def sentences(mapping: Mapping, tally: Tally) -> tuple[str, ...]:
-    """Sentences about columns that never matched, elements nobody takes, and values that were not kept."""
+def sentences(mapping: Mapping, tally: Tally, *, whole: bool) -> tuple[str, ...]:
+    """Sentences about columns that never matched, elements nobody takes, and values that were not kept.
+
+    `whole`: this run saw all records of its sources, and may say what never came.
+    """
     if not tally.records:
         return ()
     return (
-        *_never_matched(mapping, tally),
+        *(_never_matched(mapping, tally) if whole else ()),
         *_unseen(tally),
         *_several(mapping, tally),
         *_set_null(mapping, tally),

@@ -27,6 +27,9 @@ from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
 
+_ABORT_SECONDS = 10.0
+"""How long an abort waits for the interrupted statements to end."""
+
 _NO_POOL = PoolStats(0, 0, 0.0, 0, 0, 0, 0.0)
 
 
@@ -145,6 +148,8 @@ class Pipeline:
             if stages is not None:
                 stages.fail(interrupt)
                 stages.engine.close(cancel=True)
+                # The insert threads' connections are closed by them, not under them.
+                finished.wait(_ABORT_SECONDS)
             raise
 
     def _check_account(self, sources: Sequence[FedSource]) -> None:
@@ -224,7 +229,7 @@ class Pipeline:
                 for group in self._ledger.reject_summary([source.info.number for source in self._sources])
             ),
             key_problems=self._key_problems,
-            notices=(*self._notices, *sentences(self._mapping, tally)),
+            notices=(*self._notices, *sentences(self._mapping, tally, whole=not skipped)),
             records=tally.records + skipped,
             loaded=tally.loaded,
             rejected=tally.rejected,

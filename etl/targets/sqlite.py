@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import chain
@@ -27,6 +28,9 @@ from etl.targets.sql import SqlConnection, SqlTarget, orphans
 BUSY_SECONDS = 60.0
 """How long a lock of another program is waited for: longer than any commit, short enough to be told about it."""
 
+BUSY_STEP_SECONDS = 0.2
+"""In between, whether the wait was interrupted is looked at: SQLite does not end it by itself."""
+
 ROWS_PER_STATEMENT = 100
 """Rows in one INSERT: for narrow tables 1.5 times as fast as one row each; more brings nothing."""
 
@@ -44,11 +48,25 @@ class SqliteConnection(SqlConnection):
         super().__init__(connection, target.translate)
         self._inserts = inserts
         self._durable = False
+        self._interrupted = False
 
     def begin(self) -> None:
         super().begin()
         with self.translated():
+            self.driver.execute(f"PRAGMA busy_timeout = {BUSY_STEP_SECONDS * 1000:.0f}")
+            deadline = time.monotonic() + BUSY_SECONDS
+            while not self._begun(deadline):
+                pass
+            self.driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+    def _begun(self, deadline: float) -> bool:
+        try:
             self.driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or self._interrupted or time.monotonic() > deadline:
+                raise
+            return False
+        return True
 
     def lock(self) -> None:
         """BEGIN IMMEDIATE has taken it: there is one writer."""
@@ -77,6 +95,7 @@ class SqliteConnection(SqlConnection):
         self._durable = True
 
     def interrupt(self) -> None:
+        self._interrupted = True
         self.driver.interrupt()
 
 
@@ -205,6 +224,10 @@ def _tuples(batch: Rows) -> list[tuple[object, ...]]:
     if not isinstance(batch, TupleRows):
         raise InternalError("SQLite was given COPY text.")
     return batch.rows
+
+
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _check_place(path: Path) -> None:

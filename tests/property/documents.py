@@ -106,13 +106,17 @@ class Document:
 
     def records(self) -> list[str]:
         """Canonical form of every record, in document order."""
+        return [canonical(element) for _, element in self.record_elements()]
+
+    def record_elements(self) -> list[tuple[int, etree._Element]]:
+        """Every record with the place of its path in `paths`, in document order."""
         root = self.tree()
-        matching = {element for path in self.paths for element in self._select(root, path)}
-        records: dict[etree._Element, str] = {}
+        matching = {element: n for n, path in enumerate(self.paths) for element in self._select(root, path)}
+        records: dict[etree._Element, int] = {}
         for element in root.iter(etree.Element):
             if element in matching and not any(ancestor in records for ancestor in element.iterancestors()):
-                records[element] = canonical(element)
-        return list(records.values())
+                records[element] = matching[element]
+        return [(place, element) for element, place in records.items()]
 
     def _select(self, root: etree._Element, path: str) -> list[etree._Element]:
         xpath = re.sub(r"\{\*\}(\w+)", r"*[local-name()='\1']", path)
