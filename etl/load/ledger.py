@@ -89,7 +89,7 @@ class Ledger:
                 if row.mapping_digest == self._digest and not dropped:
                     return self._take_up(connection, row, missing)
                 if row.tables & self._names:
-                    if not dropped and self._tiles(connection, row.number):
+                    if not dropped and self._totals(connection, row.number).loaded:
                         raise self._other_mapping(label, row)
                     self._forget(connection, row.number)
                     connection.execute(sa.delete(self._source).where(self._source.c.number == row.number))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.bad_input import Workplace, document, item, sentence
+from tests.integration.bad_input import MAPPING, Workplace, document, item, sentence
 
 
 @pytest.fixture
@@ -117,6 +117,27 @@ def test_a_mapping_that_matches_nothing_says_so(place: Workplace) -> None:
     message = sentence(result)
     assert "/items/item" in message
     assert place.ids == []
+    again = place.load()
+    assert again.code == 1
+    assert "/items/item" in sentence(again)
+
+
+def test_a_mapping_that_matched_nothing_can_be_put_right(place: Workplace) -> None:
+    assert place.load(b"<products><item id='1'/></products>").code == 1
+    place.mapping.write_text(MAPPING.replace("/items/item", "/products/item"))
+    result = place.load()
+    assert result.code == 0, result.err
+    assert place.ids == [1]
+
+
+def test_a_mapping_that_rejected_everything_can_be_put_right(place: Workplace) -> None:
+    assert place.load(document(b"<item id='one' number='1'/>", b"<item id='two' number='2'/>")).code == 3
+    assert len(place.rejects) == 2
+    place.mapping.write_text(MAPPING.replace('"@id"', '"@number"'))
+    result = place.load()
+    assert result.code == 0, result.err
+    assert place.ids == [1, 2]
+    assert place.rejects == []
 
 
 _BAD_RECORDS = {

@@ -249,6 +249,14 @@ def test_a_mapping_that_brought_nothing_in_may_be_changed(target: Target) -> Non
     assert commit(target, other, part(source.info.number, 0, 100, last=True)) == [True]
 
 
+def test_a_mapping_that_rejected_everything_may_be_changed(target: Target) -> None:
+    ledger, _ = begin(target)
+    assert commit(target, ledger, part(1, 0, 100, records=10, rejected=10, last=True)) == [True]
+    other = started(target, single("release", column("id", "bigint", required=True)))
+    source = other.register("dump.xml", "f", 100)
+    assert (source.state, source.done) == ("loading", ())
+
+
 def test_another_mapping_into_other_tables_is_another_load(target: Target) -> None:
     begin(target)
     other = started(target, single("summary", column("id", "bigint", required=True)))
