@@ -265,8 +265,11 @@ def _committed(url: str) -> int:
 _TINY_STEPS = ("split.bytes=2KiB", "insert.batch_records=20", "insert.threads=1", "queue.max_bytes=64KiB")
 
 
-@pytest.mark.parametrize("kind", ["inline", "thread", "process"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("inline", signal.SIGINT), ("thread", signal.SIGTERM), ("process", signal.SIGINT)],
+    ids=["inline-SIGINT", "thread-SIGTERM", "process-SIGINT"],
+)
 def test_ctrl_c_drains_and_the_same_command_goes_on(
     tmp_path: Path, mapping: Path, target_url: str, kind: str, number: signal.Signals
 ) -> None:
