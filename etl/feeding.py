@@ -48,6 +48,7 @@ class FedSource:
     """The end of the document was reached."""
     problem: str = ""
     """Why it was not, in a sentence."""
+
     def outcome(self) -> Outcome:
         """What a report says of it, at the end of a run."""
         if self.state == "finished":

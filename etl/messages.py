@@ -107,6 +107,8 @@ class Part:
     """Records that the splitter already knows to be unusable (too large, unclosed)."""
     last: bool = False
     """True for the tile that reaches the end of the document."""
+    passed: frozenset[str] = frozenset()
+    """Paths, from the root on, of elements streamed past: they are no records and hold none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class Notices:
     mixed: frozenset[tuple[int, int]] = frozenset()
     """Scalar columns whose path met an element with child elements."""
     unseen: frozenset[str] = frozenset()
-    """Paths, from the record's name on, of elements that neither a column nor a table takes."""
+    """Paths of elements that neither a column nor a table takes: from the record's name on, or from the root on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +209,7 @@ class Committed:
     notices: tuple[Notices, ...]
     splits: tuple[int, ...]
     """Numbers of the splits it wrote."""
+    passed: frozenset[str]
+    """`Part.passed` of all its parts."""
     duplicates: int
     """Parts dropped because the ledger already had them."""

@@ -67,6 +67,7 @@ class Pipeline:
             self._load([source for source in pending if source.state == "loading"], limit, callbacks)
             if self._stopped:
                 return self._report("stopped")
+            self._check_found()
             self._in_background(lambda: self._finish(pending))
             self._check_sources()
         except EtlError as error:
@@ -186,6 +187,18 @@ class Pipeline:
                 f"{gaps[0].start:,} on: was the server restarted? Run the same command again to load just these."
             )
 
+    def _check_found(self) -> None:
+        """No record at all and other elements instead: the mapping is for something else. (No element: no records.)"""
+        if not self._tally.unseen or any(
+            source.records or source.totals.records or source.problem for source in self._sources
+        ):
+            return
+        paths = [path.text for table in self._mapping.tables for path in table.records]
+        raise SourceError(
+            f"No record in {', '.join(source.info.label for source in self._sources)}: nothing matches "
+            f"{', '.join(paths)} of {self._mapping.label}; what there is: {', '.join(sorted(self._tally.unseen)[:5])}."
+        )
+
     def _check_sources(self) -> None:
         broken = [source for source in self._sources if source.problem]
         if len(broken) == 1:
@@ -193,13 +206,6 @@ class Pipeline:
         if broken:
             names = ", ".join(source.info.label for source in broken)
             raise SourceError(f"{len(broken)} of {len(self._sources)} sources are broken: {names}.")
-        read = sum(source.records for source in self._sources)
-        if not read and not self._stopped:
-            paths = [path.text for table in self._mapping.tables for path in table.records]
-            raise SourceError(
-                f"No record in {', '.join(source.info.label for source in self._sources)}: "
-                f"nothing matches {', '.join(paths)} of {self._mapping.label}."
-            )
 
     def _snapshot(self, stages: Stages) -> Snapshot:
         sizes = [source.source.size for source in self._sources if source.state == "loading"]

@@ -102,7 +102,12 @@ class Stages:
 
 def _splitter(mapping: Mapping, settings: Settings) -> Splitter:
     paths = [path for table in mapping.tables for path in table.records]
-    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes)
+    split_records = None
+    if settings.queue.max_records is not None:
+        # A split for each slot must fit, twice over, or the workers would take turns.
+        slots = (settings.workers.count or default_worker_count()) * settings.workers.prefetch
+        split_records = max(1, settings.queue.max_records // (2 * slots))
+    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records)
 
 
 def _batch_limits(settings: Settings, threads: int) -> BatchLimits:

@@ -46,6 +46,8 @@ class Child:
     place: Place
     by_name: bool
     """Whether every element of that name without namespace declarations is the same here."""
+    path: str
+    """Names from the root on, for notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,12 @@ class Outline:
     def _classify(self, name: bytes, tag: bytes, by_name: bool) -> Child:
         element = self._parse(tag)
         depth = self._place.depth
+        path = "/" + b"/".join([*self.names, name]).decode("utf-8", "replace")
         matching = [path for path in self._place.paths if _matches(_step(path, depth), name, element)]
         if any(self._is_last(path) for path in matching):
-            return Child("record", element_rule(name), Place(depth + 1, ()), by_name)
+            return Child("record", element_rule(name), Place(depth + 1, ()), by_name, path)
         deeper = tuple(path for path in self._place.paths if path.anywhere or path in matching)
-        return Child("descend" if deeper else "skip", element_rule(name), Place(depth + 1, deeper), by_name)
+        return Child("descend" if deeper else "skip", element_rule(name), Place(depth + 1, deeper), by_name, path)
 
     def _parse(self, tag: bytes) -> etree._Element | None:
         """The element that `tag` opens at this point; None where it is ill-formed."""

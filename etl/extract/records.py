@@ -32,6 +32,10 @@ class RecordCutter:
         self._tail_found: int | None = None
         self._tail_of: Skeleton | None = None
 
+    def is_record(self, name: bytes) -> bool:
+        """Whether elements of that literal name can be records at this point."""
+        return name.rpartition(b":")[2] in self._outline.record_names
+
     def take(self, child: Child, scan: ElementScan, start: int) -> int:
         """Deal with the record at `start`, and with those like it that follow; the offset behind them.
 
@@ -61,7 +65,7 @@ class RecordCutter:
         stop = tile.stop - window.base
         before = len(spans)
         at = offset - window.base
-        for _ in repeat(None, tile.room):
+        for _ in repeat(None, tile.space):
             found = head(buf, at)
             if found is None:
                 break

@@ -46,9 +46,19 @@ _COMMENT_MARK, _CDATA_MARK, _DOCTYPE_MARK = b"<!--", b"<![CDATA[", b"<!DOCTYPE"
 class Splitter:
     """Cuts documents with records at the given paths; keeps nothing between two documents."""
 
-    def __init__(self, records: Sequence[RecordPath], split_bytes: int, max_record_bytes: int) -> None:
-        """A part is cut as soon as its records have `split_bytes` bytes; records up to `max_record_bytes` are whole."""
+    def __init__(
+        self,
+        records: Sequence[RecordPath],
+        split_bytes: int,
+        max_record_bytes: int,
+        split_records: int | None = None,
+    ) -> None:
+        """A part is cut as soon as its records have `split_bytes` bytes, or are `split_records`.
+
+        Records up to `max_record_bytes` are whole.
+        """
         self._records = tuple(records)
+        self._split_records = split_records
         self._split_bytes = split_bytes
         self._max_record_bytes = max_record_bytes
 
@@ -68,7 +78,7 @@ class Splitter:
 
         Raises SourceError where the document or its source is broken, after the part with the last complete record.
         """
-        tile = Tile(source, label, self._split_bytes, cut_at, limit)
+        tile = Tile(source, label, self._split_bytes, self._split_records, cut_at, limit)
         return _Pass(Window(chunks), tile, Outline(self._records), label, self._max_record_bytes).parts()
 
 
@@ -201,6 +211,13 @@ class _Pass:
             if not window.more(self._keep(), self._at):
                 raise self._breakage.end()
         tag = _END.match(window.buf, self._at - window.base)
+        if tag is not None and tag[1] != outline.parent and self._records.is_record(tag[1]):
+            end = window.base + tag.end()
+            self._tile.reject(
+                window, self._at, end, window.line(self._at), "malformed", "An end tag without its record."
+            )
+            self._at = end
+            return
         if tag is None or not outline.open or tag[1] != outline.open[-1].name:
             raise self._found(self._at, f"stands where {self._breakage.expected()} was expected")
         self._tile.close_run(window)
@@ -246,6 +263,7 @@ class _Pass:
     def _skip(self, child: Child, scan: ElementScan) -> None:
         window, start = self._window, self._at
         line = window.line(start)
+        self._tile.passed(child.path)
         end = scan.find_end(window, None, None)
         if end is None:
             name = shown(child.rule.name)

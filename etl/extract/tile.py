@@ -16,16 +16,28 @@ from etl.messages import RAW_LIMIT, Part, RejectedRecord, Run, Skeleton
 MAX_GAP_BYTES = 1 << 16
 """What stands between two records of a run at most, so that a run is never held open by megabytes of white space."""
 
+MAX_PASSED = 64
+"""Paths of elements streamed past that a part names: enough to see what is there, few where names are made up."""
+
 _NEVER = 1 << 62
 
 
 class Tile:
     """What belongs to the part that begins where the one before it was cut."""
 
-    def __init__(self, source: int, label: str, split_bytes: int, cut_at: Sequence[int], limit: int | None) -> None:
+    def __init__(
+        self,
+        source: int,
+        label: str,
+        split_bytes: int,
+        split_records: int | None,
+        cut_at: Sequence[int],
+        limit: int | None,
+    ) -> None:
         self._source = source
         self._label = label
         self._split_bytes = split_bytes
+        self._split_records = _NEVER if split_records is None else split_records
         self._edges = deque(edge for edge in cut_at if edge > 0)
         self._limit = _NEVER if limit is None else limit
         self.number = 1
@@ -44,6 +56,7 @@ class Tile:
         self._rejects: list[RejectedRecord] = []
         self._size = 0
         self._first = 1
+        self._passed: set[str] = set()
 
     @property
     def records(self) -> int:
@@ -54,6 +67,11 @@ class Tile:
     def room(self) -> int:
         """Records that may still come before the limit."""
         return self._limit - self.number + 1
+
+    @property
+    def space(self) -> int:
+        """Records that still fit into the tile."""
+        return max(0, min(self.room, self._split_records - self.records))
 
     @property
     def finished(self) -> bool:
@@ -74,7 +92,7 @@ class Tile:
         if self.records == 0:
             return False
         run = self.end - self.run_start if self.run_open else 0
-        return self._size + run >= self._split_bytes or self.end == self._edge or self.room <= 0
+        return self._size + run >= self._split_bytes or self.end == self._edge or self.space == 0
 
     def keep(self, window: Window, at: int) -> int:
         """From where on the window must hold what it has, if all before `at` is dealt with."""
@@ -91,6 +109,11 @@ class Tile:
             self._run_line = window.line(start)
             self._run_first = self.number
             self._skeleton = skeleton
+
+    def passed(self, path: str) -> None:
+        """An element there was streamed past."""
+        if len(self._passed) < MAX_PASSED:
+            self._passed.add(path)
 
     def took(self, count: int, end: int) -> None:
         """`count` records more, the last of which ends at `end`, are in `spans` or among the rejects.
@@ -150,7 +173,17 @@ class Tile:
 
     def _part(self, window: Window, end: int, *, last: bool) -> Part:
         self.close_run(window)
-        part = Part(self._source, self.start, end, self.records, tuple(self._runs), tuple(self._rejects), last)
+        part = Part(
+            source=self._source,
+            start=self.start,
+            end=end,
+            records=self.records,
+            runs=tuple(self._runs),
+            rejects=tuple(self._rejects),
+            last=last,
+            passed=frozenset(self._passed),
+        )
+        self._passed.clear()
         self.start = end
         self._first = self.number
         self._runs, self._rejects, self._size = [], [], 0

@@ -92,6 +92,7 @@ def _parser(*, declarations: bool, huge: bool = False) -> etree.XMLParser:
         resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know bool only
         no_network=True,
         load_dtd=False,
+        attribute_defaults=declarations,
         huge_tree=huge,
         # Faster without, but libxml2 then takes the DOCTYPE as a wish to read the external DTD.
         collect_ids=declarations,
