@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,18 +49,23 @@ class Result:
 
 
 def etl(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, **options: Any) -> Result:
-    """Run ``etl ARGUMENTS`` in `cwd`, with `env` added to the environment; `options` go to `subprocess.run`."""
+    """Run ``etl ARGUMENTS`` in `cwd`, with `env` added to the environment; `options` go to `subprocess.Popen`."""
     with tempfile.NamedTemporaryFile("r") as memory:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-S", "-c", _MEASURE, memory.name, str(ETL), *map(str, arguments)],
             cwd=cwd,
             env=environment(env),
-            capture_output=True,
-            check=False,
-            timeout=100,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
             **options,
         )
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode(), int(memory.read()))
+        try:
+            out, err = process.communicate(timeout=100)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return Result(process.returncode, out.decode(), err.decode(), int(memory.read()))
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -129,9 +129,12 @@ class _Search:
         if terminator in self._missing:
             return
         found = self._buf.find(terminator, self._at, self._end)
-        if found < 0:
+        if found < 0 and self._surroundings.certain:
             # It never ends, so it may be what is wrong here; what follows it is to be seen.
             self._missing.add(terminator)
+        elif found < 0:
+            # It may well end further on; until then nothing in it is a tag.
+            self._at = self._end
         else:
             self._at = found + len(terminator)
 
