@@ -90,7 +90,7 @@ def run_once(loader: str, dump: Dump, database: Database, ready: Path, *, extrac
     tables = [table.name for table in TABLES[dump.kind]]
     with database.fresh() as url:
         command = [sys.executable, *LOADERS[loader](dump, url, ready)]
-        run = measure(command, cwd=_ROOT, log=ready / "output.txt", server_cpu=database.server_cpu)
+        run = measure(command, cwd=_ROOT, scratch=ready, server_cpu=database.server_cpu)
         found = database.counts(url, tables)
         if found != dump.rows:
             raise WrongRows(f"{loader} into {database.name}: expected {dump.rows}, found {found}.")

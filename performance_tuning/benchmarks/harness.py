@@ -50,12 +50,25 @@ class RunFailed(Exception):
     """A command ended with another exit code than 0; the text is the end of what it printed."""
 
 
-def measure(command: Sequence[str], *, cwd: Path, log: Path, server_cpu: Callable[[], float]) -> Run:
-    """Run `command` to its end and say what it took. Raises RunFailed; an interrupt kills all it started."""
+def measure(command: Sequence[str], *, cwd: Path, scratch: Path, server_cpu: Callable[[], float]) -> Run:
+    """Run `command` to its end and say what it took. Raises RunFailed; an interrupt kills all it started.
+
+    `scratch` is a folder for what it prints and for compiled modules: a second run there finds them compiled, as those
+    of an installed package are, whatever the environment and the rights on the source tree.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(scratch / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     machine, server, begin = _machine_busy(), server_cpu(), perf_counter()
-    with log.open("w+b") as output:
-        # A session of its own: Ctrl-C reaches this process alone, which then kills the group as a whole.
-        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    with (scratch / "output.txt").open("w+b") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C reaches this process alone, which then kills the group as a whole.
+            start_new_session=True,
+        )
         sampler = _MemorySampler(process.pid)
         sampler.start()
         try:

@@ -171,7 +171,7 @@ def test_an_interrupt_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path
 def test_measures_the_whole_process_tree(tmp_path: Path) -> None:
     grandchild = "import time; block = b'x' * 100_000_000; time.sleep(0.6)"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}], check=True)"
-    run = measure([sys.executable, "-c", child], cwd=tmp_path, log=tmp_path / "log", server_cpu=lambda: 0.0)
+    run = measure([sys.executable, "-c", child], cwd=tmp_path, scratch=tmp_path, server_cpu=lambda: 0.0)
     assert run.processes == 2
     assert run.peak_memory > 100_000_000
     assert run.wall > 0.6
@@ -180,13 +180,13 @@ def test_measures_the_whole_process_tree(tmp_path: Path) -> None:
 
 def test_a_loader_may_time_itself(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "print('warming up'); print('{\"seconds\": 1234.5}')"]
-    assert measure(command, cwd=tmp_path, log=tmp_path / "log", server_cpu=lambda: 0.0).wall == 1234.5
+    assert measure(command, cwd=tmp_path, scratch=tmp_path, server_cpu=lambda: 0.0).wall == 1234.5
 
 
 def test_a_failed_run_says_what_it_printed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('no such table')"]
     with pytest.raises(RunFailed, match=r"(?s)exit code 1.*no such table"):
-        measure(command, cwd=tmp_path, log=tmp_path / "log", server_cpu=lambda: 0.0)
+        measure(command, cwd=tmp_path, scratch=tmp_path, server_cpu=lambda: 0.0)
 
 
 def test_spread_and_noise() -> None:
