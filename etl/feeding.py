@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etl.errors import SourceError
 from etl.extract.reader import SourceReader
@@ -19,6 +19,9 @@ from etl.extract.splitter import Splitter
 from etl.load.ledger import State, Totals
 from etl.messages import Part, SourceInfo, Split
 from etl.report import Outcome
+
+MAX_PASSED = 1000
+"""Paths of elements streamed past that are remembered of a source; nobody reads more."""
 
 Range = tuple[int, int]
 """Start and end of a tile of the document."""
@@ -46,6 +49,8 @@ class FedSource:
     """Where reading has come to, in the decompressed document."""
     complete: bool = False
     """The end of the document was reached."""
+    passed: set[str] = field(default_factory=set)
+    """Paths of elements that are no records and hold none."""
     problem: str = ""
     """Why it was not, in a sentence."""
 
@@ -71,6 +76,8 @@ class FedSource:
         self.skipped += part.records if skipped else 0
         self.document_bytes = part.end
         self.complete = part.last
+        if len(self.passed) < MAX_PASSED:
+            self.passed |= part.passed
 
 
 class Feeder:

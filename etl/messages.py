@@ -209,7 +209,5 @@ class Committed:
     notices: tuple[Notices, ...]
     splits: tuple[int, ...]
     """Numbers of the splits it wrote."""
-    passed: frozenset[str]
-    """`Part.passed` of all its parts."""
     duplicates: int
     """Parts dropped because the ledger already had them."""

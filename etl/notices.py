@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from etl.load.result_thread import Tally
 from etl.mapping.model import Column, FromPath, Mapping
@@ -11,16 +11,17 @@ _SHOWN = 12
 """Names in one sentence at most: enough to see a pattern, short enough to be read."""
 
 
-def sentences(mapping: Mapping, tally: Tally, *, whole: bool) -> tuple[str, ...]:
+def sentences(mapping: Mapping, tally: Tally, passed: Collection[str], *, whole: bool) -> tuple[str, ...]:
     """Sentences about columns that never matched, elements nobody takes, and values that were not kept.
 
+    `passed` are the paths of elements that are no records and hold none.
     `whole`: this run saw all records of its sources, and may say what never came.
     """
     if not tally.records:
         return ()
     return (
         *(_never_matched(mapping, tally) if whole else ()),
-        *_unseen(tally),
+        *_unseen({*tally.unseen, *passed}),
         *_several(mapping, tally),
         *_set_null(mapping, tally),
         *_mixed(mapping, tally),
@@ -38,9 +39,9 @@ def _never_matched(mapping: Mapping, tally: Tally) -> Iterable[str]:
         yield f"Columns whose path never matched, in {mapping.label}: {_listed(names)}."
 
 
-def _unseen(tally: Tally) -> Iterable[str]:
-    if tally.unseen:
-        yield f"Elements that no column and no table takes: {_listed(sorted(tally.unseen))}."
+def _unseen(paths: Collection[str]) -> Iterable[str]:
+    if paths:
+        yield f"Elements that no column and no table takes: {_listed(sorted(paths))}."
 
 
 def _several(mapping: Mapping, tally: Tally) -> Iterable[str]:

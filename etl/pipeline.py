@@ -189,14 +189,13 @@ class Pipeline:
 
     def _check_found(self) -> None:
         """No record at all and other elements instead: the mapping is for something else. (No element: no records.)"""
-        if not self._tally.unseen or any(
-            source.records or source.totals.records or source.problem for source in self._sources
-        ):
+        passed = sorted(path for source in self._sources for path in source.passed)
+        if not passed or any(source.records or source.totals.records or source.problem for source in self._sources):
             return
         paths = [path.text for table in self._mapping.tables for path in table.records]
         raise SourceError(
             f"No record in {', '.join(source.info.label for source in self._sources)}: nothing matches "
-            f"{', '.join(paths)} of {self._mapping.label}; what there is: {', '.join(sorted(self._tally.unseen)[:5])}."
+            f"{', '.join(paths)} of {self._mapping.label}; what there is: {', '.join(passed[:5])}."
         )
 
     def _check_sources(self) -> None:
@@ -223,6 +222,7 @@ class Pipeline:
 
     def _report(self, state: State) -> LoadReport:
         tally, stages = self._tally, self._stages
+        passed = {path for source in self._sources for path in source.passed}
         sources = tuple(self._source_report(source) for source in self._sources)
         skipped = sum(source.skipped for source in sources)
         return LoadReport(
@@ -235,7 +235,7 @@ class Pipeline:
                 for group in self._ledger.reject_summary([source.info.number for source in self._sources])
             ),
             key_problems=self._key_problems,
-            notices=(*self._notices, *sentences(self._mapping, tally, whole=not skipped)),
+            notices=(*self._notices, *sentences(self._mapping, tally, passed, whole=not skipped)),
             records=tally.records + skipped,
             loaded=tally.loaded,
             rejected=tally.rejected,

@@ -92,7 +92,6 @@ def write_batch(
         seconds=time.monotonic() - began,
         rejects=rejects,
         notices=tuple(entry.mapped.notices for entry in fresh),
-        passed=frozenset().union(*(part.passed for entry in fresh for part in entry.split.parts)),
         splits=tuple(entry.split.number for entry in fresh),
         duplicates=sum(len(entry.split.parts) for entry in batch) - sum(len(entry.split.parts) for entry in fresh),
     )

@@ -46,7 +46,6 @@ class Tally:
         self.duplicates += committed.duplicates
         for table, rows in enumerate(committed.rows):
             self.rows[table] += rows
-        self.unseen |= committed.passed
         for notices in committed.notices:
             self.matched |= notices.matched
             self.several.update(notices.several)

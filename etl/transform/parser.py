@@ -87,11 +87,20 @@ class DocumentParser:
         return etree.fromstring(document, _parser(declarations=declarations, huge=True))
 
 
+class _NothingElse(etree.Resolver):
+    """Whatever a document refers to is empty: a second bar, behind the splitter's, which drops external names."""
+
+    def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # type: ignore[override]
+        # After `resolve_empty` libxml2 would look for itself.
+        return self.resolve_string("<!---->", context, base_url=None)
+
+
 def _parser(*, declarations: bool, huge: bool = False) -> etree.XMLParser:
-    return etree.XMLParser(
+    parser = etree.XMLParser(
         resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know bool only
         no_network=True,
         load_dtd=False,
+        # XML 1.0, 5.1: every processor supplies the defaults that the internal subset declares.
         attribute_defaults=declarations,
         huge_tree=huge,
         # Faster without, but libxml2 then takes the DOCTYPE as a wish to read the external DTD.
@@ -100,6 +109,8 @@ def _parser(*, declarations: bool, huge: bool = False) -> etree.XMLParser:
         remove_comments=True,
         remove_pis=True,
     )
+    parser.resolvers.add(_NothingElse())
+    return parser
 
 
 def _failure(error: etree.XMLSyntaxError, skeleton: Skeleton, lines_before: int) -> ParseFailure:

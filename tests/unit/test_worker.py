@@ -310,6 +310,12 @@ def test_external_dtd_is_not_read(tmp_path: Path) -> None:
     assert [r.reason for r in batch.rejects] == ["undefined_entity"]
 
 
+def test_declared_default_attributes_count() -> None:
+    skeleton = declaring("<!ATTLIST r n CDATA '7'>")
+    batch = run_records(MAPPING, b"<r><t>a</t></r>", b"<r n='1'><t>b</t></r>", skeleton=skeleton)
+    assert rows_of(batch) == [(7, "a"), (1, "b")]
+
+
 class _Counting(BaseHTTPRequestHandler):
     requests: list[str]
 

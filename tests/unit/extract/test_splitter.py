@@ -68,6 +68,19 @@ class TestRecords:
         data = b"<r><e><ee></ee><e-x/><e.y></e.y></e><ee/></r>"
         assert records(split(data, "/r/e")) == [b"<e><ee></ee><e-x/><e.y></e.y></e>"]
 
+    def test_an_end_tag_without_its_record_is_a_reject_and_reading_goes_on(self) -> None:
+        parts = split(b"<r><e>1</e></e>\n</e ><e>2</e></r>", "/r/e")
+        assert records(parts) == [b"<e>1</e>", b"<e>2</e>"]
+        rejects = [reject for part in parts for reject in part.rejects]
+        assert [(reject.raw, reject.line, reject.record) for reject in rejects] == [(b"</e>", 1, 2), (b"</e >", 2, 3)]
+        assert {reject.reason for reject in rejects} == {"malformed"}
+        assert sum(part.records for part in parts) == 4
+
+    def test_what_is_passed_is_told_by_its_path(self) -> None:
+        parts = split(b"<r><head><e/></head><e/><g><e/><x/></g></r>", "/r/e", "/r/g/e", split_bytes=1)
+        assert [sorted(part.passed) for part in parts] == [["/r/head"], [], ["/r/g/x"]]
+        assert parts[-1].last
+
     def test_comments_cdata_and_instructions_hide_tags(self) -> None:
         record = b"<e><!-- </e><e> --><![CDATA[</e>]]]]><?p </e> ?></e>"
         assert records(split(b"<r>" + record * 2 + b"</r>", "/r/e")) == [record, record]
@@ -216,6 +229,12 @@ class TestTiles:
         parts = split(b"<r>" + b"<e/>" * 1000 + b"</r>", "/r/e", split_bytes=398)
         assert {part.records for part in parts[:-1]} == {100}
         assert sum(part.records for part in parts) == 1000
+
+    @pytest.mark.parametrize("data", [b"<e/>" * 10, b"<e>x<e/></e>" * 10, b"<e/>\n<skipped/>" * 10])
+    def test_a_part_is_cut_when_it_has_enough_records(self, data: bytes) -> None:
+        splitter = Splitter([parse_record_path("/r/e", {})], 10**6, 10**6, split_records=4)
+        parts = list(splitter.split([b"<r>" + data + b"</r>"], 1, "dump.xml"))
+        assert [part.records for part in parts] == [4, 4, 2]
 
     def test_edges_of_an_earlier_run(self) -> None:
         assert [part.end for part in split(self.DATA, "/r/e", cut_at=(0, 21, 40))] == [21, 40]

@@ -22,7 +22,6 @@ def committed(records: int = 3, rejects: tuple[RejectedRecord, ...] = (), notice
         seconds=0.1,
         rejects=rejects,
         notices=(notices or Notices(),),
-        passed=frozenset({"/a/skipped"}),
         splits=(1,),
         duplicates=0,
     )
@@ -45,7 +44,7 @@ def test_every_message_is_counted() -> None:
     assert (tally.records, tally.loaded, tally.rejected, tally.source_bytes) == (7, 6, 1, 200)
     assert tally.rows == [7, 4]
     assert tally.several == {(0, 1): 7}
-    assert (tally.unseen, tally.matched) == ({"a/b", "/a/skipped"}, {(0, 0)})
+    assert (tally.unseen, tally.matched) == ({"a/b"}, {(0, 0)})
 
 
 def test_callbacks_get_positions_in_order_on_one_other_thread() -> None:
