@@ -236,7 +236,9 @@ def test_a_single_integer_key_is_the_row_number(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path}/rowid.db") as target:
         target.prepare(mapping, "after")
         write(target, [(7, "seven")])
-        with pytest.raises(TargetError, match=r"refused rows: UNIQUE constraint failed: release.id.*as a single integer key does"):
+        with pytest.raises(
+            TargetError, match=r"refused rows: UNIQUE constraint failed: release.id.*as a single integer key does"
+        ):
             write(target, [(7, "again")])
     with contextlib.closing(sqlite3.connect(tmp_path / "rowid.db")) as connection:
         assert connection.execute("SELECT rowid, id FROM release").fetchall() == [(7, 7)]
