@@ -65,7 +65,11 @@ class FedSource:
     def has(self, part: Part) -> bool:
         """Whether an earlier run committed it: it then lies within one of that run's tiles, whatever their size."""
         place = bisect_right(self.done, part.start, key=lambda tile: tile[0]) - 1
-        return place >= 0 and part.end <= self.done[place][1]
+        if place < 0:
+            return False
+        start, end = self.done[place]
+        # An empty part says that the document ends there, which a tile up to there does not.
+        return part.end <= end and (part.start < part.end or start == part.start)
 
     def cut_at(self) -> list[int]:
         """The edges of the committed tiles: cutting there again makes every part either wholly done or wholly not."""

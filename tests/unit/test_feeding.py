@@ -75,6 +75,19 @@ def test_nothing_is_given_out_of_a_source_that_is_all_there(source: Source) -> N
     assert (again.records, again.skipped, again.complete) == (RECORDS, RECORDS, True)
 
 
+def test_the_end_behind_the_last_record_of_a_limited_run_is_given_out(tmp_path: Path) -> None:
+    path = tmp_path / "root.xml"
+    path.write_text("<all><r id='1'/></all>")
+    (source,) = expand([str(path)])
+    splitter = Splitter([parse_record_path("/all", {})], 500, 10_000)
+    (first,) = Feeder([fed(source)], splitter, limit=1)
+    assert not first.parts[0].last
+    again = fed(source, done=(tile(first),))
+    (end,) = Feeder([again], splitter, limit=None)
+    assert (end.parts[0].last, end.records, again.skipped) == (True, 0, 1)
+    assert list(Feeder([fed(source, done=(tile(first), tile(end)))], splitter, limit=None)) == []
+
+
 def test_a_limit_counts_over_all_sources(source: Source, tmp_path: Path) -> None:
     copy = tmp_path / "copy.xml"
     copy.write_bytes(Path(source.label).read_bytes())
