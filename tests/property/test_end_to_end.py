@@ -68,16 +68,17 @@ def found_rows(url: str, mapping: Mapping, report: LoadReport) -> Rows:
 
 
 def load(document: Document, folder: Path, url: str, chosen: Settings, limit: int | None = None) -> LoadReport:
-    """Load a document, one without records too."""
+    """Load a document, one without records too: where it holds other elements instead, that is an error."""
     source = folder / "document.xml"
     source.write_bytes(document.data)
     mapping = parse_mapping(document.mapping(), "document.mapping.yaml")
     try:
         return etl.load(source, mapping=mapping, target=url, settings=chosen, limit=limit)
     except etl.SourceError as error:
-        if document.record_elements() or not isinstance(error.report, LoadReport):
+        report: LoadReport | None = error.report
+        if report is None or document.record_elements():
             raise
-        return error.report
+        return report
 
 
 def load_settings(split_bytes: int, kind: str = "inline", **sections: dict[str, object]) -> Settings:
