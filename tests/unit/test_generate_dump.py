@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+import etl
 from env_prep import generate_dump
 
 SAMPLE = Path(generate_dump.__file__).parent / "sample"
@@ -101,6 +102,25 @@ def test_dirty_differs_only_where_it_is_dirty() -> None:
     assert sum(b">about 12<" in record for record in changed) == 2
     assert sum(not record.startswith(b'id="') for record in changed) == 2
     assert sum(b"</release>\n" not in record for record in changed) == 2
+
+
+def test_samples_load_as_they_promise() -> None:
+    clean = etl.load(str(SAMPLE / "catalog.xml.gz"), mapping=SAMPLE / "catalog.mapping.yaml", target="memory://")
+    assert (clean.records, clean.loaded, clean.rejected) == (246, 246, 0)
+    assert clean.notices == ()
+    assert all(clean.tables.values())
+    dirty = etl.load(
+        str(SAMPLE / "catalog-dirty.xml.gz"), mapping=SAMPLE / "catalog-dirty.mapping.yaml", target="memory://"
+    )
+    assert (dirty.records, dirty.loaded) == (241, 223)
+    found = {(reject.reason, reject.table, reject.column): reject.count for reject in dirty.rejects}
+    assert found == {
+        ("malformed", "", ""): 10,
+        ("undefined_entity", "", ""): 2,
+        ("bad_value", "release", "price"): 2,
+        ("missing_value", "release", "id"): 2,
+        ("out_of_range", "release", "votes"): 2,
+    }
 
 
 @pytest.mark.parametrize(
