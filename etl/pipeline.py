@@ -57,12 +57,12 @@ class Pipeline:
         """Load what the ledger does not have yet. Raises EtlError with the report of what was committed."""
         self._target.notify = self._progress.note
         self._ledger.prepare()
-        self._sources = [self._register(source, source_name, len(found)) for source in found]
+        self._register_all(found, source_name)
         pending = [source for source in self._sources if source.state != "finished"]
         if not pending:
             self._build_keys()  # those that rows stood in the way of, which may be gone by now
             return self._report("nothing to do")
-        self._notices = self._target.prepare(self._mapping, self._settings.keys).notices
+        self._notices += self._target.prepare(self._mapping, self._settings.keys).notices
         try:
             self._load([source for source in pending if source.state == "loading"], limit, callbacks)
             if self._stopped:
@@ -78,8 +78,19 @@ class Pipeline:
             self._progress.stop()
         return self._report("finished")
 
-    def _register(self, source: Source, name: str | None, count: int) -> FedSource:
-        fingerprint = source.fingerprint()
+    def _register_all(self, found: Sequence[Source], name: str | None) -> None:
+        """Register the sources; those that hold the same are one, since nothing is loaded twice."""
+        labels: dict[str, str] = {}
+        for source in found:
+            fingerprint = source.fingerprint()
+            if fingerprint is not None and fingerprint in labels:
+                self._notices += (f"{source.label} holds the same as {labels[fingerprint]}: it is loaded once.",)
+                continue
+            self._sources.append(self._register(source, fingerprint, name, len(found)))
+            if fingerprint is not None:
+                labels[fingerprint] = source.label
+
+    def _register(self, source: Source, fingerprint: str | None, name: str | None, count: int) -> FedSource:
         if name is not None:
             if count > 1 or fingerprint is not None:
                 raise SettingsError(

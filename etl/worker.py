@@ -155,9 +155,7 @@ def _settle(
 
 
 def _size(tables: Iterable[CopyRows | TupleRows], rejects: Sequence[RejectedRecord]) -> int:
-    rows = sum(
-        (len(table.data) if isinstance(table, CopyRows) else table.size) + ROW_BYTES * len(table) for table in tables
-    )
+    rows = sum(len(table.data) + ROW_BYTES * len(table) for table in tables)
     return rows + sum(REJECT_BYTES + len(reject.raw or b"") for reject in rejects)
 
 

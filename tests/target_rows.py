@@ -91,7 +91,7 @@ def encode(target: Target, rows: Sequence[Row]) -> CopyRows | TupleRows:
     """Rows as a worker hands them to this target."""
     records = array("I", range(len(rows)))
     if target.row_format == "tuples":
-        return TupleRows(list(rows), records, size=100 * len(rows))
+        return TupleRows.of_columns(list(zip(*rows, strict=True)), records)
     return CopyRows("".join("\t".join(map(_copy_text, row)) + "\n" for row in rows).encode(), records)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
@@ -199,31 +199,28 @@ class _Insert:
         self._table = table
 
     def run(self, connection: sqlite3.Connection, batches: Sequence[Rows]) -> None:
-        rows = list(chain.from_iterable(_tuples(batch) for batch in batches))
-        if self._floats:
-            self._check_floats(rows)
-        whole = len(rows) - len(rows) % self._rows
-        if whole:
-            connection.executemany(self._many, self._flattened(rows, whole))
-        if whole < len(rows):
-            connection.executemany(self._one, rows[whole:])
+        values = list(chain.from_iterable(_values(batch) for batch in batches))
+        self._check_floats(values)
+        one = len(self._table.columns)
+        many = one * self._rows
+        whole = len(values) - len(values) % many
+        connection.executemany(self._many, (values[at : at + many] for at in range(0, whole, many)))
+        connection.executemany(self._one, (values[at : at + one] for at in range(whole, len(values), one)))
 
-    def _flattened(self, rows: list[tuple[object, ...]], whole: int) -> Iterator[tuple[object, ...]]:
-        flatten = chain.from_iterable
-        return (tuple(flatten(rows[start : start + self._rows])) for start in range(0, whole, self._rows))
-
-    def _check_floats(self, rows: list[tuple[Any, ...]]) -> None:
+    def _check_floats(self, values: list[Any]) -> None:
         """SQLite would store NaN as NULL, and infinity as what no other database reads back."""
         for place in self._floats:
-            if any(row[place] is not None and not math.isfinite(row[place]) for row in rows):
+            if any(
+                value is not None and not math.isfinite(value) for value in values[place :: len(self._table.columns)]
+            ):
                 column = self._table.columns[place].name
                 raise TargetError(f"{self._table.name}.{column}: SQLite has no NaN and no infinity.")
 
 
-def _tuples(batch: Rows) -> list[tuple[object, ...]]:
+def _values(batch: Rows) -> list[object]:
     if not isinstance(batch, TupleRows):
         raise InternalError("SQLite was given COPY text.")
-    return batch.rows
+    return batch.values
 
 
 def _is_busy(error: Exception) -> bool:

@@ -16,10 +16,6 @@ _END_OF_ROW = "\x02"
 _TO_COPY_SYNTAX = bytes.maketrans(b"\x01\x02", b"\t\n")
 _ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"), (NULL.encode(), b"\\N"))
 
-TUPLE_BYTES = 56
-VALUE_BYTES = 57
-"""What CPython needs for a tuple and for a short text beside its characters."""
-
 
 def encode(
     table: Table, columns: Sequence[Sequence[str]], records: array[int], row_format: RowFormat
@@ -27,10 +23,8 @@ def encode(
     """The rows of `table`, given its columns in order; `records` names each row's record."""
     if row_format == "copy":
         return CopyRows(copy_text(columns, len(records)), records)
-    size = sum(sum(map(len, texts)) for texts in columns)
     values = [_python_values(column, texts) for column, texts in zip(table.columns, columns, strict=True)]
-    rows = list(zip(*values, strict=True))
-    return TupleRows(rows, records, size + len(rows) * (TUPLE_BYTES + VALUE_BYTES * len(columns)))
+    return TupleRows.of_columns(values, records)
 
 
 def copy_text(columns: Sequence[Sequence[str]], count: int) -> bytes:

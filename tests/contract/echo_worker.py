@@ -28,7 +28,7 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
         print("standard output is not the channel of answers")  # noqa: T201
         return MappedBatch(
             split=split.number,
-            tables=(TupleRows([(label, os.getpid())], array("I", [0]), 1),),
+            tables=(TupleRows.of_columns([[label], [os.getpid()]], array("I", [0])),),
             counts=(PartCounts(1, 1, 0, 0),),
             rejects=(),
             size=1,

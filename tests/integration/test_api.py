@@ -15,6 +15,9 @@ from etl.options import build_settings
 from tests.integration.bad_input import MAPPING, document, item
 
 
+EVERY_TARGET = pytest.mark.parametrize("target_url", ["sqlite", "postgres", "memory"], indirect=True)
+
+
 @pytest.fixture
 def mapping(tmp_path: Path) -> Path:
     file = tmp_path / "items.mapping.yaml"
@@ -107,6 +110,18 @@ def test_the_same_file_under_another_name_is_the_same_source(source: Path, mappi
     etl.load(source, mapping=mapping, target=target_url)
     moved = source.rename(source.with_name("moved.xml"))
     assert etl.load(moved, mapping=mapping, target=target_url).state == "nothing to do"
+
+
+@EVERY_TARGET
+def test_the_same_content_twice_in_one_load_is_loaded_once(source: Path, mapping: Path, target_url: str) -> None:
+    copy = source.with_name("copy.xml")
+    copy.write_bytes(source.read_bytes())
+    report = etl.load([source, copy, source], mapping=mapping, target=target_url)
+    assert (report.state, report.loaded, report.rejected, report.tables) == ("finished", 4, 1, {"item": 4})
+    assert len(report.sources) == 1
+    [notice] = [notice for notice in report.notices if "copy.xml" in notice]
+    assert "items.xml" in notice
+    assert "once" in notice
 
 
 def test_an_error_brings_the_report_of_what_is_committed(tmp_path: Path, mapping: Path) -> None:

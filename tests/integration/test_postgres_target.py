@@ -345,7 +345,7 @@ def test_a_table_dropped_during_the_load(postgres_url: str) -> None:
 
 
 def test_rows_in_the_wrong_shape_are_a_defect_of_ours(postgres_url: str) -> None:
-    tuples, text = TupleRows([(1, "one")], array("I", [0]), 10), CopyRows(b"1\tone\n", array("I", [0]))
+    tuples, text = TupleRows.of_columns([[1], ["one"]], array("I", [0])), CopyRows(b"1\tone\n", array("I", [0]))
     for method, rows in (("copy", tuples), ("executemany", text)):
         with opened(postgres_url, insert={"method": method}) as target:
             target.prepare(family(), "after")

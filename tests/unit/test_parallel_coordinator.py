@@ -25,7 +25,7 @@ LIMITS = BatchLimits(records=10, row_bytes=10**9, memory=10**9, max_wait=0.01)
 def worker(run: Callable[[Split], int]) -> Callable[[WorkerSetup], RunSplit]:
     def run_split(split: Split) -> MappedBatch:
         size = run(split)
-        return MappedBatch(split.number, (TupleRows([], array("I"), 0),), (), (), size, 0.001, Notices())
+        return MappedBatch(split.number, (TupleRows.of_columns([], array("I")),), (), (), size, 0.001, Notices())
 
     return lambda setup: run_split
 

@@ -22,7 +22,7 @@ def split(number: int = 1, size: int = 100, records: int = 1) -> Split:
 def mapped(number: int = 1, size: int = 100) -> MappedBatch:
     return MappedBatch(
         split=number,
-        tables=(TupleRows([], array("I"), 0),),
+        tables=(TupleRows.of_columns([], array("I")),),
         counts=(PartCounts(1, 1, 0, 0),),
         rejects=(),
         size=size,
