@@ -14,7 +14,6 @@ from etl.messages import Committed, RejectedRecord
 from etl.options import build_settings
 from tests.integration.bad_input import MAPPING, document, item
 
-
 EVERY_TARGET = pytest.mark.parametrize("target_url", ["sqlite", "postgres", "memory"], indirect=True)
 
 
