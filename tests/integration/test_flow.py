@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -340,6 +342,41 @@ def test_a_killed_load_goes_on(tmp_path: Path, mapping: Path, target_url: str) -
     assert again.code == 0, again.err
     rows = query(target_url, "SELECT id, name FROM item ORDER BY id")
     assert rows == [(n, f"{n:020d}") for n in range(1, 30_001)]
+
+
+def test_a_lost_connection_ends_the_load_and_it_goes_on(tmp_path: Path, mapping: Path, postgres_url: str) -> None:
+    source = write_items(tmp_path / "items.xml", range(1, 40_001))
+
+    def cut(_committed: object) -> None:
+        with psycopg.connect(postgres_url) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    with pytest.raises(etl.EtlError) as caught:
+        etl.load(source, mapping=mapping, target=postgres_url, settings=SMALL_WINDOW, on_batch=cut)
+    assert "Traceback" not in str(caught.value)
+    assert own_threads() == []
+    etl.load(source, mapping=mapping, target=postgres_url)
+    assert query(postgres_url, "SELECT count(*), count(DISTINCT id) FROM item") == [(40_000, 40_000)]
+
+
+def test_a_killed_worker_ends_the_load_and_it_goes_on(tmp_path: Path, mapping: Path, target_url: str) -> None:
+    source = write_items(tmp_path / "items.xml", range(1, 40_001))
+
+    def kill(_committed: object) -> None:
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # a zombie that an earlier call left
+                if "etl.worker" in child.cmdline():
+                    child.kill()
+
+    settings = build_settings({"workers": {"kind": "process", "count": 2}, "queue": {"max_bytes": MIB}})
+    with pytest.raises(etl.WorkerDied, match="SIGKILL"):
+        etl.load(source, mapping=mapping, target=target_url, settings=settings, on_batch=kill)
+    assert own_threads() == []
+    etl.load(source, mapping=mapping, target=target_url)
+    assert query(target_url, "SELECT count(*), count(DISTINCT id) FROM item") == [(40_000, 40_000)]
 
 
 def test_a_callback_that_raises_ends_the_load_and_it_goes_on(tmp_path: Path, mapping: Path, target_url: str) -> None:
