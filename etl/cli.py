@@ -23,7 +23,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.text import Text
 
 from etl import loader
@@ -281,6 +280,8 @@ def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whic
         elif name not in pages:
             raise SettingsError(f"There is no page '{name}'; there are {', '.join(pages)}.")
         elif sys.stdout.isatty():
+            from rich.markdown import Markdown  # a tenth of the start of every command
+
             Console().print(Markdown(pages[name]))
         else:
             print(pages[name], end="")

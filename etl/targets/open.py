@@ -9,8 +9,6 @@ from etl.errors import SettingsError, mask_password
 from etl.options import Settings
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
-from etl.targets.postgres import PostgresTarget
-from etl.targets.sqlite import SqliteTarget
 
 SUPPORTED = "sqlite:///FILE, postgresql://USER@HOST/DATABASE and memory://"
 
@@ -26,8 +24,13 @@ def open_target(url: str, settings: Settings) -> Target:
         raise SettingsError(f"{mask_password(url)!r} is not a database URL: expected one of {SUPPORTED}.")
     match scheme:
         case "postgresql" | "postgres":
+            # Each driver is imported when used: it takes longer than a small load.
+            from etl.targets.postgres import PostgresTarget
+
             return PostgresTarget(url, settings.insert.method or "copy", settings.ledger.database_schema)
         case "sqlite":
+            from etl.targets.sqlite import SqliteTarget
+
             _check_settings(url, settings)
             return SqliteTarget(_sqlite_path(url, rest), url)
         case "memory":

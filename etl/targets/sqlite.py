@@ -37,8 +37,9 @@ ROWS_PER_STATEMENT = 100
 WAL_PAGES = 16_384
 """Pages (64 MiB) after which the log is copied into the file: several batches at once, a fifth faster than 1000."""
 
-CACHE_KIB = 64 * 1024
-"""Page cache: building an index over more than SQLite's 2 MB would write each page many times."""
+CACHE_KIB = 16 * 1024
+"""Page cache: building an index over more than SQLite's 2 MB would write each page many times, and more than this
+takes memory only."""
 
 
 class SqliteConnection(SqlConnection):
