@@ -8,9 +8,7 @@ Names are imported at first use: a worker process needs neither the database dri
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,26 +53,9 @@ __all__ = [
 _MODULES = ("etl.errors", "etl.options", "etl.report", "etl.loader")
 
 
-class _Package(ModuleType):
-    """This package. `load` is the function, although a folder has the same name.
-
-    Python binds a subpackage to its parent's attribute when it is first imported; only a property withstands that.
-    """
-
-    @property
-    def load(self) -> object:
-        return import_module("etl.loader").load
-
-    @load.setter
-    def load(self, folder: ModuleType) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> object:
-        if name in __all__:
-            for module in map(import_module, _MODULES):
-                if hasattr(module, name):
-                    return getattr(module, name)
-        raise AttributeError(f"module 'etl' has no attribute {name!r}")
-
-
-sys.modules[__name__].__class__ = _Package
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for module in map(import_module, _MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module 'etl' has no attribute {name!r}")

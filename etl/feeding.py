@@ -16,7 +16,7 @@ from etl.errors import SourceError
 from etl.extract.reader import SourceReader
 from etl.extract.source import Source, open_source
 from etl.extract.splitter import Splitter
-from etl.load.ledger import State, Totals
+from etl.loading.ledger import State, Totals
 from etl.messages import Part, SourceInfo, Split
 from etl.report import Outcome
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from etl.errors import EtlError
 from etl.extract.source import expand
-from etl.load.result_thread import OnBatch, OnReject
+from etl.loading.result_thread import OnBatch, OnReject
 from etl.mapping.model import Mapping
 from etl.mapping.reader import read_mapping
 from etl.naming import default_target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from etl.load.result_thread import Tally
+from etl.loading.result_thread import Tally
 from etl.mapping.model import Column, FromPath, Mapping
 
 _SHOWN = 12

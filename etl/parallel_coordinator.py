@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from etl.engines.base import Engine
-from etl.load.insert_queue import InsertQueue, QueueClosed, Reservation
+from etl.loading.insert_queue import InsertQueue, QueueClosed, Reservation
 from etl.messages import MappedBatch, Split
 from etl.metrics import PoolStats
 

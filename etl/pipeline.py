@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from etl.errors import EtlError, InternalError, SettingsError, SourceError, TargetError
 from etl.extract.source import Source
 from etl.feeding import FedSource
-from etl.load.ledger import open_ledger
-from etl.load.result_thread import Tally
+from etl.loading.ledger import open_ledger
+from etl.loading.result_thread import Tally
 from etl.mapping.model import Mapping
 from etl.metrics import PoolStats, Snapshot, peak_memory
 from etl.notices import sentences

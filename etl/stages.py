@@ -11,10 +11,10 @@ from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
 from etl.extract.splitter import Splitter
 from etl.feeding import FedSource, Feeder
-from etl.load.insert_queue import BatchLimits, InsertQueue
-from etl.load.insert_thread import InsertThread
-from etl.load.ledger import LedgerLike
-from etl.load.result_thread import OnBatch, OnReject, ResultThread, Tally
+from etl.loading.insert_queue import BatchLimits, InsertQueue
+from etl.loading.insert_thread import InsertThread
+from etl.loading.ledger import LedgerLike
+from etl.loading.result_thread import OnBatch, OnReject, ResultThread, Tally
 from etl.mapping.model import Mapping
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator

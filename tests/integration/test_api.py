@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -32,16 +30,10 @@ def source(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("first", ["etl.load.ledger", "etl.loader", "etl.targets.memory"])
-def test_the_function_load_is_not_hidden_by_the_folder_of_that_name(first: str) -> None:
-    code = f"import {first}, etl, etl.load.insert_queue; assert etl.load.__name__ == 'load' and callable(etl.load)"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_all_public_names_are_there() -> None:
     assert all(getattr(etl, name) is not None for name in etl.__all__)
     with pytest.raises(AttributeError, match="lode"):
-        _ = etl.lode  # type: ignore[attr-defined]
+        _ = etl.lode
 
 
 def test_memory_gives_the_rows_back(source: Path, mapping: Path) -> None:

@@ -27,16 +27,16 @@ ALLOWED = {
     "log_file": {"errors"},
     "progress": {"metrics"},
     "summary": {"progress", "report"},
-    "notices": {"load.result_thread", "mapping"},
+    "notices": {"loading.result_thread", "mapping"},
     "mapping": {"errors", "messages", "options", "metrics"},
     "extract": CONTRACTS,
     "transform": CONTRACTS,
     "targets": CONTRACTS,
     "engines": CONTRACTS,
-    "load": CONTRACTS | {"targets.base"},
+    "loading": CONTRACTS | {"targets.base"},
     "worker": CONTRACTS | {"extract", "transform", "engines.base", "engines.pipe"},
-    "parallel_coordinator": CONTRACTS | {"engines.base", "load.insert_queue"},
-    "feeding": CONTRACTS | {"extract", "load.ledger", "report"},
+    "parallel_coordinator": CONTRACTS | {"engines.base", "loading.insert_queue"},
+    "feeding": CONTRACTS | {"extract", "loading.ledger", "report"},
     "cli": {"loader", "options", "errors", "messages", "log_file", "naming", "progress", "report", "summary"},
 }
 """Which modules and folders of ours each may import, itself aside."""
@@ -46,7 +46,7 @@ JOINING = {"__init__", "loader", "pipeline", "stages"}
 
 
 def _name(module: Path) -> str:
-    """``load.insert_queue`` for etl/load/insert_queue.py."""
+    """``loading.insert_queue`` for etl/loading/insert_queue.py."""
     return ".".join(module.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__") or "__init__"
 
 
@@ -104,7 +104,9 @@ def test_a_module_says_what_it_is_and_stays_small(module: Path) -> None:
     assert lines <= 400 or reason, f"{module.name} has {lines} lines: 'Longer than 400 lines because ...'?"
 
 
-@pytest.mark.parametrize("first", ["", "import etl.load.insert_queue", "from etl.loader import load", "import etl.cli"])
+@pytest.mark.parametrize(
+    "first", ["", "from etl.loader import load", "import etl.cli"]
+)
 def test_load_is_the_function_whatever_was_imported_first(first: str) -> None:
     code = f"{first}\nimport etl\nfrom etl import load\nassert etl.load is load and etl.load.__module__ == 'etl.loader'"
     done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)

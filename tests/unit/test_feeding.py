@@ -11,7 +11,7 @@ import pytest
 from etl.extract.source import Source, expand
 from etl.extract.splitter import Splitter
 from etl.feeding import FedSource, Feeder, Range
-from etl.load.ledger import Totals
+from etl.loading.ledger import Totals
 from etl.mapping.paths import parse_record_path
 from etl.messages import SourceInfo, Split
 

@@ -13,7 +13,7 @@ from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.inline import InlineEngine
 from etl.engines.threads import ThreadEngine
 from etl.errors import SourceError
-from etl.load.insert_queue import BatchLimits, InsertQueue, QueueClosed
+from etl.loading.insert_queue import BatchLimits, InsertQueue, QueueClosed
 from etl.mapping.model import Mapping
 from etl.messages import MappedBatch, Notices, Split, TupleRows
 from etl.parallel_coordinator import FeederTimes, ParallelCoordinator

@@ -1,4 +1,4 @@
-"""What a load needs of a ledger, and the values that go in and out; see `etl.load.ledger` for what it is."""
+"""What a load needs of a ledger, and the values that go in and out; see `etl.loading.ledger` for what it is."""
 
 from __future__ import annotations
 

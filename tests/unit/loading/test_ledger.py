@@ -13,10 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import InternalError, TargetError
-from etl.load.ledger import Gap, Ledger, LedgerLike, RegisteredSource, Totals, open_ledger
-from etl.load.ledger_base import Tile, find_gaps
-from etl.load.ledger_tables import mapping_digest
-from etl.load.no_ledger import NoLedger
+from etl.loading.ledger import Gap, Ledger, LedgerLike, RegisteredSource, Totals, open_ledger
+from etl.loading.ledger_base import Tile, find_gaps
+from etl.loading.ledger_tables import mapping_digest
+from etl.loading.no_ledger import NoLedger
 from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target

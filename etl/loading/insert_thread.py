@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from etl.errors import InternalError
-from etl.load.insert_queue import InsertQueue, QueueClosed, QueuedBatch
-from etl.load.ledger import LedgerLike
+from etl.loading.insert_queue import InsertQueue, QueueClosed, QueuedBatch
+from etl.loading.ledger import LedgerLike
 from etl.messages import Committed
 from etl.targets.base import Target, TargetConnection
 

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 
-from etl.load.ledger_base import Gap, RegisteredSource, RejectGroup, Tile, Totals, describe_reject, find_gaps, now
+from etl.loading.ledger_base import Gap, RegisteredSource, RejectGroup, Tile, Totals, describe_reject, find_gaps, now
 from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
 from etl.targets.base import TargetConnection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from etl.errors import CallbackError
-from etl.load.result_thread import OnBatch, OnReject, ResultThread, Tally
+from etl.loading.result_thread import OnBatch, OnReject, ResultThread, Tally
 from etl.messages import Committed, Notices, RejectedRecord
 
 REJECT = RejectedRecord(1, 10, 2, 3, "bad_value", "no", raw=b"<a/>", length=4)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from etl.load.insert_queue import BatchLimits, InsertQueue, QueueClosed, Reservation
+from etl.loading.insert_queue import BatchLimits, InsertQueue, QueueClosed, Reservation
 from etl.messages import MappedBatch, Notices, PartCounts, Split, TupleRows
 
 LIMITS = BatchLimits(records=1_000_000, row_bytes=1_000_000, memory=1_000_000, max_wait=60.0)

@@ -22,7 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.errors import TargetError
-from etl.load.ledger_base import (
+from etl.loading.ledger_base import (
     Gap,
     LedgerLike,
     RegisteredSource,
@@ -34,8 +34,8 @@ from etl.load.ledger_base import (
     find_gaps,
     now,
 )
-from etl.load.ledger_tables import claim_statement, ledger_tables, mapping_digest
-from etl.load.no_ledger import NoLedger
+from etl.loading.ledger_tables import claim_statement, ledger_tables, mapping_digest
+from etl.loading.no_ledger import NoLedger
 from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
 from etl.targets.base import Target, TargetConnection
