@@ -17,9 +17,9 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from etl.engines.base import MakeWorker, RunSplit
+from etl.engines.base import MakeWorker, RunSplit, WorkerSetup
 from etl.errors import EtlError, InternalError
-from etl.messages import MappedBatch
+from etl.messages import MappedBatch, Split
 from etl.metrics import peak_memory
 
 _LENGTH = struct.Struct("<Q")
@@ -90,7 +90,7 @@ def serve(make_worker: MakeWorker) -> None:
     splits = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     with contextlib.suppress(EOFError, BrokenPipeError):
         setup = receive(splits)
-        run_split = make_worker(setup)
+        run_split = _made(make_worker, setup)
         _collect_garbage_rarely()
         while True:
             try:
@@ -99,6 +99,19 @@ def serve(make_worker: MakeWorker) -> None:
                 send(answers, Farewell(peak_memory()))
                 return
             send(answers, _answer(run_split, split))
+
+
+def _made(make_worker: MakeWorker, setup: WorkerSetup) -> RunSplit:
+    """The worker, or where it cannot be made one that says why to every split."""
+    try:
+        return make_worker(setup)
+    except Exception as error:  # noqa: BLE001 - as in `_answer`
+        reason = error
+
+    def refuse(split: Split) -> MappedBatch:
+        raise reason
+
+    return refuse
 
 
 def _collect_garbage_rarely() -> None:

@@ -8,12 +8,14 @@ from array import array
 
 from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
-from etl.errors import SourceError
+from etl.errors import MappingError, SourceError
 from etl.messages import MappedBatch, Notices, PartCounts, Split, TupleRows
 
 
 def make_worker(setup: WorkerSetup) -> RunSplit:
     label = setup.sources[0].label
+    if label == "unusable":
+        raise MappingError("the mapping cannot be used here")
 
     def run_split(split: Split) -> MappedBatch:
         order = split.parts[0].runs[0].payload if split.parts else b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from array import array
@@ -14,7 +15,7 @@ from etl.engines.base import Engine, WorkerSetup
 from etl.engines.inline import InlineEngine
 from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
-from etl.errors import InternalError, SourceError, WorkerDied
+from etl.errors import InternalError, MappingError, SourceError, WorkerDied
 from etl.mapping.model import Mapping
 from etl.messages import MappedBatch, Part, Run, Skeleton, SourceInfo, Split, TupleRows
 from tests.contract.echo_worker import make_worker
@@ -122,3 +123,13 @@ def test_cancel_does_not_wait_for_long_work(engine: Engine) -> None:
     engine.close(cancel=True)
     assert time.monotonic() - began < 30
     assert future.cancelled()
+
+
+def test_a_worker_process_that_cannot_be_made_says_why() -> None:
+    setup = dataclasses.replace(SETUP, sources=(SourceInfo(1, "unusable", "load", ""),))
+    engine = ProcessEngine("tests.contract.echo_worker", setup, workers=1, prefetch=1)
+    try:
+        with pytest.raises(MappingError, match="cannot be used here"):
+            result(engine.submit(split(1)))
+    finally:
+        engine.close()

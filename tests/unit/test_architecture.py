@@ -104,9 +104,7 @@ def test_a_module_says_what_it_is_and_stays_small(module: Path) -> None:
     assert lines <= 400 or reason, f"{module.name} has {lines} lines: 'Longer than 400 lines because ...'?"
 
 
-@pytest.mark.parametrize(
-    "first", ["", "from etl.loader import load", "import etl.cli"]
-)
+@pytest.mark.parametrize("first", ["", "from etl.loader import load", "import etl.cli"])
 def test_load_is_the_function_whatever_was_imported_first(first: str) -> None:
     code = f"{first}\nimport etl\nfrom etl import load\nassert etl.load is load and etl.load.__module__ == 'etl.loader'"
     done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
