@@ -48,20 +48,27 @@ class Result:
         return report
 
 
-def etl(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, **options: Any) -> Result:
+def etl(
+    *arguments: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    **options: Any,
+) -> Result:
     """Run ``etl ARGUMENTS`` in `cwd`, with `env` added to the environment; `options` go to `subprocess.Popen`."""
     with tempfile.NamedTemporaryFile("r") as memory:
         process = subprocess.Popen(
             [sys.executable, "-S", "-c", _MEASURE, memory.name, str(ETL), *map(str, arguments)],
             cwd=cwd,
             env=environment(env),
+            stdin=None if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
             **options,
         )
         try:
-            out, err = process.communicate(timeout=100)
+            out, err = process.communicate(stdin, timeout=100)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -112,8 +112,8 @@ def test_several_sources_share_a_database(folder: Path) -> None:
 def test_standard_input_is_a_source_and_has_a_name_if_it_is_given_one(folder: Path) -> None:
     content = document(item(1), item(2))
     arguments = ["load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", "--source-name", "items"]
-    assert etl(*arguments, cwd=folder, input=content).code == 0
-    again = etl(*arguments, cwd=folder, input=content)
+    assert etl(*arguments, cwd=folder, stdin=content).code == 0
+    again = etl(*arguments, cwd=folder, stdin=content)
     assert "Nothing to do" in again.err
     assert query(folder / "in.db", "SELECT id FROM item ORDER BY id") == [(1,), (2,)]
 
@@ -268,7 +268,7 @@ def test_the_first_signal_commits_what_is_in_hand_and_the_same_command_goes_on(
     assert report["loaded"] == rows > 0
 
     whole = document(*(item(number) for number in range(1, 20_001)))
-    rest = etl("load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", *flags, cwd=folder, input=whole)
+    rest = etl("load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", *flags, cwd=folder, stdin=whole)
     assert rest.code == 0, rest.err
     assert rest.report["skipped"] == rows
     assert query(folder / "in.db", "SELECT count(*), min(id), max(id) FROM item") == [(20_000, 1, 20_000)]
@@ -282,7 +282,7 @@ def test_a_killed_load_goes_on_where_it_was(folder: Path, endless: Callable[...,
     process.communicate(timeout=60)
     whole = document(*(item(number) for number in range(1, 20_001)))
     rest = etl(
-        "load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", *flags, "--json", cwd=folder, input=whole
+        "load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", *flags, "--json", cwd=folder, stdin=whole
     )
     assert rest.code == 0, rest.err
     assert rest.report["skipped"] > 0
