@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from etl import loader
+from etl.allocator import give_back_large_blocks
 from etl.errors import (
     EXIT_FAILED,
     EXIT_STOPPED,
@@ -94,6 +95,7 @@ Verbose = Annotated[
 def main() -> None:
     """The console script `etl`."""
     signal.signal(signal.SIGTERM, _interrupt)
+    give_back_large_blocks()
     # Without any handler Python would print what is logged to standard error.
     logger.addHandler(logging.NullHandler())
     # A closed stream (`>&-`) is None, which nothing that writes expects.

@@ -37,7 +37,19 @@ ALLOWED = {
     "worker": CONTRACTS | {"extract", "transform", "engines.base", "engines.pipe"},
     "parallel_coordinator": CONTRACTS | {"engines.base", "loading.insert_queue"},
     "feeding": CONTRACTS | {"extract", "loading.ledger", "report"},
-    "cli": {"loader", "options", "errors", "messages", "log_file", "naming", "progress", "report", "summary"},
+    "allocator": set(),
+    "cli": {
+        "allocator",
+        "loader",
+        "options",
+        "errors",
+        "messages",
+        "log_file",
+        "naming",
+        "progress",
+        "report",
+        "summary",
+    },
 }
 """Which modules and folders of ours each may import, itself aside."""
 
