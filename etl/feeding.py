@@ -47,6 +47,8 @@ class FedSource:
     """Records in tiles committed before."""
     document_bytes: int = 0
     """Where reading has come to, in the decompressed document."""
+    finished: bool = False
+    """The ledger has it as finished now."""
     complete: bool = False
     """The end of the document was reached."""
     passed: set[str] = field(default_factory=set)
@@ -60,7 +62,7 @@ class FedSource:
             return "finished before"
         if self.problem:
             return "broken"
-        return "finished" if self.complete or self.state != "loading" else "stopped"
+        return "finished" if self.finished else "stopped"
 
     def has(self, part: Part) -> bool:
         """Whether an earlier run committed it: it then lies within one of that run's tiles, whatever their size."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from etl.errors import EtlError
+from etl.errors import SourceError
 from etl.extract.source import expand
 from etl.loading.result_thread import OnBatch, OnReject
 from etl.mapping.model import Mapping
@@ -53,8 +53,8 @@ def load(
     their own; `on_complete` gets the report, on the caller's thread.
 
     Raises EtlError: SettingsError, MappingError, SourceError, TargetError ...; once the load has begun, its `report`
-    tells what was committed. Calling again with the same arguments resumes. The first KeyboardInterrupt ends the load
-    in order (the report's state is "stopped"), a second one is raised.
+    tells what was committed. Calling again with the same arguments resumes. While rows are loaded, the first
+    KeyboardInterrupt ends the load in order (the report's state is "stopped"); a second one is raised.
     """
     settings = settings or Settings()
     checked = _mapping(mapping)
@@ -87,7 +87,7 @@ def check(
     pipeline = Pipeline(checked, place, settings or Settings(), progress or SilentProgress())
     try:
         report = pipeline.run(found, None, None, Callbacks())
-    except EtlError as error:
+    except SourceError as error:
         # A source that breaks is a finding of a check, not a failure of it.
         if error.report is None or not any(source.problem for source in error.report.sources):
             raise

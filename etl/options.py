@@ -103,7 +103,7 @@ class Insert(_Section):
     batch_bytes: Annotated[Size, Field(ge=1)] = 8 * 2**20
     """Bytes of rows in a transaction at most; 8 to 16 MiB amortise the commit, more only costs memory."""
     max_wait: Annotated[Duration, Field(ge=0, le=3600)] = 0.2
-    """Seconds a started batch waits for more, so that a trickle of records is in the database soon."""
+    """Seconds a started batch waits for more, so that a few records are in the database soon too."""
     method: Annotated[Literal["copy", "executemany"] | None, Auto] = None
     """auto: copy where the database has it."""
 

@@ -48,7 +48,15 @@ class ParallelCoordinator:
     `run` is called by one thread, the feeder; `stop`, `fail` and `stats` by any.
     """
 
-    def __init__(self, engine: Engine, queue: InsertQueue, max_bytes: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        queue: InsertQueue,
+        max_bytes: int,
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        """`on_error` ends the whole load where a worker fails, this coordinator (`fail`) included."""
+        self._on_error = on_error or self.fail
         self._engine = engine
         self._queue = queue
         self._max_bytes = max_bytes
@@ -118,7 +126,13 @@ class ParallelCoordinator:
                 self._queue.give_up(reservation)
                 return False
             self._in_flight += 1
-        future = self._engine.submit(split)
+        try:
+            future = self._engine.submit(split)
+        except BaseException:
+            self._queue.give_up(reservation)
+            with self._changed:
+                self._in_flight -= 1
+            raise
         self.times.mapping += time.monotonic() - began
         future.add_done_callback(lambda done: self._settle(reservation, done))
         return True
@@ -131,7 +145,7 @@ class ParallelCoordinator:
         else:
             self._queue.put(reservation, done.result())
         if error is not None:
-            self.fail(error)
+            self._on_error(error)
         with self._changed:
             self._in_flight -= 1
             if error is None and not done.cancelled():

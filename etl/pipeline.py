@@ -160,8 +160,9 @@ class Pipeline:
             if stages is not None:
                 stages.fail(interrupt)
                 stages.engine.close(cancel=True)
-                # The insert threads' connections are closed by them, not under them.
-                finished.wait(_ABORT_SECONDS)
+            self._target.interrupt()
+            # Connections are closed by the threads that use them, not under them.
+            finished.wait(_ABORT_SECONDS)
             raise
 
     def _check_account(self, sources: Sequence[FedSource]) -> None:
@@ -177,14 +178,16 @@ class Pipeline:
 
     def _finish(self, pending: Sequence[FedSource]) -> None:
         """Mark sources whose rows are all there, and build the keys."""
-        done = [source.info.number for source in pending if source.state != "loading"]
-        for source in pending:
-            if source.complete and source.state == "loading":
+        done = [source for source in pending if source.complete or source.state != "loading"]
+        for source in done:
+            if source.state == "loading":
                 self._mark_rows_done(source)
-                done.append(source.info.number)
         self._build_keys()
-        self._ledger.mark_keys_built(done)
-        self._ledger.mark_finished(done)
+        numbers = [source.info.number for source in done]
+        self._ledger.mark_keys_built(numbers)
+        self._ledger.mark_finished(numbers)
+        for source in done:
+            source.finished = True
 
     def _build_keys(self) -> None:
         self._activity = "building keys"

@@ -33,7 +33,7 @@ class Progress(Protocol):
         """Begin to show; `snapshot` is called on another thread, until `stop`."""
 
     def note(self, sentence: str) -> None:
-        """Show a sentence once, from any thread; before `start` it is kept until then."""
+        """Show a sentence once, from any thread; before `start` at once."""
 
     def stop(self) -> None:
         """Show what is left to show and end; safe to call twice, and without `start`."""
@@ -91,6 +91,8 @@ class _ThreadedProgress:
 
     def note(self, sentence: str) -> None:
         self._notes.append(sentence)
+        if self._thread is None:
+            self._contained(self._write_notes)
 
     def stop(self) -> None:
         self._ended.set()

@@ -70,7 +70,7 @@ class Stages:
         ]
         setup = WorkerSetup(mapping, target.row_format, tuple(source.info for source in sources))
         self.engine = _start_engine(settings, setup, sources)
-        self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes)
+        self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
 
     def run(self) -> None:
         """Load until all is committed, or `stop` or `fail` was called. Raises nothing: `queue.error` tells."""
@@ -102,11 +102,11 @@ class Stages:
 
 def _splitter(mapping: Mapping, settings: Settings) -> Splitter:
     paths = [path for table in mapping.tables for path in table.records]
-    split_records = None
+    split_records = settings.insert.batch_records
     if settings.queue.max_records is not None:
         # A split for each slot must fit, twice over, or the workers would take turns.
         slots = (settings.workers.count or default_worker_count()) * settings.workers.prefetch
-        split_records = max(1, settings.queue.max_records // (2 * slots))
+        split_records = max(1, min(split_records, settings.queue.max_records // (2 * slots)))
     return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records)
 
 

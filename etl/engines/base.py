@@ -32,7 +32,7 @@ MakeWorker = Callable[[WorkerSetup], RunSplit]
 
 
 class Engine(ABC):
-    """Workers of one kind. `submit` and `close` are called by the coordinator's thread only."""
+    """Workers of one kind. `submit` is called by one thread, the feeder; `close` by any."""
 
     slots: int
     """Splits that may be in hand at once: workers x prefetch. The coordinator never submits more."""

@@ -119,7 +119,8 @@ class _Child:
             while not isinstance(answer := pipe.receive(self._answers), pipe.Farewell):
                 self._settle(answer)
             self.peak_memory = answer.peak_memory
-        except (EOFError, OSError):
+        except BaseException:  # noqa: BLE001 - whatever ends this thread, nobody may wait for its futures
+            self._process.kill()
             self._fail_all()
 
     def _settle(self, answer: pipe.Answer) -> None:

@@ -6,6 +6,7 @@ come first in the transaction: a tile that is already there was committed before
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -51,6 +52,7 @@ class InsertThread(threading.Thread):
                 self._queue.release(batch)
                 self.busy += committed.seconds
                 self._on_committed(committed)
+                del batch  # or it would stay in memory, outside of the window, while the next one is waited for
         except QueueClosed:
             pass
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the load, not hang it
@@ -61,8 +63,10 @@ class InsertThread(threading.Thread):
 
     def interrupt(self) -> None:
         """Make the statement now running fail soon (called when the load has failed elsewhere)."""
-        if self._connection is not None:
-            self._connection.interrupt()
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(Exception):  # one that is lost or closed has nothing left to interrupt
+                connection.interrupt()
 
 
 def write_batch(

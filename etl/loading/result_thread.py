@@ -88,7 +88,7 @@ class ResultThread(threading.Thread):
             self._tally.add(committed)
             try:
                 self._call_back(committed)
-            except Exception as error:  # noqa: BLE001 - the callback is the user's code and may raise anything
+            except BaseException as error:  # noqa: BLE001 - the callback is the user's code and may raise anything
                 self._on_error(CallbackError(f"The callback raised {type(error).__name__}: {error}"))
                 self._on_batch = self._on_reject = None
 

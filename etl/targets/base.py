@@ -126,5 +126,9 @@ class Target(ABC):
         """
 
     @abstractmethod
+    def interrupt(self) -> None:
+        """From another thread: make whatever statement is running on any connection fail soon."""
+
+    @abstractmethod
     def close(self) -> None:
         """Release everything; safe to call twice."""

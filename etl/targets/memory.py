@@ -49,6 +49,9 @@ class MemoryTarget(Target):
     def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
         return []
 
+    def interrupt(self) -> None:
+        """No statement here takes long."""
+
     def close(self) -> None:
         """The rows stay: `rows` is asked for them after the load."""
 

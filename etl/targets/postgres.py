@@ -43,6 +43,9 @@ SESSION = (
     "SET DateStyle = ISO"
 )
 
+CANCEL_SECONDS = 5.0
+"""How long the server may take to hear that a statement is to end."""
+
 KEY_MEMORY = "256MB"
 """maintenance_work_mem while keys are built: sorts 256 MB of keys at once, where the default is 64 MB."""
 
@@ -97,7 +100,7 @@ class PostgresConnection(SqlConnection):
     def interrupt(self) -> None:
         # Where it comes too late there is nothing left to interrupt.
         with self.translated():
-            self.driver.cancel_safe()
+            self.driver.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 class PostgresTarget(SqlTarget):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -116,6 +116,11 @@ class SqlTarget(Target):
 
     @abstractmethod
     def connect(self) -> SqlConnection: ...
+
+    def interrupt(self) -> None:
+        for connection in list(self._open_connections):
+            with suppress(Exception):  # one that is lost or closed has nothing left to interrupt
+                connection.interrupt()
 
     def close(self) -> None:
         for connection in list(self._open_connections):

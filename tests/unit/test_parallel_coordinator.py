@@ -147,6 +147,25 @@ def test_a_failing_worker_fails_the_load_with_its_own_error() -> None:
     assert isinstance(pool.queue.error, ZeroDivisionError)
 
 
+def test_a_failing_worker_is_told_to_whoever_can_end_the_whole_load() -> None:
+    def run(split: Split) -> int:
+        raise ZeroDivisionError("a defect")
+
+    told: list[BaseException] = []
+    queue = InsertQueue(10**9, None, LIMITS)
+    coordinator = ParallelCoordinator(InlineEngine(worker(run), SETUP), queue, 10**9, told.append)
+    coordinator.run(splits(1))
+    assert [str(error) for error in told] == ["a defect"]
+
+
+def test_an_engine_that_takes_no_split_does_not_hang_the_load() -> None:
+    pool = Pool(lambda split: 1)
+    pool.engine.close()
+    with pytest.raises(RuntimeError):
+        pool.coordinator.run(splits(3))
+    assert pool.queue.usage() == (0, 0)
+
+
 def test_a_source_that_breaks_loses_nothing_before_the_break() -> None:
     def source() -> Iterator[Split]:
         yield from splits(10)

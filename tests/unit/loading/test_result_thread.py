@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from etl.errors import CallbackError
 from etl.loading.result_thread import OnBatch, OnReject, ResultThread, Tally
 from etl.messages import Committed, Notices, RejectedRecord
@@ -72,19 +74,20 @@ def test_pushing_never_waits_for_a_callback() -> None:
     assert running.tally.records == 300
 
 
-def test_a_callback_that_raises_is_reported_once_and_the_tally_stays_true() -> None:
+@pytest.mark.parametrize("error", [KeyError("mine"), SystemExit("mine")])
+def test_a_callback_that_raises_is_reported_once_and_the_tally_stays_true(error: BaseException) -> None:
     calls = []
 
     def fail(batch: Committed) -> None:
         calls.append(batch)
-        raise KeyError("mine")
+        raise error
 
     running = Running(fail)
     for _ in range(3):
         running.thread.push(committed())
     running.thread.finish()
-    (error,) = running.errors
-    assert isinstance(error, CallbackError)
-    assert "KeyError: 'mine'" in str(error)
+    (reported,) = running.errors
+    assert isinstance(reported, CallbackError)
+    assert f"{type(error).__name__}: {error}" in str(reported)
     assert len(calls) == 1
     assert running.tally.records == 9
