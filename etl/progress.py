@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -71,7 +72,7 @@ class SeveralProgresses:
             member.stop()
 
 
-class _ThreadedProgress:
+class _ThreadedProgress(ABC):
     """The thread, and the notes waiting for it. The output is `_write` and `_show`, called by one thread at a time."""
 
     _INTERVAL = 0.25
@@ -124,11 +125,13 @@ class _ThreadedProgress:
         except Exception:
             logger.exception("The progress display ended early; the load is not affected.")
 
+    @abstractmethod
     def _write(self, sentence: str) -> None:
-        raise NotImplementedError
+        """Put out a sentence."""
 
+    @abstractmethod
     def _show(self, now: Snapshot) -> None:
-        raise NotImplementedError
+        """Put out how far the load is."""
 
     def _close(self) -> None:
         pass
