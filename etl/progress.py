@@ -133,8 +133,9 @@ class _ThreadedProgress(ABC):
     def _show(self, now: Snapshot) -> None:
         """Put out how far the load is."""
 
+    @abstractmethod
     def _close(self) -> None:
-        pass
+        """Put the display away."""
 
 
 class LineProgress(_ThreadedProgress):
@@ -158,6 +159,9 @@ class LineProgress(_ThreadedProgress):
         self._lines += 1
         self._due = now.seconds + self._WAITS[min(self._lines, len(self._WAITS) - 1)]
         self._sink(", ".join([*_position(now), *_counts(now, self._rates), *_flow(now), *_remaining(now, self._rates)]))
+
+    def _close(self) -> None:
+        """A line stays."""
 
 
 class BarProgress(_ThreadedProgress):
