@@ -40,8 +40,6 @@ class InsertThread(threading.Thread):
         self._on_committed = on_committed
         self._on_error = on_error
         self._connection: TargetConnection | None = None
-        self.busy = 0.0
-        """Seconds spent on transactions."""
 
     def run(self) -> None:
         try:
@@ -50,7 +48,6 @@ class InsertThread(threading.Thread):
                 batch = self._queue.take()
                 committed = write_batch(self._connection, self._ledger, batch, durable=self._durable)
                 self._queue.release(batch)
-                self.busy += committed.seconds
                 self._on_committed(committed)
                 del batch  # or it would stay in memory, outside of the window, while the next one is waited for
         except QueueClosed:
