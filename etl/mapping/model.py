@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from etl.mapping.paths import RecordPath, ValuePath
+from etl.mapping.paths import RecordPath, ValuePath, XPath
 
-Many = Literal["first", "last", "join"]
+Many = Literal["first", "last", "join", "array", "json", "count", "reject"]
 OnError = Literal["reject", "set_null", "use_default"]
 MetaName = Literal["source", "line", "offset", "record", "load_id", "loaded_at"]
 
@@ -35,9 +35,11 @@ class ColumnType:
 class FromPath:
     """The value of the node that a path finds below (or above) the table's element."""
 
-    path: ValuePath
+    path: ValuePath | XPath
     many: Many = "first"
     separator: str = ", "
+    pair: tuple[ValuePath, ValuePath] | None = None
+    """With `many: json`: where key and value stand, from each element found; the column is then an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,78 @@ class RecordId:
     """source number x 2^40 + record number within the source: a key for records without one, stable on re-runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The transform ``{replace: [pattern, text]}``: every match of a regular expression (Python's `re`)."""
+
+    pattern: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapValues:
+    """The transform ``{map: {a: b}}``: whole values; others stay."""
+
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PythonFunction:
+    """The transform ``{python: "module:function"}``: looked for in `folder` (the mapping file's), then on sys.path."""
+
+    module: str
+    function: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.function}"
+
+
+Transform = Literal["lower", "upper", "collapse"] | Replace | MapValues | PythonFunction
+"""A step between `strip` and `nulls`, from text to text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """True where the path finds anything."""
+
+    path: ValuePath
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """``path = 'literal'`` or ``path != 'literal'``, as XPath 1.0 means it: true where it holds for any value found."""
+
+    path: ValuePath
+    literal: str
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """``not(...)``"""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """``a and b``"""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """``a or b``"""
+
+    conditions: tuple[Condition, ...]
+
+
+Condition = Exists | Compare | Not | AllOf | AnyOf | XPath
+"""A table's `where`; an XPath counts by its boolean value."""
+
+
 ColumnSource = FromPath | FromMeta | Constant | ParentKey | Sequence | RecordId
 
 
@@ -90,8 +164,22 @@ class Column:
     """Texts that mean NULL, after stripping."""
     strip: bool = True
     on_error: OnError = "reject"
+    transforms: tuple[Transform, ...] = ()
+    formats: tuple[str, ...] = ()
+    """Of dates and times: strptime forms, tried in turn where the type's own form does not fit."""
+    timezone: str = "UTC"
+    """For timestamptz: the zone (IANA name or offset) of values without one."""
+    sql: str = ""
+    """The database's type where the mapping overrides it."""
     line: int = 0
     """Line of the mapping file; 0 for columns the program adds."""
+    comment: str = ""
+    """What the mapping file says behind `#` on that line."""
+
+    @property
+    def is_array(self) -> bool:
+        """The column holds a list of values of its type."""
+        return isinstance(self.source, FromPath) and self.source.many == "array"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +202,15 @@ class Table:
     """For a table without parent: the absolute paths of its records."""
     parent: int | None = None
     """Place of the parent table in the mapping; always smaller than this table's own."""
-    each: tuple[ValuePath, ...] = ()
+    each: tuple[ValuePath | XPath, ...] = ()
     """For a child table: paths from the parent's element to this table's elements."""
+    where: Condition | None = None
+    """Elements for which it does not hold give no row; a record without one is discarded."""
+    transform: PythonFunction | None = None
+    """Takes a row as a dict of converted values, returns a dict, or None to discard it."""
     foreign_key: ForeignKey | None = None
     line: int = 0
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

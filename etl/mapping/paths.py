@@ -66,6 +66,16 @@ class ValuePath:
     attribute: NameTest | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class XPath:
+    """XPath 1.0 beyond the paths above: evaluated by lxml, on one record at a time with nothing around it but its
+    ancestors and their attributes."""
+
+    text: str
+    namespaces: tuple[tuple[str, str], ...] = ()
+    """Prefixes and what they stand for."""
+
+
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 VALUE_PATH_SYNTAX = (
