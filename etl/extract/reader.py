@@ -17,6 +17,7 @@ from typing import BinaryIO
 from etl.errors import SourceError
 from etl.extract.decompress import CHUNK_BYTES, decompress
 from etl.extract.encoding import to_utf8
+from etl.extract.kept_stream import Reading
 
 _READ_AHEAD = 4
 """Chunks waiting at most: enough to bridge a pause of either side."""
@@ -32,7 +33,7 @@ class SourceReader:
     damaged; and when it is stopped from another thread while someone waits for a chunk.
     """
 
-    def __init__(self, file: BinaryIO, label: str, *, interruptible: bool) -> None:
+    def __init__(self, file: BinaryIO | Reading, label: str, *, interruptible: bool) -> None:
         """`file` is read without buffer and closed in the end; `interruptible` where reading it never waits long."""
         self._file = file
         self._label = label

@@ -11,11 +11,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from etl.errors import SourceError
+from etl.extract.kept_stream import KeptStream
 from etl.extract.reader import SourceReader
 
 STANDARD_INPUT = "-"
@@ -37,11 +38,19 @@ class Source:
     """None for standard input."""
     size: int | None
     """Bytes on disk, None where one cannot tell before reading (standard input, pipes)."""
+    stream: KeptStream | None = field(default=None, compare=False)
+    """Where it is read twice all the same, see `kept`."""
 
     @property
     def rereadable(self) -> bool:
         """Whether a second reading gives the same document."""
         return self.size is not None
+
+    def kept(self) -> Source:
+        """This source, for a sample to be read before the whole: until ``stream.keep_no_more`` it may be opened again
+        and again, and once after. Files need nothing for that.
+        """
+        return self if self.rereadable else replace(self, stream=KeptStream(lambda: _open(self)))
 
     def fingerprint(self) -> str | None:
         """Identity of the content, None where it cannot be read twice; raises SourceError.
@@ -130,11 +139,14 @@ def _unreadable(label: str, error: OSError | ValueError) -> SourceError:
 def open_source(source: Source) -> SourceReader:
     """A reader of the source's document; a context manager. Raises SourceError where the source cannot be opened."""
     try:
-        # Unbuffered, and standard input past Python's own buffer: that one's lock would block the end of the program.
-        if source.path is None:
-            file: BinaryIO = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
-        else:
-            file = open(source.path, "rb", buffering=0)  # noqa: SIM115
+        file = _open(source) if source.stream is None else source.stream.open()
     except OSError as error:
         raise _unreadable(source.label, error) from error
     return SourceReader(file, source.label, interruptible=source.rereadable)
+
+
+def _open(source: Source) -> BinaryIO:
+    # Unbuffered, and standard input past Python's own buffer: that one's lock would block the end of the program.
+    if source.path is None:
+        return open(0, "rb", buffering=0, closefd=False)
+    return open(source.path, "rb", buffering=0)
