@@ -25,9 +25,11 @@ class ColumnType:
     length: int | None = None
     precision: int | None = None
     scale: int | None = None
+    encoding: str | None = None
+    """How bytes are written in the document: hex or base64."""
 
     def __str__(self) -> str:
-        parameters = [str(n) for n in (self.length, self.precision, self.scale) if n is not None]
+        parameters = [str(n) for n in (self.length, self.precision, self.scale, self.encoding) if n is not None]
         return f"{self.name}({','.join(parameters)})" if parameters else self.name
 
 
