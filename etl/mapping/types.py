@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from etl.mapping.conversion import BAD_VALUE, TOO_LONG, ConversionError, Rule, shown
-from etl.mapping.model import ColumnType
+from etl.mapping.model import Column, ColumnType
 from etl.mapping.moments import MOMENT_RULES
 from etl.mapping.numbers import INTEGERS, floating_rule, integer_rule, numeric_rule
 
@@ -87,3 +87,8 @@ def rule_for(column_type: ColumnType, finite: bool = False) -> Rule:
     if name in ("real", "double"):
         return floating_rule(name, finite=finite)
     return _RULES[name]
+
+
+def rule_for_column(column: Column, finite: bool = False) -> Rule:
+    """The rule of a column's values (of an array: of each of its values), with its formats and its time zone."""
+    return rule_for(column.type, finite)
