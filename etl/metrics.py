@@ -39,12 +39,14 @@ class Snapshot:
     records: int
     """Records committed, rejected and discarded ones included."""
     rejected: int
+    discarded: int
     seconds: float
-    """Since the load began."""
-    pool: PoolStats
+    """Since the load, or the look at a sample, began."""
+    pool: PoolStats | None
+    """None where nothing is loaded: while a mapping is inferred."""
     bottleneck: str
     activity: str
-    """What is going on in a few words: `loading`, `building keys`, `waiting for the database` ..."""
+    """What is going on in a few words: `inferring a mapping`, `loading`, `building keys` ..."""
 
 
 def peak_memory() -> int:

@@ -7,17 +7,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from etl.errors import MappingError
-
 _SUFFIXES = {".xml", ".gz", ".bz2", ".xz", ".zst"}
+_NAMELESS = ("/dev/", "/proc/")
+"""Where pipes have numbers in place of names."""
 
 
 def source_stem(source: str | Path) -> str:
     """A source's name without folder, compression suffix and ``.xml``: ``dumps/posts.xml.gz`` -> ``posts``.
 
-    Standard input (``-``) has none: "".
+    Standard input has none (""), whether it is called ``-`` or is a pipe of the shell's (``/dev/fd/63``).
     """
-    if str(source) == "-":
+    if str(source) == "-" or str(source).startswith(_NAMELESS):
         return ""
     path = Path(source).resolve()
     while path.suffix.lower() in _SUFFIXES:
@@ -38,23 +38,22 @@ def default_target(sources: Sequence[str | Path]) -> str:
     return f"sqlite:///{stem.replace('%', '%25').replace('?', '%3F')}.db"
 
 
-def find_mapping(sources: Sequence[str | Path]) -> Path:
-    """``STEM.mapping.yaml`` in this folder or beside the source; raises MappingError that says how to write one."""
-    stem = _common_stem(sources)
-    if not stem:
-        raise MappingError(
-            "A mapping is found by the name of one source, a file or a directory; for this give it with --map FILE "
-            "(`etl docs mapping`)."
-        )
-    name = f"{stem}.mapping.yaml"
-    folders = dict.fromkeys((Path(), Path(sources[0]).parent))
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    tried = " or ".join(str(folder / name) for folder in folders)
-    raise MappingError(
-        f"There is no mapping {tried}: write one (`etl docs mapping` shows how), or name another with --map FILE."
-    )
+def mapping_name(sources: Sequence[str | Path], source_name: str | None = None) -> str:
+    """Name of the mapping file of these sources: ``STEM.mapping.yaml``, and ``etl.mapping.yaml`` for several.
+
+    Standard input has the stem of its `source_name`, if it is given one.
+    """
+    stem = source_stem(source_name) if source_name else _common_stem(sources)
+    return f"{stem or 'etl'}.mapping.yaml"
+
+
+def find_mapping(sources: Sequence[str | Path], source_name: str | None = None) -> Path | None:
+    """The mapping file of these sources, in this folder or beside an only source; None where there is none."""
+    name = mapping_name(sources, source_name)
+    folders = [Path()]
+    if _common_stem(sources):
+        folders.append(Path(sources[0]).parent)
+    return next((folder / name for folder in folders if os.path.isfile(folder / name)), None)
 
 
 def _common_stem(sources: Sequence[str | Path]) -> str:

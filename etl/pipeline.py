@@ -228,6 +228,7 @@ class Pipeline:
             document_bytes=self._tally.source_bytes,
             records=self._tally.records,
             rejected=self._tally.rejected,
+            discarded=self._tally.discarded,
             seconds=time.monotonic() - self._began,
             pool=stages.coordinator.stats(),
             bottleneck=stages.coordinator.times.bottleneck(),

@@ -31,7 +31,7 @@ class Progress(Protocol):
     """What a load tells about itself while it runs. No method blocks on output, and none raises."""
 
     def start(self, snapshot: SnapshotSource) -> None:
-        """Begin to show; `snapshot` is called on another thread, until `stop`."""
+        """Begin to show; `snapshot` is called on another thread, until `stop`. After that it may begin again."""
 
     def note(self, sentence: str) -> None:
         """Show a sentence once, from any thread; before `start` at once."""
@@ -87,7 +87,13 @@ class _ThreadedProgress(ABC):
         self._rates = Rates()
 
     def start(self, snapshot: SnapshotSource) -> None:
-        self._thread = threading.Thread(target=self._run, args=(snapshot,), name="etl-progress", daemon=True)
+        if self._thread is not None:  # it still waits for a terminal that takes no output
+            return
+        self._ended = threading.Event()
+        self._rates = Rates()
+        self._thread = threading.Thread(
+            target=self._run, args=(snapshot, self._ended), name="etl-progress", daemon=True
+        )
         self._thread.start()
 
     def note(self, sentence: str) -> None:
@@ -101,15 +107,16 @@ class _ThreadedProgress(ABC):
             self._contained(self._write_notes)
         else:
             self._thread.join(self._STOP_WAIT)
+            self._thread = self._thread if self._thread.is_alive() else None
 
-    def _run(self, snapshot: SnapshotSource) -> None:
-        self._contained(lambda: self._show_until_stopped(snapshot))
-        self._ended.wait()
+    def _run(self, snapshot: SnapshotSource, ended: threading.Event) -> None:
+        self._contained(lambda: self._show_until(ended, snapshot))
+        ended.wait()
         self._contained(self._close)
         self._contained(self._write_notes)
 
-    def _show_until_stopped(self, snapshot: SnapshotSource) -> None:
-        while not self._ended.wait(self._INTERVAL):
+    def _show_until(self, ended: threading.Event, snapshot: SnapshotSource) -> None:
+        while not ended.wait(self._INTERVAL):
             now = snapshot()
             self._rates.update(now)
             self._write_notes()
@@ -147,8 +154,11 @@ class LineProgress(_ThreadedProgress):
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
         self._sink = write
+
+    def start(self, snapshot: SnapshotSource) -> None:
         self._lines = 0
         self._due = self._WAITS[0]
+        super().start(snapshot)
 
     def _write(self, sentence: str) -> None:
         self._sink(sentence)
@@ -185,13 +195,14 @@ class BarProgress(_ThreadedProgress):
         row.add_row(
             ", ".join(_position(now)), bar, ", ".join([format_duration(now.seconds), *_remaining(now, self._rates)])
         )
-        counts, flow = (
+        facts = (
             Text(", ".join(facts), style="dim", overflow="ellipsis", no_wrap=True)
             for facts in (_counts(now, self._rates), _flow(now))
+            if facts
         )
         # Started late, so that a load over at once does not flicker.
         self._live.start()
-        self._live.update(Group(row, counts, flow), refresh=True)
+        self._live.update(Group(row, *facts), refresh=True)
 
     def _close(self) -> None:
         self._live.stop()
@@ -245,13 +256,17 @@ def _position(now: Snapshot) -> list[str]:
 
 
 def _counts(now: Snapshot, rates: Rates) -> list[str]:
+    if now.pool is None:
+        return []
     counts = [f"{now.records:,} records, {rates.records_per_minute:,.0f} records/min"]
-    if now.rejected:
-        counts.append(f"{now.rejected:,} rejected")
+    counts += [f"{now.rejected:,} rejected"] if now.rejected else []
+    counts += [f"{now.discarded:,} discarded"] if now.discarded else []
     return counts
 
 
 def _flow(now: Snapshot) -> list[str]:
+    if now.pool is None:
+        return [now.activity]
     queue = f"queue {now.pool.queue_fill:.0%} full"
     if now.activity != "loading":
         return [now.activity, queue]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from etl.errors import MappingError
-from etl.naming import default_target, find_mapping, source_stem
+from etl.naming import default_target, find_mapping, mapping_name, source_stem
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("dumps/", "dumps"),
         (".xml", ".xml"),
         ("-", ""),
+        ("/dev/stdin", ""),
+        ("/dev/fd/63", ""),
     ],
 )
 def test_a_stem_is_the_name_without_folder_compression_and_xml(source: str, stem: str) -> None:
@@ -64,6 +65,7 @@ def test_the_environment_names_a_database_first(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_mapping_is_found_here_before_beside_the_source(folder: Path) -> None:
+    assert find_mapping(["dumps/posts.xml.gz"]) is None
     (folder / "dumps").mkdir()
     (folder / "dumps" / "posts.mapping.yaml").touch()
     assert find_mapping(["dumps/posts.xml.gz"]) == Path("dumps/posts.mapping.yaml")
@@ -71,14 +73,28 @@ def test_a_mapping_is_found_here_before_beside_the_source(folder: Path) -> None:
     assert find_mapping(["dumps/posts.xml.gz"]) == Path("posts.mapping.yaml")
 
 
-def test_a_mapping_that_is_missing_is_named_with_every_place() -> None:
-    with pytest.raises(
-        MappingError, match=r"no mapping posts\.mapping\.yaml or dumps/posts\.mapping\.yaml: .*etl docs"
-    ):
-        find_mapping(["dumps/posts.xml"])
+@pytest.mark.parametrize("sources", [["-"], ["a.xml", "b.xml"], ["*.xml"], ["/dev/fd/63"]])
+def test_what_has_no_single_name_shares_one_in_this_folder(folder: Path, sources: list[str]) -> None:
+    assert mapping_name(sources) == "etl.mapping.yaml"
+    assert find_mapping(sources) is None
+    (folder / "etl.mapping.yaml").touch()
+    assert find_mapping(sources) == Path("etl.mapping.yaml")
 
 
-@pytest.mark.parametrize("sources", [["-"], ["a.xml", "b.xml"], ["*.xml"]])
-def test_what_has_no_single_name_needs_a_mapping_by_name(sources: list[str]) -> None:
-    with pytest.raises(MappingError, match="--map FILE"):
-        find_mapping(sources)
+def test_a_mapping_is_never_looked_for_beside_one_of_several_sources(folder: Path) -> None:
+    (folder / "dumps").mkdir()
+    (folder / "dumps" / "etl.mapping.yaml").touch()
+    assert find_mapping(["dumps/a.xml", "dumps/b.xml"]) is None
+
+
+def test_standard_input_has_the_mapping_of_its_name(folder: Path) -> None:
+    assert mapping_name(["-"], "feeds/posts.xml.gz") == "posts.mapping.yaml"
+    (folder / "etl.mapping.yaml").touch()
+    assert find_mapping(["-"], "posts") is None
+    (folder / "posts.mapping.yaml").touch()
+    assert find_mapping(["-"], "posts") == Path("posts.mapping.yaml")
+
+
+def test_a_folder_of_that_name_is_no_mapping(folder: Path) -> None:
+    (folder / "posts.mapping.yaml").mkdir()
+    assert find_mapping(["posts.xml"]) is None

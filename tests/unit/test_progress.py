@@ -34,8 +34,10 @@ def snapshot(
     total: int | None = 1_000_000,
     records: int = 0,
     rejected: int = 0,
+    discarded: int = 0,
     activity: str = "loading",
     bottleneck: str = "mapping (more workers.count helps)",
+    pool: PoolStats | None = POOL,
 ) -> Snapshot:
     return Snapshot(
         position=position,
@@ -43,8 +45,9 @@ def snapshot(
         document_bytes=position,
         records=records,
         rejected=rejected,
+        discarded=discarded,
         seconds=seconds,
-        pool=POOL,
+        pool=pool,
         bottleneck=bottleneck,
         activity=activity,
     )
@@ -89,6 +92,40 @@ def test_lines_tell_position_speed_rejects_queue_bottleneck_and_time_left() -> N
         " 25% of 1.0 MB, 30,000 records, 900,000 records/min, 12 rejected, queue 50% full, bottleneck: mapping, "
         "6.0 s left"
     ]
+
+
+def test_discarded_records_are_told() -> None:
+    lines: list[str] = []
+    run(LineProgress(lines.append), Load(snapshot(2.0, 250_000, records=30_000, discarded=1_200)))
+    assert "records/min, 1,200 discarded, queue" in lines[0]
+
+
+def test_while_nothing_is_loaded_yet_there_are_neither_records_nor_a_queue() -> None:
+    looking = snapshot(2.0, 16_000_000, total=64_000_000, activity="inferring a mapping", pool=None)
+    lines: list[str] = []
+    run(LineProgress(lines.append), Load(looking))
+    assert lines == [" 25% of 64 MB, inferring a mapping, 6.0 s left"]
+    output, console = terminal()
+    run(BarProgress(console), Load(looking))
+    assert "inferring a mapping" in output.getvalue()
+    assert "records" not in output.getvalue()
+
+
+def test_a_display_can_begin_again_and_shows_notes_in_between_at_once() -> None:
+    lines: list[str] = []
+    progress = LineProgress(lines.append)
+    run(progress, Load(snapshot(2.0, 1)))
+    progress.note("between")
+    assert lines[1:] == ["between"]
+    run(progress, Load(snapshot(2.0, 2)))
+    assert len(lines) == 3
+    output, console = terminal()
+    bar = BarProgress(console)
+    run(bar, Load(snapshot(2.0, 250_000)))
+    bar.note("between")
+    assert output.getvalue().endswith("between\n")
+    run(bar, Load(snapshot(2.0, 750_000)))
+    assert "75%" in output.getvalue()
 
 
 def test_lines_grow_rare() -> None:
@@ -170,8 +207,8 @@ def test_a_note_does_not_wait_for_a_terminal_that_takes_no_output() -> None:
         released.wait(30)
 
     progress = LineProgress(write)
-    progress.note("nobody reads this")
     progress.start(Load(snapshot(0.1, 0)))
+    progress.note("nobody reads this")
     assert stuck.wait(30)
     for number in range(1000):
         progress.note(str(number))
