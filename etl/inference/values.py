@@ -1,11 +1,23 @@
-"""What was seen of the values of one attribute, or of the text of one kind of element; and the type that suits them."""
+"""What was seen of the values of one attribute, or of the text of one kind of element; and the type that suits them.
+
+Values come in batches. Each batch is looked at as a whole: the kinds of value (`etl.inference.kinds`) that are still
+possible are asked whether they allow all of it, and one that does not is never asked again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from etl.inference.kinds import Evidence
+from etl.inference.uniqueness import LONGEST, Uniqueness
 from etl.mapping.model import ColumnType
+
+MIN_VALUES = 100
+"""Fewer values say nothing about the next ones: they are text."""
+
+MAX_EXAMPLES = 5
+EXAMPLE_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +31,74 @@ class Guess:
 class ValueProfile:
     """Values in, what they have in common out; bounded memory."""
 
-    count: int
-    """Values seen, empty ones included."""
-    empty: int
-    """Values that are the empty text (after stripping)."""
-    examples: list[str]
-    """The first few different values that are not empty, shortened."""
-    longest: int
-    """Characters of the longest value."""
+    __slots__ = ("_evidence", "_uniqueness", "count", "empty", "examples", "longest")
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Values seen, empty ones included."""
+        self.empty = 0
+        """Values that are the empty text (after stripping)."""
+        self.examples: list[str] = []
+        """The first few different values that are not empty, shortened."""
+        self.longest = 0
+        """Characters of the longest value."""
+        self._evidence = Evidence()
+        self._uniqueness: Uniqueness | None = Uniqueness()
 
     def add(self, values: Sequence[str]) -> None:
         """Take in values, stripped of white space."""
-        raise NotImplementedError
+        self.count += len(values)
+        filled = len(values)
+        distinct = set(values)
+        if "" in distinct:
+            empty = values.count("")
+            self.empty += empty
+            filled -= empty
+            distinct.discard("")
+        if not distinct:
+            return
+        if len(self.examples) < MAX_EXAMPLES:
+            self._add_examples(values)
+        self.longest = max(self.longest, max(map(len, distinct)))
+        if self._uniqueness is not None:
+            exact = len(distinct) == filled and self.longest <= LONGEST
+            if not (exact and self._uniqueness.add(distinct)):
+                self._uniqueness = None
+        self._evidence.add(distinct)
 
     @property
     def unique(self) -> bool:
-        """No value was seen twice (see `add` for how that is known)."""
-        raise NotImplementedError
+        """No value was seen twice; beyond some thousands of different ones, none of a share of them."""
+        return self._uniqueness is not None and self.empty < 2
+
+    @property
+    def hashes(self) -> int:
+        """How many hashes are kept in order to know whether values are unique."""
+        return 0 if self._uniqueness is None else len(self._uniqueness)
+
+    def shrink(self, hashes: int) -> None:
+        """Free memory: keep at most so many hashes."""
+        if self._uniqueness is not None:
+            self._uniqueness.shrink(hashes)
 
     def guess(self) -> Guess:
         """The type that every value seen is of, from at least 100 that are not empty; else text."""
-        raise NotImplementedError
+        seen = self.count - self.empty
+        if not seen:
+            return Guess(ColumnType("text"), "always empty" if self.count else "no value seen")
+        if seen < MIN_VALUES:
+            return Guess(ColumnType("text"), f"only {seen} value{'s' if seen > 1 else ''} seen")
+        column_type, why = self._evidence.verdict(seen, self.unique)
+        return Guess(column_type, why or self._text_reason())
+
+    def _text_reason(self) -> str:
+        shown = ", ".join(map(repr, self.examples[:2]))
+        return f"text: {shown}, ..."
+
+    def _add_examples(self, values: Sequence[str]) -> None:
+        for value in dict.fromkeys(values):
+            example = value if len(value) <= EXAMPLE_LENGTH else value[:EXAMPLE_LENGTH] + "…"
+            if example and example not in self.examples:
+                self.examples.append(example)
+                if len(self.examples) == MAX_EXAMPLES:
+                    break

@@ -1,0 +1,180 @@
+"""Which types a column's values could be of.
+
+In: batches of different texts that are not empty. Out: the one type that has no counter-example, with the reason, or
+text. Types are asked by their own rules (`etl.mapping.types`), so that what is guessed also loads; numbers
+are asked for more, since codes of digits look like them and lose their leading zeros as soon as they are taken for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from etl.mapping.conversion import ConversionError
+from etl.mapping.model import ColumnType
+from etl.mapping.numbers import DOUBLE_DIGITS
+from etl.mapping.types import rule_for
+
+_END = "\x01"
+"""Follows each text of a batch written as one string; no XML document can contain it."""
+
+CODE_DIGITS = 10
+"""So many digits in all values alike are a code (a barcode, a telephone number), and the next one may begin with 0."""
+
+SMALL = 10_000
+SURE_OF_SMALL = 1000
+"""Values that are needed to say that all of them are small."""
+
+_TEXT = ColumnType("text")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    name: str
+    plain: re.Pattern[str]
+    """Batches whose values are of that kind without a closer look."""
+    holds: Callable[[str], bool] | None
+    """The closer look at one value."""
+
+    def allows(self, together: str, distinct: Collection[str]) -> bool:
+        if self.plain.fullmatch(together):
+            return True
+        return self.holds is not None and all(map(self.holds, distinct))
+
+
+def _batch(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:(?:{pattern}){_END})*+", re.ASCII)
+
+
+def _of_type(name: str, form: str) -> _Kind:
+    """Values that the type's rule takes and that are written in `form`."""
+    rule = rule_for(ColumnType(name), True)
+    fits = re.compile(form, re.ASCII).fullmatch
+
+    def holds(text: str) -> bool:
+        if fits(text) is None:
+            return False
+        try:
+            rule.convert(text)
+        except ConversionError:
+            return False
+        return True
+
+    return _Kind(name, _batch(rule.plain if rule.plain is not None else "(?!)"), holds)
+
+
+_WHOLE = "(?:0|[1-9][0-9]*)"
+_DECIMAL = rf"-?(?:{_WHOLE}(?:\.[0-9]+)?|\.[0-9]+)"
+_KINDS = (
+    _Kind("boolean", _batch("(?i:true|false)"), None),
+    _of_type("uuid", "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    _of_type("date", ".*"),
+    _of_type("time", ".*"),
+    _of_type("timestamp", ".*"),
+    _of_type("timestamptz", ".*:.*(?:Z|[+-][0-9:]+)"),
+    _of_type("bigint", "0|-?[1-9][0-9]*"),
+    _of_type("numeric", _DECIMAL),
+    _of_type("double", rf"{_DECIMAL}(?:[eE][-+]?[0-9]+)?"),
+    _Kind("digits", _batch("[0-9]+"), None),
+)
+_NUMBERS = {"bigint", "numeric", "double"}
+
+
+class Evidence:
+    """What the values of one column have in common."""
+
+    __slots__ = ("_digits", "_kinds", "_longest", "_scales", "_shortest", "_small", "_trailing_zero")
+
+    def __init__(self) -> None:
+        self._kinds: tuple[_Kind, ...] = _KINDS
+        self._shortest = self._longest = 0
+        """Characters of numbers."""
+        self._small = True
+        """All numbers are whole, and not above SMALL."""
+        self._scales: frozenset[int] = frozenset()
+        """How many decimals numbers have; (0, 1) stands for any two."""
+        self._digits = 0
+        """The most digits of a number that are not leading zeros."""
+        self._trailing_zero = False
+        """A number ends in a zero that says nothing but how exact it is."""
+
+    def add(self, distinct: Collection[str]) -> None:
+        """Take in different texts, none of them empty."""
+        if not self._kinds:
+            return
+        if self._kinds is _KINDS:
+            # Most columns are text; one value shows it for less than a whole batch.
+            self._keep([next(iter(distinct))])
+        self._keep(distinct)
+        if any(kind.name in _NUMBERS for kind in self._kinds):
+            self._measure(distinct)
+
+    def _keep(self, distinct: Collection[str]) -> None:
+        together = _END.join(distinct) + _END
+        self._kinds = tuple(kind for kind in self._kinds if kind.allows(together, distinct))
+
+    def _measure(self, distinct: Collection[str]) -> None:
+        lengths = set(map(len, distinct))
+        self._longest = max(self._longest, *lengths)
+        self._shortest = min(self._shortest or self._longest, *lengths)
+        if self._kinds[0].name == "bigint":
+            self._scales |= {0}
+            self._digits = max(self._digits, self._longest)
+            self._small = self._small and self._longest <= 6 and max(abs(int(text)) for text in distinct) <= SMALL
+        else:
+            self._measure_decimals(distinct)
+
+    def _measure_decimals(self, distinct: Collection[str]) -> None:
+        for text in distinct:
+            mantissa = text.lower().partition("e")[0]
+            whole, _, fraction = mantissa.partition(".")
+            self._digits = max(self._digits, len((whole + fraction).lstrip("-0")))
+            self._trailing_zero = self._trailing_zero or (fraction != "0" and fraction.endswith("0"))
+            if len(self._scales) < 2:
+                self._scales |= {len(fraction)}
+
+    def verdict(self, seen: int, unique: bool) -> tuple[ColumnType, str]:
+        """The type of `seen` values, and why; no reason where it is text because it looks like text."""
+        kind = self._kinds[0].name if self._kinds else "text"
+        if kind == "bigint":
+            return self._integer(seen, unique)
+        if kind == "numeric":
+            return self._decimal(seen)
+        if kind == "double":
+            if self._digits > DOUBLE_DIGITS:
+                return _TEXT, f"numbers with exponents and {self._digits} digits: no type keeps them as they are"
+            return ColumnType("double"), f"{seen:,} numbers with exponents"
+        if kind == "digits":
+            return _TEXT, "digits, some with leading zeros or too many: a code"
+        if kind == "text":
+            return _TEXT, ""
+        return ColumnType(kind), f"{seen:,} {_PLURALS[kind]}"
+
+    def _integer(self, seen: int, unique: bool) -> tuple[ColumnType, str]:
+        if self._shortest == self._longest >= CODE_DIGITS:
+            return _TEXT, f"always {self._longest} digits: a code"
+        if seen >= SURE_OF_SMALL and self._small and not unique:
+            return ColumnType("integer"), f"{seen:,} small integers"
+        return ColumnType("bigint"), f"{seen:,} integers"
+
+    def _decimal(self, seen: int) -> tuple[ColumnType, str]:
+        if self._scales == {0}:
+            return _TEXT, "integers, some too large for bigint (or -0)"
+        if len(self._scales) == 1 and self._digits <= DOUBLE_DIGITS:
+            (scale,) = self._scales
+            if scale <= DOUBLE_DIGITS:
+                return ColumnType("numeric", precision=DOUBLE_DIGITS, scale=scale), f"{seen:,} with {scale} decimals"
+        if self._digits <= DOUBLE_DIGITS and not self._trailing_zero:
+            return ColumnType("double"), f"{seen:,} decimal numbers"
+        return ColumnType("numeric"), f"{seen:,} decimal numbers, up to {self._digits} digits"
+
+
+_PLURALS = {
+    "boolean": "times true or false",
+    "uuid": "UUIDs",
+    "date": "dates",
+    "time": "times",
+    "timestamp": "timestamps",
+    "timestamptz": "timestamps with time zone",
+}
