@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 BAD_VALUE = "bad_value"
@@ -34,6 +34,8 @@ class Rule:
     """Pattern of texts that need no look at each one: they are canonical, or become so by `bulk`."""
     bulk: Callable[[str], str] | None = None
     """Makes a whole column of `plain` texts, each followed by the byte 1, canonical at once."""
+    array: Callable[[Sequence[str | None]], str] | None = None
+    """Of a column of arrays: from the canonical texts of an array's values, None for NULL, to the array's own."""
 
 
 def shown(text: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from etl.mapping.conversion import BAD_VALUE, OUT_OF_RANGE, ConversionError, Rule, shown
+from etl.mapping.forms import forms_parser, zone_of
 
 _DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _TIME = r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
@@ -25,6 +28,7 @@ _TRAILING_ZEROS = re.compile(r"(?:\.0+|(\.[0-9]*[1-9])0+)(?=[+\x01])")
 _DATE_EXPECTED = "a date: YYYY-MM-DD"
 _TIME_EXPECTED = "a time: hh:mm:ss, with a fraction or without"
 _TIMESTAMP_EXPECTED = "a timestamp: YYYY-MM-DD, T or a blank, hh:mm:ss, with a fraction or without"
+_OUTSIDE = "{} is outside the years 0001 to 9999 in UTC"
 
 
 def _date(text: str) -> str:
@@ -71,31 +75,42 @@ def _timestamp(text: str) -> str:
         raise ConversionError(
             BAD_VALUE, f"{shown(text)} has an offset from UTC, which timestamp cannot keep: use timestamptz"
         )
-    return _day_and_clock(text, match, timedelta())
+    return _day_and_clock(text, match, None)
 
 
-def _timestamptz(text: str) -> str:
-    match = _TIMESTAMP_FORM.fullmatch(text)
-    if match is None:
-        raise ConversionError(BAD_VALUE, f"{shown(text)} is not {_TIMESTAMP_EXPECTED}, with Z or an offset like +01:00")
-    return _day_and_clock(text, match, _offset(text, match[8])) + "+00:00"
+def _timestamptz(zone: tzinfo) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        match = _TIMESTAMP_FORM.fullmatch(text)
+        if match is None:
+            raise ConversionError(
+                BAD_VALUE, f"{shown(text)} is not {_TIMESTAMP_EXPECTED}, with Z or an offset like +01:00"
+            )
+        between = _offset(text, match[8]) if match[8] else zone
+        return _day_and_clock(text, match, None if between is UTC else between) + "+00:00"
+
+    return convert
 
 
-def _day_and_clock(text: str, match: re.Match[str], offset: timedelta) -> str:
+def _day_and_clock(text: str, match: re.Match[str], between: timedelta | tzinfo | None) -> str:
+    """The day and time of `match`; in UTC, where `between` says what lies between the two."""
     day = _calendar_date(text, match[1], match[2], match[3])
     clock = _clock(text, match[4], match[5], match[6], match[7])
-    if not offset and not clock.startswith("24"):
+    if not between and not clock.startswith("24"):
         return f"{match[1]}-{match[2]}-{match[3]} {clock}"
     hours = timedelta(hours=int(match[4]), minutes=int(match[5]), seconds=int(match[6]))
     try:
-        moment = datetime(day.year, day.month, day.day) + hours - offset
+        moment = datetime(day.year, day.month, day.day) + hours
+        if isinstance(between, tzinfo):
+            moment = moment.replace(tzinfo=between).astimezone(UTC)
+        elif between:
+            moment -= between
     except OverflowError:
-        raise ConversionError(OUT_OF_RANGE, f"{shown(text)} is outside the years 0001 to 9999 in UTC") from None
+        raise ConversionError(OUT_OF_RANGE, _OUTSIDE.format(shown(text))) from None
     return f"{moment.date().isoformat()} {moment:%H:%M:%S}{clock[8:]}"
 
 
-def _offset(text: str, offset: str | None) -> timedelta:
-    if offset is None or offset == "Z":
+def _offset(text: str, offset: str) -> timedelta:
+    if offset == "Z":
         return timedelta()
     hours, minutes = int(offset[1:3]), int(offset[-2:]) if len(offset) > 3 else 0
     if hours > 15 or minutes > 59:
@@ -113,6 +128,51 @@ MOMENT_RULES = {
     "time": Rule(convert=_time, python=str, plain=_PLAIN_TIME, bulk=lambda column: _TRAILING_ZEROS.sub(r"\1", column)),
     "timestamp": Rule(convert=_timestamp, python=str, plain=rf"{_PLAIN_DATE}[T ]{_PLAIN_TIME}", bulk=_plain_timestamps),
     "timestamptz": Rule(
-        convert=_timestamptz, python=str, plain=rf"{_PLAIN_DATE}[T ]{_PLAIN_TIME}Z", bulk=_plain_timestamps
+        convert=_timestamptz(UTC), python=str, plain=rf"{_PLAIN_DATE}[T ]{_PLAIN_TIME}Z", bulk=_plain_timestamps
     ),
 }
+
+
+def moment_rule(name: str, forms: Sequence[str], zone_name: str) -> Rule:
+    """The rule of date, time, timestamp or timestamptz with a column's forms and time zone.
+
+    Raises ValueError where there is no such zone.
+    """
+    rule, zone = MOMENT_RULES[name], zone_of(zone_name)
+    if name == "timestamptz" and zone is not UTC:
+        rule = replace(rule, convert=_timestamptz(zone))
+    return replace(rule, convert=_with_forms(rule.convert, name, forms, zone)) if forms else rule
+
+
+def _with_forms(own: Callable[[str], str], name: str, forms: Sequence[str], zone: tzinfo) -> Callable[[str], str]:
+    parse = forms_parser(forms)
+    known = f"nor {'any of the forms' if len(forms) > 1 else 'of the form'} {', '.join(forms)}"
+
+    def convert(text: str) -> str:
+        try:
+            return own(text)
+        except ConversionError as error:
+            moment = parse(text)
+            if moment is None:
+                raise ConversionError(
+                    error.reason, error.message if error.reason != BAD_VALUE else f"{error.message}; {known}"
+                ) from None
+        return _of_form(text, name, moment, zone)
+
+    return convert
+
+
+def _of_form(text: str, name: str, moment: datetime, zone: tzinfo) -> str:
+    if name == "date":
+        if moment.time() != datetime.min.time():
+            raise ConversionError(BAD_VALUE, f"{shown(text)} has a time of day, which date cannot keep: use timestamp")
+        return moment.date().isoformat()
+    if name == "timestamptz":
+        try:
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            raise ConversionError(OUT_OF_RANGE, _OUTSIDE.format(shown(text))) from None
+    canonical = moment.time().isoformat() if name == "time" else moment.isoformat(" ")
+    if "." in canonical:
+        canonical = canonical.rstrip("0")
+    return canonical + "+00:00" if name == "timestamptz" else canonical

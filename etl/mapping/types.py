@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
+from etl.mapping.arrays import json_strings, json_tokens, postgres_array
+from etl.mapping.binary import BYTES_RULES
 from etl.mapping.conversion import BAD_VALUE, TOO_LONG, ConversionError, Rule, shown
-from etl.mapping.model import Column, ColumnType
-from etl.mapping.moments import MOMENT_RULES
+from etl.mapping.documents import DOCUMENT_RULES, MARKUP_RULE
+from etl.mapping.model import Column, ColumnType, FromPath
+from etl.mapping.moments import MOMENT_RULES, moment_rule
 from etl.mapping.numbers import INTEGERS, floating_rule, integer_rule, numeric_rule
 
 
@@ -67,9 +71,14 @@ _RULES = {
         plain=r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
         bulk=str.lower,
     ),
+    **DOCUMENT_RULES,
 }
 
-TYPE_NAMES = ("text", "varchar", "boolean", *INTEGERS, "numeric", "real", "double", *MOMENT_RULES, "uuid")
+TYPE_NAMES = (
+    *("text", "varchar", "boolean", *INTEGERS, "numeric", "real", "double", *MOMENT_RULES, "uuid"),
+    *DOCUMENT_RULES,
+    "bytes",
+)
 """Every type of the mapping language."""
 
 
@@ -86,9 +95,32 @@ def rule_for(column_type: ColumnType, finite: bool = False) -> Rule:
         return numeric_rule(column_type.precision, column_type.scale)
     if name in ("real", "double"):
         return floating_rule(name, finite=finite)
+    if name == "bytes":
+        return BYTES_RULES[column_type.encoding or "base64"]
     return _RULES[name]
 
 
 def rule_for_column(column: Column, finite: bool = False) -> Rule:
-    """The rule of a column's values (of an array: of each of its values), with its formats and its time zone."""
-    return rule_for(column.type, finite)
+    """The rule of a column's values (of an array: of each of its values), with all that the mapping says about them.
+
+    Raises ValueError where the column's time zone is none.
+    """
+    trusted = column.type.name == "xml" and isinstance(column.source, FromPath) and not column.transforms
+    return _rule_for_column(
+        column.type, column.formats, column.timezone, column.is_array, bool(column.sql), trusted, finite
+    )
+
+
+@lru_cache(maxsize=1024)
+def _rule_for_column(
+    type_: ColumnType, formats: tuple[str, ...], timezone: str, array: bool, sql: bool, trusted: bool, finite: bool
+) -> Rule:
+    rule = MARKUP_RULE if trusted else rule_for(type_, finite)
+    if type_.name in MOMENT_RULES:
+        rule = moment_rule(type_.name, formats, timezone)
+    if array:
+        # Targets that take no COPY text get JSON, whose numbers and booleans are ours.
+        is_json = type_.name in ("json", "jsonb") or (rule.python is not str and type_.name != "bytes")
+        rule = replace(rule, array=(json_tokens if is_json else json_strings) if finite else postgres_array)
+    # The database makes of the text what its own type says.
+    return replace(rule, python=str) if array or sql else rule
