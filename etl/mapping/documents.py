@@ -53,6 +53,8 @@ def _checked_json(text: str, decoder: json.JSONDecoder) -> str:
         raise ConversionError(
             BAD_VALUE, f"{shown(text)} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         ) from None
+    except ConversionError as error:
+        raise ConversionError(error.reason, f"{shown(text)}: {error.message}") from None
     return stripped
 
 
@@ -72,8 +74,12 @@ def _no_number(name: str) -> NoReturn:
 
 # Numbers stay text: Python would refuse very long ones, and nobody asks for their values.
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_number)
-# PostgreSQL makes numerics of the numbers of a jsonb.
-_JSONB = json.JSONDecoder(parse_int=str, parse_float=_NUMERIC, parse_constant=_no_number)
+# PostgreSQL makes numerics of the numbers of a jsonb; without an exponent only long ones can be too much.
+_JSONB = json.JSONDecoder(
+    parse_int=lambda digits: digits if len(digits) < 1000 else _NUMERIC(digits),
+    parse_float=_NUMERIC,
+    parse_constant=_no_number,
+)
 
 
 def _xml(text: str) -> str:

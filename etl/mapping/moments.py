@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from etl.mapping.conversion import BAD_VALUE, OUT_OF_RANGE, ConversionError, Rule, shown
-from etl.mapping.forms import forms_parser, zone_of
 
 _DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _TIME = r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
@@ -28,6 +29,8 @@ _TRAILING_ZEROS = re.compile(r"(?:\.0+|(\.[0-9]*[1-9])0+)(?=[+\x01])")
 _DATE_EXPECTED = "a date: YYYY-MM-DD"
 _TIME_EXPECTED = "a time: hh:mm:ss, with a fraction or without"
 _TIMESTAMP_EXPECTED = "a timestamp: YYYY-MM-DD, T or a blank, hh:mm:ss, with a fraction or without"
+_NO_DAY = date(1900, 1, 1)
+"""What strptime gives where the form has no day."""
 _OUTSIDE = "{} is outside the years 0001 to 9999 in UTC"
 
 
@@ -133,11 +136,19 @@ MOMENT_RULES = {
 }
 
 
-def moment_rule(name: str, forms: Sequence[str], zone_name: str) -> Rule:
-    """The rule of date, time, timestamp or timestamptz with a column's forms and time zone.
+@lru_cache(maxsize=64)
+def zone_of(name: str) -> tzinfo:
+    """The zone of an IANA name, or of an offset like ``+01:00``. Raises KeyError, ValueError or OSError for others."""
+    if name == "UTC":
+        return UTC
+    if name[:1] in ("+", "-"):
+        offset = timedelta(hours=int(name[1:3]), minutes=int(name[4:6]))
+        return timezone(-offset if name[0] == "-" else offset)
+    return ZoneInfo(name)
 
-    Raises ValueError where there is no such zone.
-    """
+
+def moment_rule(name: str, forms: Sequence[str], zone_name: str) -> Rule:
+    """The rule of date, time, timestamp or timestamptz with a column's (usable) strptime forms and time zone."""
     rule, zone = MOMENT_RULES[name], zone_of(zone_name)
     if name == "timestamptz" and zone is not UTC:
         rule = replace(rule, convert=_timestamptz(zone))
@@ -145,14 +156,13 @@ def moment_rule(name: str, forms: Sequence[str], zone_name: str) -> Rule:
 
 
 def _with_forms(own: Callable[[str], str], name: str, forms: Sequence[str], zone: tzinfo) -> Callable[[str], str]:
-    parse = forms_parser(forms)
     known = f"nor {'any of the forms' if len(forms) > 1 else 'of the form'} {', '.join(forms)}"
 
     def convert(text: str) -> str:
         try:
             return own(text)
         except ConversionError as error:
-            moment = parse(text)
+            moment = _parsed(text, forms)
             if moment is None:
                 raise ConversionError(
                     error.reason, error.message if error.reason != BAD_VALUE else f"{error.message}; {known}"
@@ -162,11 +172,26 @@ def _with_forms(own: Callable[[str], str], name: str, forms: Sequence[str], zone
     return convert
 
 
+def _parsed(text: str, forms: Sequence[str]) -> datetime | None:
+    """By the first form that fits; without time zone where that has none."""
+    # strptime takes digits of any script.
+    if not text.isascii() and any(character.isdigit() and not character.isascii() for character in text):
+        return None
+    for form in forms:
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            continue
+    return None
+
+
 def _of_form(text: str, name: str, moment: datetime, zone: tzinfo) -> str:
     if name == "date":
         if moment.time() != datetime.min.time():
             raise ConversionError(BAD_VALUE, f"{shown(text)} has a time of day, which date cannot keep: use timestamp")
         return moment.date().isoformat()
+    if name == "time" and moment.date() != _NO_DAY:
+        raise ConversionError(BAD_VALUE, f"{shown(text)} has a day, which time cannot keep: use timestamp")
     if name == "timestamptz":
         try:
             moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)

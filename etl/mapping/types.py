@@ -101,10 +101,7 @@ def rule_for(column_type: ColumnType, finite: bool = False) -> Rule:
 
 
 def rule_for_column(column: Column, finite: bool = False) -> Rule:
-    """The rule of a column's values (of an array: of each of its values), with all that the mapping says about them.
-
-    Raises ValueError where the column's time zone is none.
-    """
+    """The rule of a column's values (of an array: of each of its values), with all that the mapping says about them."""
     trusted = column.type.name == "xml" and isinstance(column.source, FromPath) and not column.transforms
     return _rule_for_column(
         column.type, column.formats, column.timezone, column.is_array, bool(column.sql), trusted, finite
