@@ -1,7 +1,7 @@
 """etl: loads XML dumps into a relational database, at COPY speed; nothing lost, nothing twice.
 
     import etl
-    report = etl.load("posts.xml.gz", mapping="posts.mapping.yaml", target="postgresql://user@host/db")
+    report = etl.load("posts.xml.gz", target="postgresql://user@host/db")
 
 Names are imported at first use: a worker process needs neither the database drivers nor anything else of the parent.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         TransientError,
         WorkerDied,
     )
-    from etl.loader import check, load, schema
+    from etl.loader import check, infer, load, schema
     from etl.options import Settings, read_settings
     from etl.report import CheckReport, LoadReport
 
@@ -45,6 +45,7 @@ __all__ = [
     "TransientError",
     "WorkerDied",
     "check",
+    "infer",
     "load",
     "read_settings",
     "schema",

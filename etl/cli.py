@@ -1,6 +1,6 @@
 """The command line. In: arguments. Out: what `etl.loader` does with them, on the screen, and an exit code.
 
-The only file that prints or sets an exit code. Results (a report as JSON, a check, DDL, documentation) go to standard
+The only file that sets an exit code. Results (a report as JSON, a mapping, a check, DDL, documentation) go to standard
 output, everything else to standard error. Everything here runs on the main thread, where Ctrl-C arrives.
 """
 
@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-import textwrap
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,23 +21,24 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from etl import loader
 from etl.allocator import give_back_large_blocks
+from etl.arguments import MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose, Workers
 from etl.errors import (
     EXIT_FAILED,
     EXIT_STOPPED,
     EtlError,
+    MappingError,
     SettingsError,
     mask_password,
 )
 from etl.log_file import log_to
-from etl.naming import default_target, find_mapping
+from etl.naming import default_target, find_mapping, mapping_name
 from etl.options import Settings, read_settings
-from etl.progress import BarProgress, LineProgress, Progress, SeveralProgresses, SilentProgress
 from etl.report import LoadReport
+from etl.screen import new_progress, print_lines, show_error, stderr, stdout
 from etl.summary import summarize_check, summarize_load
 
 logger = logging.getLogger("etl")
@@ -51,45 +51,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SOURCE",
-        show_default=False,
-        help="XML files, plain or compressed (gzip, bzip2, xz, zstd: told by content), directories or patterns of "
-        "them, or `-` for standard input.",
-    ),
-]
-MapFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--map",
-        metavar="FILE",
-        help="The mapping: which elements become rows of which tables. Without it `STEM.mapping.yaml`, in this folder "
-        "or beside the source; STEM is the source's name without `.xml` and the compression's suffix.",
-    ),
-]
-SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", metavar="FILE", rich_help_panel="Settings", help="Settings, as YAML.")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        rich_help_panel="Settings",
-        help="One setting, as in `queue.max_bytes=32MiB`; may be repeated, and wins over the file.",
-    ),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", metavar="", rich_help_panel="Output", help="Say nothing unless something is wrong."),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option("--verbose", "-v", metavar="", rich_help_panel="Output", help="Say more; where an error arose, too."),
-]
 
 
 def main() -> None:
@@ -129,38 +90,25 @@ def _etl(
     epilog="Examples:\n\n"
     "    etl load posts.xml.gz\n\n"
     "    etl load posts.xml.gz --map posts.yaml --to postgresql://user@host/db\n\n"
-    "    unzip -p dump.zip | etl load - --map posts.yaml --to sqlite:///posts.db\n\n"
+    "    unzip -p dump.zip | etl load - --source-name posts --to sqlite:///posts.db\n\n"
     "Exit codes: 0 all loaded, 1 failed, 2 usage, 3 loaded with rejects, 4 stopped (the same command goes on)."
 )
 def load(
     sources: Sources,
     mapping: MapFile = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            metavar="URL",
-            show_default=False,
-            help="The database: `sqlite:///FILE` or `postgresql://USER@HOST/DB` (what the URL leaves out comes from "
-            "the PG* variables and ~/.pgpass). Without it the setting `target`, then ETL_TARGET, then "
-            "`sqlite:///STEM.db` in this folder (`etl.db` for several sources).",
-        ),
-    ] = None,
+    target: Target = None,
     settings_file: SettingsFile = None,
     overrides: Overrides = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=256, metavar="N", rich_help_panel="Settings", help="Parser workers. Default: one for each core."
-        ),
-    ] = None,
+    workers: Workers = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after the first N records of the sources.")
     ] = None,
     source_name: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="What standard input is called, so that a stopped load of the same input can go on."
+            metavar="NAME",
+            help="What standard input is called: a stopped load of the same input can then go on, and its mapping is "
+            "`NAME.mapping.yaml`.",
         ),
     ] = None,
     log: Annotated[
@@ -179,27 +127,34 @@ def load(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Load XML dumps into a database. Run again after a stop or a failure, it goes on where it ended."""
+    """Load XML dumps into a database. Run again after a stop or a failure, it goes on where it ended.
+
+    Where there is no mapping yet it is inferred, and saved in this folder as `STEM.mapping.yaml`.
+    """
     with _clear_errors(verbose=verbose):
         if log is not None:
             log_to(log)
         logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
         settings = _settings(settings_file, overrides, workers)
-        mapping = mapping or find_mapping(sources)
+        chosen = mapping or find_mapping(sources, source_name)
+        name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)
-        progress = _progress(quiet=quiet, logged=log is not None)
+        progress = new_progress(quiet=quiet, logged=log is not None)
         names = ", ".join("standard input" if source == "-" else source for source in sources)
-        progress.note(f"Loading {names} into {mask_password(target)}, mapped by {mapping}.")
+        how = f", mapped by {chosen}" if chosen else f"; there is no {name} yet: a mapping is inferred"
+        progress.note(f"Loading {names} into {mask_password(target)}{how}.")
         try:
-            report = loader.load(
-                sources,
-                mapping=mapping,
-                target=target,
-                settings=settings,
-                limit=limit,
-                source_name=source_name,
-                progress=progress,
-            )
+            with _found_by_name(chosen, given=mapping is not None):
+                report = loader.load(
+                    sources,
+                    mapping=chosen,
+                    target=target,
+                    settings=settings,
+                    limit=limit,
+                    source_name=source_name,
+                    save_mapping=name,
+                    progress=progress,
+                )
         except EtlError as error:
             progress.stop()
             if error.report is not None:
@@ -211,7 +166,34 @@ def load(
     raise typer.Exit(report.exit_code)
 
 
-@app.command(epilog="Example:\n\n    etl check posts.xml.gz --map posts.mapping.yaml --show 3")
+@app.command(
+    epilog="Examples:\n\n"
+    "    etl infer posts.xml.gz > posts.mapping.yaml\n\n"
+    "    etl infer --full dumps/*.xml > dumps.yaml\n\n"
+    "    bzcat dump.xml.bz2 | etl infer -"
+)
+def infer(
+    sources: Sources,
+    full: Annotated[
+        bool, typer.Option("--full", metavar="", help="Look at everything, not only at a sample of 64 MiB.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print a mapping for XML dumps, inferred from a sample: commented YAML, on standard output.
+
+    `etl load` does the same by itself where there is no mapping; this is for looking at it first. No file is written.
+    """
+    with _clear_errors(verbose=verbose, interrupted="Stopped. No mapping was inferred."):
+        progress = new_progress(quiet=quiet)
+        try:
+            text = loader.infer(sources, full=full, progress=progress)
+        finally:
+            progress.stop()
+        _write_utf8(text)
+
+
+@app.command(epilog="Example:\n\n    etl check posts.xml.gz --show 3")
 def check(
     sources: Sources,
     mapping: MapFile = None,
@@ -223,22 +205,25 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Do all a load does except the database: counts, rejects, columns that never matched, elements nobody takes."""
-    with _clear_errors(verbose=verbose):
+    """Do all a load does except the database: counts, rejects, columns that never matched, elements nobody takes.
+
+    A mapping that has to be inferred for it is not saved.
+    """
+    with _clear_errors(verbose=verbose, interrupted="Stopped. A check writes nothing."):
         settings = _settings(settings_file, overrides)
-        progress = _progress(quiet=quiet)
+        progress = new_progress(quiet=quiet)
+        chosen = mapping or find_mapping(sources)
         try:
-            report = loader.check(
-                sources, mapping=mapping or find_mapping(sources), show=show, settings=settings, progress=progress
-            )
+            with _found_by_name(chosen, given=mapping is not None):
+                report = loader.check(sources, mapping=chosen, show=show, settings=settings, progress=progress)
         finally:
             progress.stop()
         if quiet:
             for source in report.sources:
                 if source.problem:
-                    _show_error(source.problem)
+                    show_error(source.problem)
         else:
-            _print(Console(highlight=False), summarize_check(report))
+            print_lines(stdout(), summarize_check(report, stdout().width))
     raise typer.Exit(report.exit_code)
 
 
@@ -284,20 +269,37 @@ def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whic
         elif sys.stdout.isatty():
             from rich.markdown import Markdown  # a tenth of the start of every command
 
-            Console().print(Markdown(pages[name]))
+            stdout().print(Markdown(pages[name]))
         else:
             print(pages[name], end="")
 
 
 @contextmanager
-def _clear_errors(*, verbose: bool = False) -> Iterator[None]:
+def _found_by_name(mapping: Path | None, *, given: bool) -> Iterator[None]:
+    """What is wrong with a mapping that nobody named needs another word."""
+    try:
+        yield
+    except MappingError as error:
+        if mapping is None or given:
+            raise
+        raise MappingError(
+            f"{error}\n{mapping} was found by its name: mend it, or move it away and a mapping is inferred anew."
+        ) from error
+
+
+@contextmanager
+def _clear_errors(
+    *,
+    verbose: bool = False,
+    interrupted: str = "Aborted. What was committed stays; the same command goes on from there.",
+) -> Iterator[None]:
     """Turn whatever is raised inside into one sentence and an exit code."""
     try:
         yield
     except EtlError as error:
         _fail(str(error), error.exit_code, error, verbose=verbose)
     except KeyboardInterrupt as error:
-        _fail("Aborted. What was committed stays; the same command goes on from there.", EXIT_STOPPED, error)
+        _fail(interrupted, EXIT_STOPPED, error)
     except BrokenPipeError:
         raise typer.Exit(EXIT_FAILED) from None
     except OSError as error:
@@ -311,13 +313,9 @@ def _clear_errors(*, verbose: bool = False) -> Iterator[None]:
 def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool = False) -> NoReturn:
     logger.error("%s", sentence, exc_info=error)
     if verbose:
-        _stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
-    _show_error(sentence)
+        stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
+    show_error(sentence)
     raise typer.Exit(exit_code)
-
-
-def _show_error(sentence: str) -> None:
-    _stderr().print(Text.assemble(("Error: ", "bold red"), _printable(mask_password(sentence))), soft_wrap=True)
 
 
 def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:
@@ -325,15 +323,13 @@ def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int |
     return read_settings(file, [*(overrides or ()), *flags])
 
 
-def _progress(*, quiet: bool, logged: bool = False) -> Progress:
-    shown: Progress
-    if quiet:
-        shown = SilentProgress()
-    elif (console := _stderr()).is_terminal:
-        shown = BarProgress(console)
+def _write_utf8(text: str) -> None:
+    """A mapping file is UTF-8, whatever the terminal's encoding is."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
     else:
-        shown = LineProgress(lambda line: _print(console, [line]))
-    return SeveralProgresses(shown, LineProgress(logger.info)) if logged else shown
+        print(text, end="")
 
 
 def _show_load(report: LoadReport, *, as_json: bool, quiet: bool, verbose: bool) -> None:
@@ -342,27 +338,7 @@ def _show_load(report: LoadReport, *, as_json: bool, quiet: bool, verbose: bool)
     if as_json:
         print(report.to_json())
     elif not quiet:
-        _print(_stderr(), lines)
-
-
-def _stderr() -> Console:
-    return Console(stderr=True, highlight=False)
-
-
-def _print(console: Console, lines: Sequence[str]) -> None:
-    """Print lines, headings (those without indentation) bold; wrapped on a terminal, whole where a program may read."""
-    for line in lines:
-        text = _printable(line)
-        style = "" if line.startswith(" ") else "bold"
-        if console.is_terminal:
-            indent = " " * (len(text) - len(text.lstrip()) + 4)
-            text = textwrap.fill(text, console.width, subsequent_indent=indent, break_on_hyphens=False)
-        console.print(Text(text, style=style), soft_wrap=True)
-
-
-def _printable(text: str) -> str:
-    """What a dump or a file name holds must not control the terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+        print_lines(stderr(), lines)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -377,5 +353,5 @@ def _flush_standard_output() -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            _show_error(f"Cannot write to standard output: {error.strerror}.")
+            show_error(f"Cannot write to standard output: {error.strerror}.")
             sys.exit(EXIT_FAILED)

@@ -14,10 +14,12 @@ from contextlib import closing
 from pathlib import Path
 
 from etl.errors import SourceError
-from etl.extract.source import expand
+from etl.extract.source import Source, expand
 from etl.loading.result_thread import OnBatch, OnReject
+from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
 from etl.mapping.reader import read_mapping
+from etl.mapping_choice import infer_text, inferred_mapping
 from etl.naming import default_target
 from etl.options import Settings
 from etl.pipeline import Pipeline
@@ -34,11 +36,12 @@ SourceNames = str | Path | Sequence[str | Path]
 def load(
     sources: SourceNames,
     *,
-    mapping: str | Path | Mapping,
+    mapping: str | Path | Mapping | None = None,
     target: str | None = None,
     settings: Settings | None = None,
     limit: int | None = None,
     source_name: str | None = None,
+    save_mapping: str | Path | None = None,
     on_batch: OnBatch | None = None,
     on_reject: OnReject | None = None,
     on_complete: Callable[[LoadReport], object] | None = None,
@@ -46,23 +49,25 @@ def load(
 ) -> LoadReport:
     """Load XML sources into a database.
 
-    `sources`: paths, directories, globs, or "-" for standard input. `target`: a database URL; wins over the settings',
-    and without either it is what the command line would take. `limit`: read that many records at most. `source_name`:
-    an identity for a source that has none (standard input), so that a load of it can be resumed. `on_batch` gets
-    `Committed`, `on_reject` `RejectedRecord` (without the record itself), both after the commit and on a thread of
-    their own; `on_complete` gets the report, on the caller's thread.
+    `sources`: paths, directories, globs, or "-" for standard input. `mapping`: a mapping file; without it one is
+    inferred from a sample, as `infer` does, and saved as `save_mapping` where that is given (a file that is there
+    already is left as it is). `target`: a database URL; wins over the settings', and without either it is what the
+    command line would take. `limit`: read that many records at most. `source_name`: an identity for a source that has
+    none (standard input), so that a load of it can be resumed. `on_batch` gets `Committed`, `on_reject`
+    `RejectedRecord` (without the record itself), both after the commit and on a thread of their own; `on_complete`
+    gets the report, on the caller's thread.
 
     Raises EtlError: SettingsError, MappingError, SourceError, TargetError ...; once the load has begun, its `report`
     tells what was committed. Calling again with the same arguments resumes. While rows are loaded, the first
     KeyboardInterrupt ends the load in order (the report's state is "stopped"); a second one is raised.
     """
     settings = settings or Settings()
-    checked = _mapping(mapping)
+    progress = progress or SilentProgress()
     names = _names(sources)
-    found = expand(names)
     url = target or settings.target or default_target(names)
     with closing(open_target(url, settings)) as place:
-        pipeline = Pipeline(checked, place, settings, progress or SilentProgress())
+        checked, found = _prepare(mapping, names, Path(save_mapping) if save_mapping else None, progress)
+        pipeline = Pipeline(checked, place, settings, progress)
         report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject))
     if on_complete is not None:
         on_complete(report)
@@ -72,19 +77,20 @@ def load(
 def check(
     sources: SourceNames,
     *,
-    mapping: str | Path | Mapping,
+    mapping: str | Path | Mapping | None = None,
     show: int = 0,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Do everything a load does except writing: counts, rejects, what the mapping misses, the first `show` rows.
 
-    Raises SettingsError, MappingError, SourceError.
+    Without `mapping` by one that is inferred from a sample, as `infer` does. Raises SettingsError, MappingError,
+    SourceError.
     """
-    checked = _mapping(mapping)
-    found = expand(_names(sources))
+    progress = progress or SilentProgress()
+    checked, found = _prepare(mapping, _names(sources), None, progress)
     place = MemoryTarget(keep=show)
-    pipeline = Pipeline(checked, place, settings or Settings(), progress or SilentProgress())
+    pipeline = Pipeline(checked, place, settings or Settings(), progress)
     try:
         report = pipeline.run(found, None, None, Callbacks())
     except SourceError as error:
@@ -93,6 +99,7 @@ def check(
             raise
         report = error.report
     return CheckReport(
+        mapping=report.mapping,
         sources=report.sources,
         tables=report.tables,
         rejects=report.rejects,
@@ -107,12 +114,32 @@ def check(
     )
 
 
+def infer(sources: SourceNames, *, full: bool = False, progress: Progress | None = None) -> str:
+    """The text of a mapping file for the sources: commented YAML, inferred from a sample of 64 MiB (`full`: from all).
+
+    What is doubtful about it stands in its first lines. Raises SourceError where a source cannot be read or is no XML.
+    """
+    return infer_text(expand(_names(sources)), full=full, progress=progress or SilentProgress())
+
+
 def schema(mapping: str | Path | Mapping, target: str | None = None, settings: Settings | None = None) -> str:
     """The DDL a load would run for the mapping's tables; `target` decides the dialect (SQLite without one)."""
-    return ddl(_mapping(mapping), sql_dialect(target) if target else "sqlite", (settings or Settings()).keys)
+    return ddl(_read(mapping), sql_dialect(target) if target else "sqlite", (settings or Settings()).keys)
 
 
-def _mapping(mapping: str | Path | Mapping) -> Mapping:
+def _prepare(
+    mapping: str | Path | Mapping | None, names: Sequence[str], save_as: Path | None, progress: Progress
+) -> tuple[Mapping, list[Source]]:
+    """The mapping, given or inferred, and the sources, both checked as far as can be told before any work."""
+    if mapping is None:
+        found = [source.kept() for source in expand(names)]
+        return inferred_mapping(found, save_as, progress), found
+    checked = _read(mapping)
+    check_functions(checked)
+    return checked, expand(names)
+
+
+def _read(mapping: str | Path | Mapping) -> Mapping:
     return mapping if isinstance(mapping, Mapping) else read_mapping(Path(mapping))
 
 

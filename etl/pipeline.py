@@ -243,6 +243,7 @@ class Pipeline:
         return LoadReport(
             state=state,
             target=self._target.label,
+            mapping=self._mapping.label,
             sources=sources,
             tables={table.name: rows for table, rows in zip(self._mapping.tables, tally.rows, strict=True)},
             rejects=tuple(

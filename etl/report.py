@@ -11,6 +11,9 @@ from typing import Any, Literal
 from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
 from etl.metrics import PoolStats
 
+UNSAVED = "the inferred mapping"
+"""What a mapping is called that no file holds."""
+
 Outcome = Literal["finished", "finished before", "stopped", "broken"]
 """Of a source. `finished before`: an earlier run had loaded it. `stopped`: also by a limit. `broken`: see `problem`."""
 
@@ -55,6 +58,8 @@ class LoadReport:
     state: State
     target: str
     """URL without password."""
+    mapping: str
+    """The mapping file, or `UNSAVED`."""
     sources: tuple[SourceReport, ...]
     tables: Mapping[str, int]
     """Rows written by this run, by table, in the mapping's order."""
@@ -103,6 +108,8 @@ class LoadReport:
 class CheckReport:
     """What `etl check` found: everything a load would report except the database."""
 
+    mapping: str
+    """The mapping file, or `UNSAVED`."""
     sources: tuple[SourceReport, ...]
     tables: Mapping[str, int]
     rejects: tuple[RejectReport, ...]

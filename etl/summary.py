@@ -6,13 +6,10 @@ A line's indentation is its level; the caller may wrap it to the width of a term
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from etl.preview import preview
 from etl.progress import format_bytes, format_duration
-from etl.report import CheckReport, LoadReport, RejectReport, SourceReport
-
-_VALUE_WIDTH = 60
-"""Characters shown of a value: with an indented column name beside it a row still fits on 80 columns."""
+from etl.report import UNSAVED, CheckReport, LoadReport, RejectReport, SourceReport
 
 _LONG = 5.0
 """Seconds from which it is worth a line what limited a load; of a shorter one the start is most."""
@@ -31,17 +28,21 @@ def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
     ]
 
 
-def summarize_check(report: CheckReport) -> list[str]:
-    """What a load would do: counts, rejects, what the mapping misses, and the first rows where they were asked for."""
+def summarize_check(report: CheckReport, width: int) -> list[str]:
+    """What a load would do: counts, rejects, what the mapping misses, and the first rows where they were asked for.
+
+    `width`: characters of a line that shows rows, at most.
+    """
     return [
-        f"Read {_records(report.records)}, {format_bytes(report.source_bytes)} of XML, "
-        f"in {format_duration(report.seconds)}. Nothing was written.",
+        f"Read {_records(report.records)}, {format_bytes(report.source_bytes)} of XML, in "
+        f"{format_duration(report.seconds)}, mapped by {report.mapping}. Nothing was written.",
         *_sources(report.sources, everyone=len(report.sources) > 1, problems=True),
         *_table_rows(report.tables),
         _account(report.records, report.loaded, report.rejected, report.discarded, 0),
         *_rejects(report.rejects, report.rejected),
         *_listed("Worth a look:", report.notices),
-        *_first_rows(report.first_rows),
+        *_mapping_to_change(report),
+        *preview(report.first_rows, report.tables, width),
     ]
 
 
@@ -114,6 +115,7 @@ def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
 
 
 def _next_steps(report: LoadReport) -> Iterator[str]:
+    yield from _mapping_to_change(report)
     if report.rejected and not report.target.startswith("memory:"):
         yield "Table etl_reject there has every rejected record: its place, the reason, its XML (`etl docs rejects`)."
     if report.state == "finished" and any(source.state == "stopped" for source in report.sources):
@@ -122,20 +124,16 @@ def _next_steps(report: LoadReport) -> Iterator[str]:
         yield "The same command goes on from here."
 
 
-def _first_rows(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    for name, rows in tables.items():
-        for number, row in enumerate(rows, 1):
-            yield f"{name}, row {number}:"
-            width = max(map(len, row), default=0)
-            for column, value in row.items():
-                yield f"  {column:<{width}}  {_shown(value)}"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "NULL"
-    text = " ".join(str(value).split())
-    return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
+def _mapping_to_change(report: LoadReport | CheckReport) -> Iterator[str]:
+    """Where there is something that a mapping could change: how."""
+    if not (report.rejects or report.notices):
+        return
+    where = (
+        "`etl infer SOURCE > FILE` writes the mapping out" if report.mapping == UNSAVED else f"It is {report.mapping}"
+    )
+    written = isinstance(report, LoadReport) and report.loaded
+    again = "; then load into another database, or drop the tables first" if written else ""
+    yield f"To change what the mapping does: {where}, `etl check SOURCE --map FILE` shows the effect{again}."
 
 
 def _records(number: int) -> str:

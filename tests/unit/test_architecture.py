@@ -26,20 +26,26 @@ ALLOWED = {
     "naming": {"errors"},
     "log_file": {"errors"},
     "progress": {"metrics"},
-    "summary": {"progress", "report"},
+    "preview": set(),
+    "summary": {"preview", "progress", "report"},
+    "screen": {"errors", "progress"},
+    "arguments": set(),
     "notices": {"loading.result_thread", "mapping"},
     "mapping": {"errors", "messages", "options", "metrics"},
     "extract": CONTRACTS,
     "transform": CONTRACTS,
+    "inference": CONTRACTS | {"extract", "transform.parser"},
     "targets": CONTRACTS,
     "engines": CONTRACTS,
     "loading": CONTRACTS | {"targets.base"},
     "worker": CONTRACTS | {"extract", "transform", "engines.base", "engines.pipe"},
     "parallel_coordinator": CONTRACTS | {"engines.base", "loading.insert_queue"},
     "feeding": CONTRACTS | {"extract", "loading.ledger", "report"},
+    "mapping_choice": CONTRACTS | {"extract", "inference", "progress", "report"},
     "allocator": set(),
     "cli": {
         "allocator",
+        "arguments",
         "loader",
         "options",
         "errors",
@@ -48,6 +54,7 @@ ALLOWED = {
         "naming",
         "progress",
         "report",
+        "screen",
         "summary",
     },
 }
@@ -127,4 +134,4 @@ def test_public_names_exist_and_are_documented() -> None:
     assert etl.__all__ == sorted(etl.__all__)
     for name in etl.__all__:
         assert getattr(etl, name).__doc__, name
-    assert {"load", "check", "schema", "LoadReport", "CheckReport", "Settings", "EtlError"} <= set(etl.__all__)
+    assert {"load", "check", "infer", "schema", "LoadReport", "CheckReport", "Settings", "EtlError"} <= set(etl.__all__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etl.metrics import PoolStats
-from etl.report import CheckReport, LoadReport, RejectReport, SourceReport
+from etl.report import UNSAVED, CheckReport, LoadReport, RejectReport, SourceReport
 from etl.summary import summarize_check, summarize_load
 
 POOL = PoolStats(workers=2, busy=0, idle_share=0.25, splits_in_flight=0, queued_records=0, queued_bytes=0, queue_fill=0)
@@ -22,6 +22,7 @@ SOURCE = SourceReport(
 FINISHED = LoadReport(
     state="finished",
     target="postgresql://me:***@host/music",
+    mapping="releases.mapping.yaml",
     sources=(SOURCE,),
     tables={"release": 1_234_567, "track": 22_222_222, "label": 7},
     rejects=(),
@@ -124,12 +125,24 @@ def test_every_one_of_several_sources_is_listed() -> None:
 
 def test_key_problems_and_notices_are_listed() -> None:
     lines = summarize_load(replace(FINISHED, key_problems=("release: 3 rows have the id 7.",), notices=("Look.",)))
-    assert lines[-4:] == [
+    assert lines[-5:-1] == [
         "Keys that could not be built:",
         "  - release: 3 rows have the id 7.",
         "Worth a look:",
         "  - Look.",
     ]
+
+
+def test_what_a_mapping_could_change_comes_with_how_to_change_it() -> None:
+    assert not any("mapping" in line for line in summarize_load(FINISHED))
+    saved = summarize_load(replace(FINISHED, notices=("Look.",)))[-1]
+    assert "It is releases.mapping.yaml" in saved
+    assert "etl check" in saved
+    assert "drop the tables first" in saved
+    unsaved = summarize_load(replace(FINISHED, mapping=UNSAVED, notices=("Look.",)))[-1]
+    assert "etl infer SOURCE > FILE" in unsaved
+    nothing_loaded = summarize_load(replace(FINISHED, notices=("Look.",), loaded=0))[-1]
+    assert "drop the tables first" not in nothing_loaded
 
 
 def test_a_load_of_no_time_at_all_has_no_speed() -> None:
@@ -138,29 +151,29 @@ def test_a_load_of_no_time_at_all_has_no_speed() -> None:
 
 def test_a_check_shows_counts_and_the_first_rows() -> None:
     report = CheckReport(
+        mapping="releases.mapping.yaml",
         sources=(SOURCE,),
         tables={"release": 2},
         rejects=(RejectReport("bad_value", "release", "year", 1, "'soon' (line 2)"),),
         notices=("Columns whose path never matched: release.tilte.",),
-        records=3,
+        records=4,
         loaded=2,
         rejected=1,
-        discarded=0,
+        discarded=1,
         seconds=0.5,
         source_bytes=1234,
-        first_rows={"release": [{"id": 1, "title": "a\nb", "note": None, "text": "x" * 100}]},
+        first_rows={"release": [{"id": 1, "title": "a\nb", "note": None}]},
     )
-    assert summarize_check(report) == [
-        "Read 3 records, 1.2 kB of XML, in 0.5 s. Nothing was written.",
+    lines = summarize_check(report, 80)
+    assert lines[:7] == [
+        "Read 4 records, 1.2 kB of XML, in 0.5 s, mapped by releases.mapping.yaml. Nothing was written.",
         "  2 rows  release",
-        "  3 records read = 2 loaded + 1 rejected",
+        "  4 records read = 2 loaded + 1 rejected + 1 discarded",
         "Rejected 1 record:",
         "  1 x bad_value in release.year, the first: 'soon' (line 2)",
         "Worth a look:",
         "  - Columns whose path never matched: release.tilte.",
-        "release, row 1:",
-        "  id     1",
-        "  title  a b",
-        "  note   NULL",
-        "  text   " + "x" * 59 + "…",
     ]
+    assert lines[7].startswith("To change what the mapping does: It is releases.mapping.yaml")
+    assert "drop the tables" not in lines[7]
+    assert lines[8:] == ["release: 1 of 2 rows", "  id  title  note", "   1  a b    NULL"]

@@ -1,0 +1,65 @@
+"""The arguments and options of `etl.cli`'s commands that several share, or whose help is long: names, bounds, help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        show_default=False,
+        help="XML files, plain or compressed (gzip, bzip2, xz, zstd: told by content), directories or patterns of "
+        "them, or `-` for standard input.",
+    ),
+]
+MapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        metavar="FILE",
+        help="The mapping: which elements become rows of which tables. Without it `STEM.mapping.yaml`, in this folder "
+        "or beside the source; STEM is the source's name without `.xml` and the compression's suffix (`etl` for "
+        "several sources). Without that, too, it is inferred from a sample (`etl infer`).",
+    ),
+]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", rich_help_panel="Settings", help="Settings, as YAML.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        rich_help_panel="Settings",
+        help="One setting, as in `queue.max_bytes=32MiB`; may be repeated, and wins over the file.",
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", metavar="", rich_help_panel="Output", help="Say nothing unless something is wrong."),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", metavar="", rich_help_panel="Output", help="Say more; where an error arose, too."),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="URL",
+        show_default=False,
+        help="The database: `sqlite:///FILE` or `postgresql://USER@HOST/DB` (what the URL leaves out comes from "
+        "the PG* variables and ~/.pgpass). Without it the setting `target`, then ETL_TARGET, then "
+        "`sqlite:///STEM.db` in this folder (`etl.db` for several sources).",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=256, metavar="N", rich_help_panel="Settings", help="Parser workers. Default: one for each core."
+    ),
+]

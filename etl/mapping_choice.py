@@ -1,0 +1,155 @@
+"""The mapping of a run that was given none: inferred from a sample of its sources, and saved where that is asked for.
+
+In: sources. Out: a mapping, as its text reads. Runs on the caller's thread, which a Ctrl-C ends at any point; a file is
+written whole or not at all, and one that is there is never written over.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl.errors import InternalError, MappingError
+from etl.extract.source import Source
+from etl.mapping.model import Mapping
+from etl.mapping.reader import parse_mapping
+from etl.metrics import Snapshot
+from etl.progress import Progress, format_bytes
+from etl.report import UNSAVED
+
+if TYPE_CHECKING:
+    from etl.inference.profile import Profile
+
+SAMPLE_BYTES = 64 * 2**20
+"""Of the documents: seconds to read, and enough to see what is rare."""
+
+_SHOWN = 12
+"""Names in one sentence at most."""
+
+
+def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> str:
+    """The text of a mapping for these sources; what is doubtful about it is noted, too.
+
+    Raises SourceError where a source cannot be read or holds no XML.
+    """
+    # A load that is given its mapping need not wait for these.
+    from etl.inference.design import infer_mapping
+    from etl.inference.survey import survey
+
+    look = _Look(found, None if full else SAMPLE_BYTES)
+    progress.start(look.snapshot)
+    try:
+        profile = survey(found, sample_bytes=look.sample_bytes, on_bytes=look.count)
+    finally:
+        progress.stop()
+    inferred = infer_mapping(profile, _label(found))
+    tables = _parsed(inferred.text, UNSAVED).tables
+    progress.note(f"Inferred {_listed([table.name for table in tables])} from {_extent(profile)}.")
+    for warning in inferred.warnings:
+        progress.note(warning)
+    return inferred.text
+
+
+def inferred_mapping(found: Sequence[Source], save_as: Path | None, progress: Progress) -> Mapping:
+    """A mapping inferred from `kept` sources, which are then ready to be read; saved as `save_as`, where it is given.
+
+    Raises SourceError; that it cannot be saved is noted.
+    """
+    streams = [source.stream for source in found if source.stream is not None]
+    try:
+        text = infer_text(found, full=False, progress=progress)
+        mapping = _parsed(text, _save_noted(text, save_as, progress) if save_as else UNSAVED)
+    except BaseException:
+        for stream in streams:
+            stream.close()
+        raise
+    for stream in streams:
+        stream.keep_no_more()
+    return mapping
+
+
+class _Look:
+    """How far the look at a sample is."""
+
+    def __init__(self, found: Sequence[Source], sample_bytes: int | None) -> None:
+        self.sample_bytes = sample_bytes
+        self._seen = 0
+        self._began = time.monotonic()
+
+    def count(self, seen: int) -> None:
+        """Take note of more bytes that were looked at."""
+        self._seen += seen
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            position=self._seen,
+            total=self.sample_bytes,
+            document_bytes=self._seen,
+            records=0,
+            rejected=0,
+            discarded=0,
+            seconds=time.monotonic() - self._began,
+            pool=None,
+            bottleneck="",
+            activity="inferring a mapping",
+        )
+
+
+def _parsed(text: str, label: str) -> Mapping:
+    try:
+        return parse_mapping(text, label)
+    except MappingError as error:
+        raise InternalError(f"The mapping that was inferred is not one (please report this): {error}") from error
+
+
+def _save_noted(text: str, file: Path, progress: Progress) -> str:
+    """Save the text, say so, and return what messages are to call it."""
+    try:
+        _save(text, file)
+    except OSError as error:
+        progress.note(f"The mapping is not saved as {file}: {error.strerror or error}. `etl infer` writes it out.")
+        return UNSAVED
+    progress.note(f"The mapping is saved as {file}: the same command uses it from now on, changed or not.")
+    return str(file)
+
+
+def _save(text: str, file: Path) -> None:
+    """Write a file that is not there yet, whole or not at all; raises OSError."""
+    temporary = file.with_name(f".etl-{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(temporary, file)  # which, unlike a rename, never replaces a file
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            if os.path.lexists(file):
+                raise
+            temporary.rename(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _label(found: Sequence[Source]) -> str:
+    names = [source.label for source in found]
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def _listed(tables: Sequence[str]) -> str:
+    rest = len(tables) - _SHOWN
+    names = ", ".join(tables[:_SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
+    return f"the table {names}" if len(tables) == 1 else f"{len(tables):,} tables ({names})"
+
+
+def _extent(profile: Profile) -> str:
+    documents = "the document" if profile.documents == 1 else f"{profile.documents:,} documents"
+    size = format_bytes(profile.bytes)
+    return f"all of {documents} ({size})" if profile.whole else f"a sample of {documents} ({size})"
