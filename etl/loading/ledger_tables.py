@@ -91,8 +91,12 @@ def claim_statement(split: sa.Table, dialect: str) -> Executable:
     return insert.on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
 
 
+_APPEARANCE = {"line", "comment", "folder"}
+"""Fields of a mapping that tell how its file looks, and where it lies."""
+
+
 def mapping_digest(mapping: Mapping) -> str:
-    """Digest of what a mapping makes of a document: comments, layout and lines of its file do not count.
+    """Digest of what a mapping makes of a document: comments, layout, lines and place of its file do not count.
 
     Fields at their defaults are left out, so that a later version of this program with more of them agrees.
     """
@@ -101,7 +105,7 @@ def mapping_digest(mapping: Mapping) -> str:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        fields = (field for field in dataclasses.fields(value) if field.name != "line")
+        fields = (field for field in dataclasses.fields(value) if field.name not in _APPEARANCE)
         told = {f.name: _plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
         return {type(value).__name__: told}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

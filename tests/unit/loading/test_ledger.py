@@ -17,7 +17,7 @@ from etl.loading.ledger import Gap, Ledger, LedgerLike, RegisteredSource, Totals
 from etl.loading.ledger_base import Tile, find_gaps
 from etl.loading.ledger_tables import mapping_digest
 from etl.loading.no_ledger import NoLedger
-from etl.mapping.model import Mapping
+from etl.mapping.model import Mapping, PythonFunction
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target
 from tests.target_rows import column, encode, family, opened, read, single, write
@@ -420,9 +420,18 @@ def test_the_digest_knows_what_a_mapping_does_and_not_how_its_file_looks() -> No
     plain = family()
     renamed = dataclasses.replace(plain, label="other.yaml", text="# a comment\nversion: 1")
     moved = dataclasses.replace(plain, tables=tuple(dataclasses.replace(t, line=t.line + 7) for t in plain.tables))
+    remarks = tuple(dataclasses.replace(table, comment="# nice", transform=_function(".")) for table in plain.tables)
+    elsewhere = tuple(dataclasses.replace(table, transform=_function("/elsewhere")) for table in plain.tables)
     assert mapping_digest(renamed) == mapping_digest(moved) == mapping_digest(plain)
+    assert mapping_digest(dataclasses.replace(plain, tables=remarks)) == mapping_digest(
+        dataclasses.replace(plain, tables=elsewhere)
+    )
     assert mapping_digest(family(key_type="text")) != mapping_digest(plain)
     assert mapping_digest(single("release", column("id"))) != mapping_digest(single("release", column("ID")))
+
+
+def _function(folder: str) -> PythonFunction:
+    return PythonFunction("functions", "clean", folder)
 
 
 def test_without_a_ledger_every_source_is_new() -> None:
