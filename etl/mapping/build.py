@@ -6,16 +6,20 @@ Everything wrong is collected as problems (line and sentence); tables come back 
 from __future__ import annotations
 
 import difflib
+import heapq
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from etl.mapping.columns import CONTROL, ColumnBuilder
-from etl.mapping.model import Column, ColumnType, ForeignKey, ParentKey, RecordId, Table
-from etl.mapping.model import Sequence as SequenceSource
+from etl.mapping.agreement import check_defaults
+from etl.mapping.columns import ColumnBuilder
+from etl.mapping.conditions import condition_paths, parse_condition
+from etl.mapping.keys import added_columns, as_key, declared_key, foreign_key
+from etl.mapping.model import Column, Condition, Table
 from etl.mapping.nesting import nesting_problem
-from etl.mapping.paths import RecordPath, ValuePath, parse_record_path
-from etl.mapping.spec import MappingSpec, Problem, Problems, TableSpec
+from etl.mapping.paths import RecordPath, ValuePath, XPath, parse_record_path
+from etl.mapping.spec import CONTROL, MappingSpec, Problem, Problems, TableSpec
+from etl.mapping.transforms import TransformBuilder
 from etl.mapping.yaml_text import Document, Place
 
 NAME_BYTES = 63
@@ -23,10 +27,14 @@ NAME_BYTES = 63
 LEDGER_TABLES = frozenset({"etl_source", "etl_split", "etl_reject", "etl_table"})
 
 
-def build_tables(spec: MappingSpec, document: Document) -> tuple[tuple[Table, ...], list[Problem]]:
-    """The tables, parents before children, otherwise in the file's order; and every problem."""
-    builder = _Builder(spec, document)
+def build_tables(spec: MappingSpec, document: Document, folder: str) -> tuple[tuple[Table, ...], list[Problem]]:
+    """The tables, parents before children, otherwise in the file's order; and every problem.
+
+    `folder` is where the Python modules of transforms are looked for first.
+    """
+    builder = _Builder(spec, document, folder)
     builder.check_namespaces()
+    check_defaults(spec.defaults, builder.problems)
     for name in builder.order():
         builder.add_table(name, spec.tables[name])
     builder.check_records()
@@ -44,11 +52,11 @@ class _Built:
 
 
 class _Builder:
-    def __init__(self, spec: MappingSpec, document: Document) -> None:
+    def __init__(self, spec: MappingSpec, document: Document, folder: str) -> None:
         self.spec = spec
-        self.document = document
         self.problems = Problems(document)
-        self.columns = ColumnBuilder(spec.namespaces, self.problems)
+        self.transforms = TransformBuilder(self.problems, folder)
+        self.columns = ColumnBuilder(spec, self.problems, self.transforms)
         self.built: dict[str, _Built] = {}
 
     # --- the whole file ---
@@ -65,27 +73,34 @@ class _Builder:
 
     def order(self) -> list[str]:
         """Names of the tables that hang on a record, parents before children."""
-        tables = self.spec.tables
-        ordered: list[str] = []
         self._check_table_names()
-        waiting = list(tables)
-        while waiting:
-            ready = [name for name in waiting if tables[name].parent is None or tables[name].parent in ordered]
-            if not ready:
-                break
-            ordered.append(ready[0])
-            waiting.remove(ready[0])
-        for name in waiting:
-            parent = tables[name].parent
-            if parent not in tables:
-                close = difflib.get_close_matches(str(parent), list(tables), n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else f"; tables: {', '.join(tables)}"
-                self.problems.add(("tables", name, "parent"), f"there is no table {parent!r}{hint}")
-            elif name in self._ancestors(name):
-                self.problems.add(
-                    ("tables", name, "parent"), "the table is its own ancestor; one table must be a record's"
-                )
+        tables = self.spec.tables
+        names = list(tables)
+        children: dict[str | None, list[int]] = {}
+        for number, name in enumerate(names):
+            children.setdefault(tables[name].parent, []).append(number)
+        ordered: list[str] = []
+        ready = children.get(None, [])
+        while ready:
+            name = names[heapq.heappop(ready)]
+            ordered.append(name)
+            for number in children.get(name, ()):
+                heapq.heappush(ready, number)
+        for name in sorted(set(names) - set(ordered)):
+            self._explain_parent(name)
         return ordered
+
+    def _explain_parent(self, name: str) -> None:
+        """Why the table hangs on no record; of several that hang on each other, the first to blame says it."""
+        tables = self.spec.tables
+        parent = tables[name].parent
+        place = ("tables", name, "parent")
+        if parent not in tables:
+            close = difflib.get_close_matches(str(parent), list(tables), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; tables: {', '.join(tables)}"
+            self.problems.add(place, f"there is no table {parent!r}{hint}")
+        elif name in self._ancestors(name):
+            self.problems.add(place, "the table is its own ancestor; one table must be a record's")
 
     def _ancestors(self, name: str) -> list[str]:
         found: list[str] = []
@@ -124,29 +139,33 @@ class _Builder:
 
     def add_table(self, name: str, spec: TableSpec) -> None:
         place: Place = ("tables", name)
-        parent = self.built.get(spec.parent) if spec.parent is not None else None
-        if spec.parent is not None and parent is None:
-            return
+        parent = self.built[spec.parent] if spec.parent is not None else None
         records = self._record_paths(place, spec.each) if parent is None else ()
-        each = self._each_paths(place, spec.each) if parent is not None else ()
+        each = self._each_paths(place, spec.each, parent) if parent is not None else ()
         height, depth = _distance(parent, records, each)
         declared = [
             column
             for column_name, column_spec in spec.columns.items()
             if (column := self.columns.build((*place, "columns", column_name), column_name, column_spec, height, depth))
         ]
-        key = self._key(place, spec, parent)
-        added = _added_columns(parent.table if parent else None, with_record_id=not key)
+        key = declared_key(place, spec, self.problems)
+        added = added_columns(place, spec, parent.table if parent else None, self.problems)
         self._check_column_names(place, added, list(spec.columns))
+        columns = [as_key(place, column, self.problems) if column.name in key else column for column in declared]
         table = Table(
             name=name,
-            columns=(*added, *(_as_key(column) if column.name in key else column for column in declared)),
+            columns=(*added, *columns),
             key=key or tuple(column.name for column in added),
             records=records,
             parent=parent.number if parent else None,
             each=each,
-            foreign_key=_foreign_key(parent.table, added) if parent else None,
-            line=self.document.line(place),
+            where=self._where((*place, "where"), spec.where, height, depth),
+            transform=None
+            if spec.transform is None
+            else self.transforms.of_table((*place, "transform"), spec.transform),
+            foreign_key=foreign_key(parent.table, added) if parent else None,
+            line=self.problems.line(place),
+            comment=self.problems.comment(place),
         )
         self.built[name] = _Built(table, len(self.built), height, depth)
 
@@ -170,37 +189,32 @@ class _Builder:
             paths.append(path)
         return tuple(paths)
 
-    def _each_paths(self, place: Place, each: Sequence[str]) -> tuple[ValuePath, ...]:
+    def _each_paths(self, place: Place, each: Sequence[str], parent: _Built) -> tuple[ValuePath | XPath, ...]:
         place = (*place, "each")
-        paths: list[ValuePath] = []
+        paths: list[ValuePath | XPath] = []
         for text in each:
-            path = self.columns.value_path(place, text)
+            # `..` is refused here in words of its own, so the height may be any.
+            path = self.columns.value_path(place, text, parent.height, None, elements=True)
             if path is None:
                 continue
-            if path.up or path.leaf != "string" or not path.steps:
+            if isinstance(path, ValuePath) and (path.up or path.leaf != "string" or not path.steps):
                 self.problems.add(place, f"{text!r} must lead down from the parent's element to elements, as in a/b")
             if path in paths:
                 self.problems.add(place, f"{text!r} stands here twice")
             paths.append(path)
         return tuple(paths)
 
-    def _key(self, place: Place, spec: TableSpec, parent: _Built | None) -> tuple[str, ...]:
-        if spec.key is None:
-            return ()
-        place = (*place, "key")
-        if parent is not None:
-            self.problems.add(place, "a child table has no key of its own: its key is its parent's key and seq")
-            return ()
-        for name in spec.key:
-            if name not in spec.columns:
-                close = difflib.get_close_matches(name, list(spec.columns), n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else f"; columns: {', '.join(spec.columns)}"
-                self.problems.add(place, f"there is no column {name!r}{hint}")
-            elif spec.columns[name].on_error == "set_null":
-                self.problems.add(place, f"{name!r} has on_error: set_null, but a key is never NULL")
-        if len(set(spec.key)) < len(spec.key):
-            self.problems.add(place, "a column stands here twice")
-        return tuple(spec.key)
+    def _where(self, place: Place, text: str | None, height: int, depth: int | None) -> Condition | None:
+        if text is None:
+            return None
+        try:
+            condition = parse_condition(text, self.spec.namespaces)
+        except ValueError as error:
+            self.problems.add(place, f"{text!r}, {error}")
+            return None
+        for path in condition_paths(condition):
+            self.columns.check_height(place, path, height, depth)
+        return condition
 
     def _check_column_names(self, place: Place, added: Sequence[Column], declared: Iterable[str]) -> None:
         taken: dict[str, str] = {}
@@ -219,39 +233,12 @@ class _Builder:
 
 
 def _distance(
-    parent: _Built | None, records: Sequence[RecordPath], each: Sequence[ValuePath]
+    parent: _Built | None, records: Sequence[RecordPath], each: Sequence[ValuePath | XPath]
 ) -> tuple[int, int | None]:
     if parent is not None:
-        return parent.height + min((len(path.steps) for path in each), default=1), parent.depth
+        # What an XPath finds is at least one element further down.
+        steps = (len(path.steps) if isinstance(path, ValuePath) else 1 for path in each)
+        return parent.height + min(steps, default=1), parent.depth
     if any(path.anywhere for path in records):
         return 0, None
     return 0, min((len(path.steps) - 1 for path in records), default=None)
-
-
-def _added_columns(parent: Table | None, *, with_record_id: bool) -> tuple[Column, ...]:
-    """A child's copy of its parent's key and `seq`; a record's `record_id` where it declares no key."""
-    if parent is None:
-        record_id = Column("record_id", ColumnType("bigint"), RecordId(), required=True)
-        return (record_id,) if with_record_id else ()
-    columns = {column.name: column for column in parent.columns}
-    inherited = [
-        Column(_inherited_name(parent, columns[name]), columns[name].type, ParentKey(name), required=True)
-        for name in parent.key
-        if name in columns
-    ]
-    return (*inherited, Column("seq", ColumnType("integer"), SequenceSource(), required=True))
-
-
-def _inherited_name(parent: Table, column: Column) -> str:
-    """`id` of release is release_id below it; what release itself inherited keeps its name, as does `release_id`."""
-    if isinstance(column.source, ParentKey) or column.name.lower().startswith(f"{parent.name.lower()}_"):
-        return column.name
-    return f"{parent.name}_{column.name}"
-
-
-def _foreign_key(parent: Table, added: Sequence[Column]) -> ForeignKey:
-    return ForeignKey(columns=tuple(column.name for column in added[:-1]), parent_columns=parent.key)
-
-
-def _as_key(column: Column) -> Column:
-    return replace(column, required=True)

@@ -87,11 +87,11 @@ RECORD_PATH_SYNTAX = (
     "or //name (also //p:name, //{*}name), the outermost elements of that name"
 )
 
-_NAME_PATTERN = r"[A-Za-z_\u00c0-\U0010ffff][A-Za-z0-9_.\-\u00b7-\U0010ffff]*"
+NAME_PATTERN = r"[A-Za-z_\u00c0-\U0010ffff][A-Za-z0-9_.\-\u00b7-\U0010ffff]*"
 _STEP = re.compile(
-    rf"(?P<any>\{{\*\}}(?P<any_name>{_NAME_PATTERN}|\*))"
-    rf"|(?P<prefix>{_NAME_PATTERN}):(?P<prefixed>{_NAME_PATTERN}|\*)"
-    rf"|(?P<plain>{_NAME_PATTERN})|(?P<star>\*)"
+    rf"(?P<any>\{{\*\}}(?P<any_name>{NAME_PATTERN}|\*))"
+    rf"|(?P<prefix>{NAME_PATTERN}):(?P<prefixed>{NAME_PATTERN}|\*)"
+    rf"|(?P<plain>{NAME_PATTERN})|(?P<star>\*)"
 )
 _ATTRIBUTE_TEST = re.compile(r"""\s*@(?P<name>[^\s=!<>'"\]]+)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]""")
 _POSITION_TEST = re.compile(r"\s*(?P<number>[0-9]+)\s*\]")
@@ -100,7 +100,7 @@ _POSITION_TEST = re.compile(r"\s*(?P<number>[0-9]+)\s*\]")
 def parse_record_path(text: str, namespaces: Mapping[str, str]) -> RecordPath:
     """Parse an absolute `each`; `namespaces` gives the namespace of each prefix.
 
-    Raises ValueError with the position (from 1) of what is not supported in this version and what is allowed.
+    Raises ValueError with the position (from 1) of what cannot stand there and what is allowed.
     """
     scanner = _Scanner(text, namespaces, RECORD_PATH_SYNTAX)
     anywhere = scanner.take("//")
@@ -163,13 +163,13 @@ class _Scanner:
 
     def expect_end(self) -> None:
         if self.place < len(self.text):
-            raise self.error(f"{self.text[self.place :]!r} is not supported in this version")
+            raise self.error(f"{self.text[self.place :]!r} cannot stand here")
 
     def step(self, *, positions: bool) -> Step:
         match = _STEP.match(self.text, self.place)
         if match is None or self.text.startswith(("(", "::"), match.end()):
             rest = self.text[self.place :]
-            raise self.error(f"{rest!r} is not supported in this version" if rest else "a name is missing at the end")
+            raise self.error(f"{rest!r} cannot stand here" if rest else "a name is missing at the end")
         element = self._name_test(match)
         self.place = match.end()
         tests: list[AttributeTest] = []
@@ -189,7 +189,7 @@ class _Scanner:
                     raise self.error("nothing can follow a position", back=1)
                 return Step(element, tuple(tests), position)
             else:
-                raise self.error("this predicate is not supported in this version")
+                raise self.error("this predicate cannot stand here")
         return Step(element, tuple(tests))
 
     def attribute_name(self) -> NameTest:

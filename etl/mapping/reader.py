@@ -28,14 +28,17 @@ def read_mapping(file: Path) -> Mapping:
 
 
 def parse_mapping(text: str, label: str) -> Mapping:
-    """The mapping in `text`; `label` is the file's name in messages. Raises MappingError with every problem found."""
+    """The mapping in `text`; `label` is the file's name in messages, and Python functions are looked for beside it.
+
+    Raises MappingError with every problem found.
+    """
     document = parse_yaml(text)
     if document.problems:
         raise _error(document.problems, label)
     spec, problems = check_shape(document)
     if spec is None:
         raise _error(problems, label)
-    tables, problems = build_tables(spec, document)
+    tables, problems = build_tables(spec, document, str(Path(label).absolute().parent))
     if problems:
         raise _error(problems, label)
     return Mapping(tables=tables, label=label, text=text)

@@ -6,6 +6,7 @@ Dicts and lists of `yaml_text` go in, a `MappingSpec` comes out; what its texts 
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -28,13 +29,15 @@ class Problems:
     def line(self, place: Place) -> int:
         return self._document.line(place)
 
+    def comment(self, place: Place) -> str:
+        return self._document.comments.get(place, "")
+
     def add(self, place: Place, sentence: str) -> None:
         self.found.append((self.line(place), f"{'.'.join(map(str, place))}: {sentence}"))
 
 
-NOT_YET = "is not supported in this version"
-LATER_KEYS = frozenset({"where", "transform", "formats", "sql", "timezone", "seq", "parent_key"})
-LATER_MANY = frozenset({"array", "json", "count", "reject"})
+# XML allows no other control characters in a document; the encoder of rows uses some of them.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def _as_text(value: object) -> object:
@@ -58,6 +61,16 @@ Texts = Annotated[list[Text], BeforeValidator(_as_list)]
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_key_without_value(cls, value: Any) -> Any:
+        # It would otherwise pass for a key that is not there.
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if item is None and key in cls.model_fields and cls.model_fields[key].default is None:
+                    raise ValueError(f"{key!r} has no value (the text null needs quotes)")
+        return value
+
 
 class ColumnSpec(_Spec):
     """A column as the file writes it."""
@@ -66,23 +79,28 @@ class ColumnSpec(_Spec):
     meta: MetaName | None = None
     value: Text | None = None
     type: str | None = None
-    many: Many = "first"
+    many: Many | None = None
     separator: Text = ", "
+    key: str | None = None
+    strip: bool | None = None
+    transform: Annotated[list[Any], BeforeValidator(_as_list), Field(min_length=1)] = []
     nulls: Texts | None = None
     default: Text | None = None
     required: bool = False
-    strip: bool = True
-    on_error: OnError = "reject"
+    on_error: OnError | None = None
+    formats: Words = []
+    timezone: str | None = None
+    sql: str | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _not_null(cls, value: Any) -> Any:
-        # A key without a value would otherwise pass for one that is not there.
-        if isinstance(value, dict):
-            for key in ("path", "meta", "value", "type", "nulls", "default"):
-                if key in value and value[key] is None:
-                    raise ValueError(f"{key!r} has no value (the text null needs quotes)")
-        return value
+
+class DefaultsSpec(_Spec):
+    """What columns with a path do unless they say otherwise, as the file writes it."""
+
+    many: Many = "first"
+    strip: bool = True
+    nulls: Texts | None = None
+    on_error: OnError = "reject"
+    timezone: str = "UTC"
 
 
 class TableSpec(_Spec):
@@ -91,6 +109,10 @@ class TableSpec(_Spec):
     each: Words
     parent: str | None = None
     key: Words | None = None
+    where: str | None = None
+    seq: str | None = None
+    parent_key: Annotated[dict[str, str], Field(min_length=1)] | None = None
+    transform: Any = None
     columns: Annotated[dict[str, Annotated[ColumnSpec, BeforeValidator(_path_shorthand)]], Field(min_length=1)]
 
 
@@ -99,11 +121,12 @@ class MappingSpec(_Spec):
 
     version: Literal["1"]
     namespaces: dict[str, str] = {}
+    defaults: DefaultsSpec = DefaultsSpec()
     tables: Annotated[dict[str, TableSpec], Field(min_length=1)]
 
 
-_SPECS_BY_DEPTH: dict[int, type[_Spec]] = {0: MappingSpec, 2: TableSpec, 4: ColumnSpec}
-"""The model that a place of that many keys holds: (), (tables, T), (tables, T, columns, C)."""
+_SPECS_BY_DEPTH: dict[int, type[_Spec]] = {0: MappingSpec, 1: DefaultsSpec, 2: TableSpec, 4: ColumnSpec}
+"""The model that a place of that many keys holds: (), (defaults), (tables, T), (tables, T, columns, C)."""
 
 
 def check_shape(document: Document) -> tuple[MappingSpec | None, list[Problem]]:
@@ -143,8 +166,6 @@ def _explain(item: ErrorDetails, document: Document) -> Problem:
 
 def _unknown_key(name: str, place: tuple[str | int, ...]) -> str:
     key = str(place[-1])
-    if key in LATER_KEYS:
-        return f"{name}: the key {key!r} {NOT_YET}"
     allowed = list(_SPECS_BY_DEPTH[len(place) - 1].model_fields)
     close = difflib.get_close_matches(key, allowed, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
@@ -152,8 +173,6 @@ def _unknown_key(name: str, place: tuple[str | int, ...]) -> str:
 
 
 def _not_one_of(name: str, key: str, found: object) -> str:
-    if key == "many" and found in LATER_MANY:
-        return f"{name}: {found!r} {NOT_YET}"
     allowed = {"many": get_args(Many), "on_error": get_args(OnError), "meta": get_args(MetaName), "version": ("1",)}[
         key
     ]

@@ -7,10 +7,13 @@ sexagesimals or octals: every other scalar is the text that stands there. A key 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+
+from etl.mapping.comments import comment_behind
 
 Place = tuple[str | int, ...]
 """Keys and list indexes from the top of the file to a value."""
@@ -29,6 +32,8 @@ class Document:
     value: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     """Line, from 1, where each key or list item stands."""
+    comments: dict[Place, str] = field(default_factory=dict)
+    """What stands behind `#` on a key's line."""
     problems: list[tuple[int, str]] = field(default_factory=list)
     """Line and sentence of everything that is not the YAML of a mapping."""
 
@@ -42,22 +47,23 @@ class Document:
 def parse_yaml(text: str) -> Document:
     """Parse one YAML document; what is wrong with it is in `problems`, nothing is raised."""
     document = Document()
+    lines = text.splitlines()
     try:
         # BaseLoader resolves no scalar: only an explicit tag makes one anything but text.
         node = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        document.problems.append((mark.line + 1 if mark else 1, _explain(error, text.splitlines(), mark)))
+        document.problems.append((mark.line + 1 if mark else 1, _explain(error, lines, mark)))
         return document
     except yaml.YAMLError as error:
         document.problems.append((1, f"not valid YAML: {error}"))
         return document
     if node is not None:
-        document.value = _convert(node, (), document)
+        document.value = _convert(node, (), document, lines)
     return document
 
 
-def _convert(node: yaml.Node, place: Place, document: Document) -> Any:
+def _convert(node: yaml.Node, place: Place, document: Document, source: Sequence[str]) -> Any:
     line = node.start_mark.line + 1
     document.lines.setdefault(place, line)
     if len(place) > MAX_DEPTH:
@@ -67,15 +73,15 @@ def _convert(node: yaml.Node, place: Place, document: Document) -> Any:
         document.problems.append((line, f"the tag {node.tag!r} has no meaning in a mapping: leave it out"))
         return None
     if isinstance(node, yaml.MappingNode):
-        return _convert_mapping(node, place, document)
+        return _convert_mapping(node, place, document, source)
     if isinstance(node, yaml.SequenceNode):
-        return [_convert(item, (*place, index), document) for index, item in enumerate(node.value)]
+        return [_convert(item, (*place, index), document, source) for index, item in enumerate(node.value)]
     # `style` is None for a scalar without quotes.
     plain = isinstance(node, yaml.ScalarNode) and node.style is None
     return _PLAIN.get(node.value, node.value) if plain else node.value
 
 
-def _convert_mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[str, Any]:
+def _convert_mapping(node: yaml.MappingNode, place: Place, document: Document, source: Sequence[str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
@@ -88,7 +94,9 @@ def _convert_mapping(node: yaml.MappingNode, place: Place, document: Document) -
             document.problems.append((line, f"the key {key!r} stands here twice: already on line {first}"))
             continue
         document.lines[(*place, key)] = line
-        result[key] = _convert(value_node, (*place, key), document)
+        if comment := comment_behind(key_node, value_node, source):
+            document.comments[(*place, key)] = comment
+        result[key] = _convert(value_node, (*place, key), document, source)
     return result
 
 

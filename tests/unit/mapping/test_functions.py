@@ -9,7 +9,7 @@ import pytest
 
 from etl.errors import MappingError
 from etl.mapping.functions import check_functions, load_function
-from etl.mapping.model import Column, ColumnType, FromPath, Mapping, PythonFunction, Table
+from etl.mapping.model import Column, ColumnType, FromPath, Mapping, PythonFunction, Table, Transform
 from etl.mapping.paths import parse_record_path, parse_value_path
 
 
@@ -94,7 +94,7 @@ def test_a_module_that_is_nowhere(tmp_path: Path, module: str) -> None:
 def test_check_names_file_line_and_place_of_each(tmp_path: Path) -> None:
     write(tmp_path, "def clean(text): return text")
     path = FromPath(parse_value_path("c", {}))
-    transforms = ("lower", function(tmp_path), function(tmp_path, name="claen"))
+    transforms: tuple[Transform, ...] = ("lower", function(tmp_path), function(tmp_path, name="claen"))
     column = Column("c", ColumnType("text"), path, transforms=transforms, line=6)
     table = Table("t", (column,), (), (parse_record_path("/a/b", {}),), transform=function(tmp_path, "nowhere"), line=3)
     with pytest.raises(MappingError) as refused:

@@ -257,30 +257,6 @@ def test_shape_mistakes(text: str, expected: str) -> None:
     assert any(expected in problem for problem in problems(text)), problems(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        table("c: x", more="    where: \"@a = 'b'\"\n"),
-        table("c: x", more="    transform: {python: 'm:f'}\n"),
-        table("c: x", more="    seq: position\n"),
-        table("c: x", more="    parent_key: {id: other}\n"),
-        table("c: {path: x, transform: [lower]}"),
-        table("c: {path: x, formats: ['%Y']}"),
-        table("c: {path: x, sql: citext}"),
-        table("c: {path: x, timezone: Europe/Berlin}"),
-        *[table(f"c: {{path: x, many: {many}}}") for many in ("array", "json", "count", "reject")],
-        *[table(f"c: {{path: x, type: {name}}}") for name in ("json", "jsonb", "xml", "bytes")],
-        table("c: count(x)"),
-        table("c: x[last()]"),
-        table("c: x//y"),
-    ],
-)
-def test_what_comes_later_is_refused_as_such(text: str) -> None:
-    (problem,) = problems(text)
-    assert "not supported in this version" in problem
-    assert problem.startswith("m.yaml:")
-
-
 def test_all_mistakes_of_a_kind_are_reported_together_by_line() -> None:
     found = problems("""\
         version: 1
