@@ -13,6 +13,8 @@ from etl.inference.kinds import Evidence
 from etl.inference.uniqueness import LONGEST, Uniqueness
 from etl.mapping.model import ColumnType
 
+XML_WHITE_SPACE = " \t\r\n"
+
 MIN_VALUES = 100
 """Fewer values say nothing about the next ones: they are text."""
 
@@ -46,7 +48,7 @@ class ValueProfile:
         self._uniqueness: Uniqueness | None = Uniqueness()
 
     def add(self, values: Sequence[str]) -> None:
-        """Take in values, stripped of white space."""
+        """Take in values, stripped of `XML_WHITE_SPACE`."""
         self.count += len(values)
         filled = len(values)
         distinct = set(values)

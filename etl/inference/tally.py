@@ -1,0 +1,205 @@
+"""The profile while it grows: what is seen of each path, and values that wait to be looked at many at a time.
+
+A `Tally` stands for one path of elements. Its `children` is a dictionary that makes what it does not have, so that all
+the children of a batch of elements find theirs without a step of Python for each; what there is no more room for is
+counted by the parent, and gets the one tally `Tallies.dropped`.
+"""
+
+from __future__ import annotations
+
+from etl.inference.profile import MAX_PATHS, ElementProfile, Profile
+from etl.inference.values import XML_WHITE_SPACE, ValueProfile
+
+MAX_DEPTH = 200
+"""Elements deeper than that are counted as others: no mapping will speak of them one by one."""
+
+MAX_NAME_LENGTH = 1000
+"""Characters; elements and attributes with longer names are counted as others."""
+
+MAX_PENDING = 200_000
+"""Values that wait at most, together: some 20 MB."""
+
+MAX_HASHES = 400_000
+"""Kept of all columns together in order to know which are unique: some 30 MB."""
+
+MAX_PREFIXES = 1000
+
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_NIL = ("true", "1")
+
+
+class Pending(list[str | None]):
+    """Values that wait for their profile; None for an element without text."""
+
+    __slots__ = ("profile",)
+
+    def __init__(self, profile: ValueProfile) -> None:
+        super().__init__()
+        self.profile = profile
+
+    def flush(self) -> None:
+        """Give them to the profile."""
+        if self:
+            self.profile.add([value.strip(XML_WHITE_SPACE) if value else "" for value in self])
+            self.clear()
+
+
+class _Nils(Pending):
+    """Values of ``xsi:nil``: an element for each true one."""
+
+    __slots__ = ("element",)
+
+    def __init__(self, element: ElementProfile) -> None:
+        super().__init__(ValueProfile())
+        self.element = element
+
+    def flush(self) -> None:
+        self.element.nil += sum((value or "").strip(XML_WHITE_SPACE) in _NIL for value in self)
+        super().flush()
+
+
+class _Nowhere(Pending):
+    """Keeps nothing."""
+
+    __slots__ = ()
+
+    def append(self, value: str | None) -> None:
+        pass
+
+
+class Tally:
+    """All elements with one path from the root."""
+
+    __slots__ = ("attributes", "children", "inner", "profile", "texts")
+
+    def __init__(self, profile: ElementProfile, tallies: Tallies) -> None:
+        self.profile = profile
+        self.inner = 0
+        """Elements with children; the others have a text each."""
+        self.texts = Pending(profile.text)
+        self.children = _Children(self, tallies)
+        self.attributes = _Attributes(self, tallies)
+
+    @property
+    def count(self) -> int:
+        """Elements seen to their end."""
+        return self.inner + self.profile.text.count + len(self.texts)
+
+
+class Tallies:
+    """All paths of a survey."""
+
+    def __init__(self) -> None:
+        self._all: list[Tally] = []
+        self._values: list[Pending] = []
+        self._hashes_each = 0
+        self.dropped = Tally(ElementProfile("", 0), self)
+        """Stands for all elements that there is no room for."""
+        self.any_dropped = False
+        """Whether a child was dropped since this was last set to False."""
+        self._nowhere = _Nowhere(ValueProfile())
+        self.roots: dict[str, Tally] = {}
+        self.prefixes: dict[str, str] = {}
+        """Namespaces, each with the first prefix seen for it."""
+
+    def root(self, tag: str) -> Tally:
+        """The tally of the documents with that root element."""
+        if tag not in self.roots:
+            if self._full(tag):
+                return self.dropped
+            self.roots[tag] = self._new(tag, 0)
+        return self.roots[tag]
+
+    def prefix(self, prefix: str, namespace: str) -> None:
+        """Note a namespace declaration."""
+        if len(self.prefixes) < MAX_PREFIXES and len(namespace) <= MAX_NAME_LENGTH:
+            self.prefixes.setdefault(namespace, prefix)
+
+    def child(self, parent: Tally, tag: str) -> Tally:
+        """A new tally, or `dropped`."""
+        depth = parent.profile.depth + 1
+        if self._full(tag) or depth > MAX_DEPTH or parent is self.dropped:
+            parent.profile.others += 1
+            self.any_dropped = True
+            return self.dropped
+        child = parent.children[tag] = self._new(tag, depth)
+        parent.profile.children[tag] = child.profile
+        return child
+
+    def attribute(self, parent: Tally, name: str) -> Pending:
+        """New values, or a place where they vanish."""
+        if self._full(name) or parent is self.dropped:
+            parent.profile.others += 1
+            return self._nowhere
+        values = _Nils(parent.profile) if name == XSI_NIL else Pending(ValueProfile())
+        parent.attributes[name] = values
+        parent.profile.attributes[name] = values.profile
+        self._values.append(values)
+        return values
+
+    def _full(self, name: str) -> bool:
+        return len(self._values) >= MAX_PATHS or len(name) > MAX_NAME_LENGTH
+
+    def _new(self, tag: str, depth: int) -> Tally:
+        tally = Tally(ElementProfile(tag, depth), self)
+        self._all.append(tally)
+        self._values.append(tally.texts)
+        return tally
+
+    def settle(self) -> None:
+        """Look at values that wait, if they are many: first of all where most of them are."""
+        waiting = sum(map(len, self._values))
+        if waiting <= MAX_PENDING:
+            return
+        mean = waiting / len(self._values)
+        for values in self._values:
+            if len(values) >= mean:
+                values.flush()
+        self._forget_hashes()
+
+    def _forget_hashes(self) -> None:
+        profiles = [values.profile for values in self._values]
+        hashes = sum(profile.hashes for profile in profiles)
+        most = max((profile.hashes for profile in profiles), default=0)
+        while hashes > MAX_HASHES and most > 1:
+            most //= 2
+            for profile in profiles:
+                profile.shrink(most)
+            hashes = sum(profile.hashes for profile in profiles)
+
+    def finish(self, profile: Profile) -> None:
+        """Put all that was seen into `profile`."""
+        for values in self._values:
+            values.flush()
+        for tally in self._all:
+            seen = tally.profile
+            seen.leaves = seen.text.count
+            seen.count = tally.inner + seen.leaves
+        for tag, root in self.roots.items():
+            root.profile.parents, root.profile.most = root.profile.count, 1
+            profile.roots[tag] = root.profile
+        profile.prefixes.update(self.prefixes)
+
+
+class _Children(dict[str, Tally]):
+    __slots__ = ("_owner", "_tallies")
+
+    def __init__(self, owner: Tally, tallies: Tallies) -> None:
+        super().__init__()
+        self._owner = owner
+        self._tallies = tallies
+
+    def __missing__(self, tag: str) -> Tally:
+        return self._tallies.child(self._owner, tag)
+
+
+class _Attributes(dict[str, Pending]):
+    __slots__ = ("_owner", "_tallies")
+
+    def __init__(self, owner: Tally, tallies: Tallies) -> None:
+        super().__init__()
+        self._owner = owner
+        self._tallies = tallies
+
+    def __missing__(self, name: str) -> Pending:
+        return self._tallies.attribute(self._owner, name)
