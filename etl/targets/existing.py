@@ -7,24 +7,20 @@ may stay empty, are no obstacle. What is in the way is collected and named at on
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import types
+from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine
 
 from etl.errors import TargetError
-from etl.mapping.model import Column, ColumnType, FromPath, Mapping, Table
-from etl.targets.schema import SQLITE_EXACT_DIGITS, quote, sql_type
-
-_INTEGER_DIGITS = {"smallint": 5, "integer": 10, "bigint": 19}
-_INTEGER_SIZE = {"smallint": 0, "integer": 1, "bigint": 2}
-_DOUBLE_DIGITS = 15
-_REAL_DIGITS = 6
-_MICROSECONDS = 6
+from etl.mapping.model import Column, FromPath, Mapping, Table
+from etl.targets.fitting import fits_postgres, fits_sqlite
+from etl.targets.schema import quote, type_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +43,19 @@ def examine(mapping: Mapping, connection: sa.Connection, keys_to_come: Container
     dialect = connection.dialect.name
     tables = table_names(inspector)
     views = {fold_name(name, dialect) for name in inspector.get_view_names()}
+    names = [fold_name(table.name, dialect) for table in mapping.tables]
+    there = _read(inspector, [tables[name] for name in names if name in tables and name not in views])
     missing, differences, notices = [], [], []
-    for place, table in enumerate(mapping.tables):
-        name = fold_name(table.name, dialect)
+    for place, (table, name) in enumerate(zip(mapping.tables, names, strict=True)):
         if name in views:
             differences.append(f"{table.name} is a view, and rows are written to tables only: rename one of the two")
         elif name not in tables:
             missing.append(place)
         else:
-            differences += _differences(table, inspector, tables[name], dialect)
+            found = there[tables[name]]
+            differences += _differences(table, found, dialect)
             if table.name not in keys_to_come:
-                notices += _key_notices(table, inspector, tables[name])
+                notices += _key_notices(table, found)
     if differences:
         raise TargetError(
             f"The database has tables that do not fit the mapping {mapping.label}: "
@@ -65,6 +63,43 @@ def examine(mapping: Mapping, connection: sa.Connection, keys_to_come: Container
             + ". Change these tables or the mapping, or load into another database."
         )
     return Existing(tuple(missing), tuple(notices))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A table of the database, as SQLAlchemy reflects it."""
+
+    name: str
+    columns: Sequence[MappingOf[str, Any]]
+    primary_key: Sequence[str]
+    unique: Sequence[Sequence[str | None]]
+    """Columns of each unique constraint and unique index."""
+
+
+def _read(inspector: sa.Inspector, names: Collection[str]) -> dict[str, _Found]:
+    """All of these tables at once: each question is one statement, however many they are."""
+    if not names:
+        return {}
+
+    def ask(question: Callable[..., MappingOf[Any, Any]]) -> dict[str, Any]:
+        return {name: answer for (_, name), answer in question(filter_names=list(names), kind=ObjectKind.ANY).items()}
+
+    with warnings.catch_warnings():
+        # A type SQLAlchemy does not know is reported below, as one that does not fit.
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        columns = ask(inspector.get_multi_columns)
+    primary = ask(inspector.get_multi_pk_constraint)
+    constraints, indexes = ask(inspector.get_multi_unique_constraints), ask(inspector.get_multi_indexes)
+    return {
+        name: _Found(
+            name,
+            columns[name],
+            primary[name]["constrained_columns"],
+            [unique["column_names"] for unique in constraints.get(name, ())]
+            + [index["column_names"] for index in indexes.get(name, ()) if index["unique"]],
+        )
+        for name in names
+    }
 
 
 def fold_name(name: str, dialect: str) -> str:
@@ -77,24 +112,20 @@ def table_names(inspector: sa.Inspector) -> dict[str, str]:
     return {fold_name(name, inspector.dialect.name): name for name in inspector.get_table_names()}
 
 
-def _differences(table: Table, inspector: sa.Inspector, found_name: str, dialect: str) -> list[str]:
-    with warnings.catch_warnings():
-        # A type SQLAlchemy does not know is reported below, as one that does not fit.
-        warnings.simplefilter("ignore", sa.exc.SAWarning)
-        reflected = inspector.get_columns(found_name)
-    found = {fold_name(column["name"], dialect): column for column in reflected}
+def _differences(table: Table, there: _Found, dialect: str) -> list[str]:
+    found = {fold_name(column["name"], dialect): column for column in there.columns}
     differences = []
     for column in table.columns:
-        there = found.pop(fold_name(column.name, dialect), None)
-        if there is None:
+        same = found.pop(fold_name(column.name, dialect), None)
+        if same is None:
             differences.append(
                 f"{table.name} has no column {column.name}"
-                f" (ALTER TABLE {quote(found_name)} ADD COLUMN {quote(column.name)} {sql_type(column.type, dialect)})"
+                f" (ALTER TABLE {quote(there.name)} ADD COLUMN {quote(column.name)} {type_name(column, dialect)})"
             )
         else:
-            differences += _column_differences(table, column, there, dialect)
-    for name, there in found.items():
-        if not there["nullable"] and not _filled_by_database(there):
+            differences += _column_differences(table, column, same, dialect)
+    for name, other in found.items():
+        if not other["nullable"] and not _filled_by_database(other):
             differences.append(
                 f"{table.name}.{name} is NOT NULL without a default, and the mapping has no such column"
                 " (add it to the mapping, or give it a default)"
@@ -104,18 +135,31 @@ def _differences(table: Table, inspector: sa.Inspector, found_name: str, dialect
 
 def _column_differences(table: Table, column: Column, there: MappingOf[str, Any], dialect: str) -> list[str]:
     place = f"{table.name}.{column.name}"
-    wanted = sql_type(column.type, dialect)
     if there.get("computed") or (there.get("identity") or {}).get("always"):
         return [f"{place} is generated by the database (map its value to another column)"]
     differences = []
-    fits = _fits_sqlite if dialect == "sqlite" else _fits
-    if not fits(column.type, there["type"]):
-        differences.append(f"{place} is {there['type']}, too narrow for the mapping's {column.type} (make it {wanted})")
+    type_ = there["type"]
+    fits = fits_sqlite if dialect == "sqlite" else fits_postgres
+    # A type the mapping names itself is its own affair.
+    if not column.sql and not fits(column, type_):
+        is_ = "of a type unknown here" if isinstance(type_, types.NullType) else str(type_)
+        wanted = f"{column.type}{'[]' if column.is_array else ''}"
+        differences.append(
+            f"{place} is {is_}, {_why_not(column, type_)} the mapping's {wanted} (make it {type_name(column, dialect)})"
+        )
     if not there["nullable"] and _may_be_null(column, table):
         differences.append(
             f"{place} is NOT NULL, but the mapping can leave it empty (say `required: true` there, or drop NOT NULL)"
         )
     return differences
+
+
+def _why_not(column: Column, there: TypeEngine[Any]) -> str:
+    if column.is_array != isinstance(there, types.ARRAY):
+        return "not a list of values as" if column.is_array else "not one value as"
+    if column.type.name in ("json", "jsonb") and isinstance(there, types.JSON):
+        return "which rewrites"
+    return "too narrow for"
 
 
 def _may_be_null(column: Column, table: Table) -> bool:
@@ -131,105 +175,9 @@ def _filled_by_database(column: MappingOf[str, Any]) -> bool:
     return column.get("default") is not None or bool(column.get("computed")) or bool(column.get("identity"))
 
 
-def _key_notices(table: Table, inspector: sa.Inspector, found_name: str) -> list[str]:
-    there = inspector.get_pk_constraint(found_name)["constrained_columns"]
-    unique: list[Sequence[str | None]] = [
-        constraint["column_names"] for constraint in inspector.get_unique_constraints(found_name)
-    ]
-    unique += [index["column_names"] for index in inspector.get_indexes(found_name) if index["unique"]]
-    if any(set(key) == set(table.key) for key in (there, *unique)):
+def _key_notices(table: Table, there: _Found) -> list[str]:
+    if any(set(key) == set(table.key) for key in (there.primary_key, *there.unique)):
         return []
-    has = f"the primary key ({', '.join(there)})" if there else "no primary key"
+    has = f"the primary key ({', '.join(there.primary_key)})" if there.primary_key else "no primary key"
     wanted = ", ".join(table.key)
     return [f"The table {table.name} was there already, with {has} where the mapping has ({wanted}): that stays."]
-
-
-def _fits(wanted: ColumnType, there: Any) -> bool:
-    """Whether every value of the type can be stored there unchanged, in a database that enforces its types."""
-    if isinstance(there, types.String) and there.length is None and not isinstance(there, types.Enum | types.CHAR):
-        return True
-    match wanted.name:
-        case "varchar":
-            return _is_varchar(there) and _at_least(there.length, wanted.length)
-        case "smallint" | "integer" | "bigint":
-            return _fits_integer(wanted.name, there)
-        case "numeric":
-            return _is_decimal(there) and _fits_decimal(wanted, there)
-        case "real":
-            return isinstance(there, types.Float)
-        case "double":
-            return isinstance(there, types.Float) and not isinstance(there, types.REAL)
-        case "boolean":
-            return isinstance(there, types.Boolean)
-        case "date":
-            return isinstance(there, types.Date) or _is_timestamp(there, timezone=False)
-        case "time":
-            return isinstance(there, types.Time) and not there.timezone and _microseconds(there)
-        case "timestamp":
-            return _is_timestamp(there, timezone=False)
-        case "timestamptz":
-            return _is_timestamp(there, timezone=True)
-        case "uuid":
-            return isinstance(there, types.Uuid)
-        case _:
-            return False
-
-
-def _fits_sqlite(wanted: ColumnType, there: TypeEngine[Any]) -> bool:
-    """The same for SQLite, where a column's type only says what becomes of values that look like numbers."""
-    if isinstance(there, types.String | types.NullType | types.LargeBinary):
-        return True
-    match wanted.name:
-        case "text" | "varchar":
-            return False
-        case "smallint" | "integer" | "bigint" | "boolean":
-            return isinstance(there, types.Integer | types.Boolean) or _is_decimal(there)
-        case "numeric":
-            exact = wanted.precision is not None and wanted.precision <= SQLITE_EXACT_DIGITS
-            return exact and isinstance(there, types.Numeric | types.Float)
-        case "real" | "double":
-            return isinstance(there, types.Numeric | types.Float)
-        case _:
-            # Dates, times and UUIDs never look like a number: no column of SQLite changes them.
-            return True
-
-
-def _fits_integer(name: str, there: Any) -> bool:
-    if isinstance(there, types.Integer):
-        size = 0 if isinstance(there, types.SmallInteger) else 2 if isinstance(there, types.BigInteger) else 1
-        return size >= _INTEGER_SIZE[name]
-    digits = _INTEGER_DIGITS[name]
-    if isinstance(there, types.Float):
-        return digits <= (_REAL_DIGITS if isinstance(there, types.REAL) else _DOUBLE_DIGITS)
-    if _is_decimal(there):
-        return there.precision is None or there.precision - (there.scale or 0) >= digits
-    return False
-
-
-def _fits_decimal(wanted: ColumnType, there: Any) -> bool:
-    if there.precision is None:
-        return True
-    if wanted.precision is None:
-        return False
-    wanted_scale, scale = wanted.scale or 0, there.scale or 0
-    return bool(scale >= wanted_scale and there.precision - scale >= wanted.precision - wanted_scale)
-
-
-def _is_varchar(there: TypeEngine[Any]) -> bool:
-    return isinstance(there, types.String) and not isinstance(there, types.Enum | types.CHAR)
-
-
-def _is_decimal(there: TypeEngine[Any]) -> bool:
-    return isinstance(there, types.Numeric) and not isinstance(there, types.Float)
-
-
-def _is_timestamp(there: TypeEngine[Any], *, timezone: bool) -> bool:
-    return isinstance(there, types.DateTime) and bool(there.timezone) == timezone and _microseconds(there)
-
-
-def _microseconds(there: TypeEngine[Any]) -> bool:
-    return _at_least(getattr(there, "precision", None), _MICROSECONDS)
-
-
-def _at_least(there: int | None, wanted: int | None) -> bool:
-    return there is None or (wanted is not None and there >= wanted)

@@ -21,7 +21,7 @@ from etl.mapping.model import Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows
 from etl.targets.postgres_errors import NO_PLACE, driver_error, translate
-from etl.targets.schema import Keys, LateKey, quote
+from etl.targets.schema import Keys, LateKey, Xml, quote
 from etl.targets.sql import SqlConnection, SqlTarget
 
 CONNECTION_DEFAULTS = {
@@ -120,6 +120,8 @@ class PostgresTarget(SqlTarget):
         self._engine = sa.create_engine(
             "postgresql+psycopg://", creator=self._open, poolclass=NullPool, hide_parameters=True
         )
+        types: Any = self._engine.dialect
+        types.ischema_names = {**types.ischema_names, "xml": Xml}
 
     def connect(self) -> PostgresConnection:
         try:

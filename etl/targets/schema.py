@@ -7,17 +7,20 @@ Names are quoted always, so that a mapping may use any name, reserved words incl
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 from sqlalchemy.sql.elements import quoted_name
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from etl.mapping.model import ColumnType, Mapping, Table
+from etl.errors import TargetError
+from etl.mapping.model import Column, ColumnType, Mapping, Table
 
 Keys = Literal["after", "before"]
 
@@ -27,7 +30,35 @@ MAX_NAME_BYTES = 63
 SQLITE_EXACT_DIGITS = 15
 """SQLite keeps a number in a NUMERIC column as a double where it has a fraction: so many digits survive that."""
 
+MAX_COLUMNS = {"postgresql": 1600, "sqlite": 2000}
+"""Columns of a table."""
+
+_DATABASE_NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
+
+_COMMENT_COLUMN = 60
+"""Comments stand in one line below each other unless a column's own text is longer than this."""
+
 _INTEGERS = ("smallint", "integer", "bigint")
+
+
+class Verbatim(UserDefinedType[Any]):
+    """A type by the name that the database has for it."""
+
+    cache_ok = True
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+
+    def get_col_spec(self, **_: object) -> str:
+        return self.sql
+
+
+class Xml(Verbatim):
+    """PostgreSQL's type xml, which SQLAlchemy does not have."""
+
+    def __init__(self) -> None:
+        super().__init__("XML")
+
 
 _COMMON: dict[str, Callable[[ColumnType], TypeEngine[Any]]] = {
     "text": lambda _: sa.TEXT(),
@@ -44,7 +75,12 @@ _COMMON: dict[str, Callable[[ColumnType], TypeEngine[Any]]] = {
     "timestamp": lambda _: sa.TIMESTAMP(),
     "timestamptz": lambda _: sa.TIMESTAMP(timezone=True),
     "uuid": lambda _: sa.UUID(as_uuid=False),
+    "json": lambda _: Verbatim("JSON"),
+    "jsonb": lambda _: Verbatim("JSONB"),
+    "xml": lambda _: Xml(),
+    "bytes": lambda _: sa.LargeBinary(),
 }
+_TEXT_IN_SQLITE = ("date", "time", "timestamp", "timestamptz", "uuid", "json", "jsonb", "xml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +101,35 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def sql_type(type_: ColumnType, dialect: str) -> TypeEngine[Any]:
-    """The database's type for a type of the mapping."""
+def sql_type(column: Column, dialect: str) -> TypeEngine[Any]:
+    """The database's type for a column of the mapping."""
+    if column.sql:
+        return Verbatim(" ".join(column.sql.split()))
+    type_ = column.type
     if dialect == "sqlite":
-        if type_.name in ("date", "time", "timestamp", "timestamptz", "uuid"):
+        if column.is_array or type_.name in _TEXT_IN_SQLITE:
             return sa.TEXT()
         if type_.name == "numeric" and (type_.precision is None or type_.precision > SQLITE_EXACT_DIGITS):
             return sa.TEXT()
-    return _COMMON[type_.name](type_)
+    element = _COMMON[type_.name](type_)
+    return sa.ARRAY(element) if column.is_array else element
+
+
+def type_name(column: Column, dialect: str) -> str:
+    """The same as it is written."""
+    return str(sql_type(column, dialect).compile(dialect=_dialect(dialect)))
+
+
+def check_width(mapping: Mapping, dialect: str) -> None:
+    """Raises TargetError where a table has more columns than the database takes."""
+    limit = MAX_COLUMNS[dialect]
+    for table in mapping.tables:
+        if len(table.columns) > limit:
+            raise TargetError(
+                f"The table {table.name} ({mapping.label}:{table.line}) has {len(table.columns)} columns,"
+                f" {_DATABASE_NAMES[dialect]} takes {limit}. Move some of them to a table of their own (`parent:"
+                f" {table.name}`), gather some in one with `many: json`, or leave some out."
+            )
 
 
 def build_tables(mapping: Mapping, dialect: str, keys: Keys) -> tuple[sa.Table, ...]:
@@ -102,13 +159,36 @@ def late_keys(mapping: Mapping, dialect: str) -> tuple[LateKey, ...]:
 
 
 def ddl(mapping: Mapping, dialect: str, keys: Keys) -> str:
-    """The statements that create the mapping's tables, as a person reads and psql or sqlite3 run them."""
-    statements = [_text(CreateTable(table), dialect) for table in build_tables(mapping, dialect, keys)]
+    """The statements that create the mapping's tables, as a person reads and psql or sqlite3 run them.
+
+    Raises TargetError where the database takes no such table.
+    """
+    check_width(mapping, dialect)
+    built = build_tables(mapping, dialect, keys)
+    statements = [_create_text(*pair, dialect) for pair in zip(mapping.tables, built, strict=True)]
     if keys == "after":
         late = [_text(key.build, dialect) for key in late_keys(mapping, dialect) if key.build is not None]
         if late:
             statements.append("-- After the last row:\n" + "\n".join(late))
     return "\n\n".join(statements) + "\n"
+
+
+def _create_text(table: Table, built: sa.Table, dialect: str) -> str:
+    """CREATE TABLE with the mapping's comments: the table's above it, the columns' beside them."""
+    first, *lines = _text(CreateTable(built), dialect).split("\n")
+    width = max((len(line) for line in lines[: len(table.columns)] if len(line) <= _COMMENT_COLUMN), default=0)
+    for place, column in enumerate(table.columns):
+        comment = _one_line(column.comment)
+        # A name may have a line break in it, where no comment can stand.
+        if comment and lines[place].startswith("    " + quote(column.name)):
+            lines[place] = f"{lines[place]:<{width}}  -- {comment}"
+    above = _one_line(table.comment)
+    return "\n".join([*([f"-- {above}"] if above else []), first, *lines])
+
+
+def _one_line(comment: str) -> str:
+    """A comment that ends where its line does, whatever characters it has."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", comment).split())
 
 
 def _build_table(mapping: Mapping, table: Table, dialect: str, keys: Keys, metadata: sa.MetaData) -> sa.Table:
@@ -118,7 +198,7 @@ def _build_table(mapping: Mapping, table: Table, dialect: str, keys: Keys, metad
             _quoted(column.name),
             sa.INTEGER()
             if table.key == (column.name,) and _key_from_the_start(table, dialect)
-            else sql_type(column.type, dialect),
+            else sql_type(column, dialect),
             nullable=column.name not in never_null,
             autoincrement=False,
         )
@@ -153,7 +233,8 @@ def _key_from_the_start(table: Table, dialect: str) -> bool:
     """A single integer key is SQLite's own row number: it costs nothing while rows arrive, and an index less after."""
     if dialect != "sqlite" or len(table.key) != 1:
         return False
-    return next(column.type.name in _INTEGERS for column in table.columns if column.name == table.key[0])
+    column = next(column for column in table.columns if column.name == table.key[0])
+    return column.type.name in _INTEGERS and not (column.sql or column.is_array)
 
 
 def _name(*parts: str) -> quoted_name:
@@ -170,7 +251,12 @@ def _quoted(name: str) -> quoted_name:
 
 
 def _text(statement: ExecutableDDLElement, dialect: str) -> str:
+    lines = str(statement.compile(dialect=_dialect(dialect))).strip().split("\n")
+    return "\n".join(re.sub(r"^\t", "    ", line).rstrip(" ") for line in lines if line) + ";"
+
+
+@cache
+def _dialect(name: str) -> sa.Dialect:
     # With named parameters a percent sign in a name stays what it is.
-    writer: Any = sa.make_url(f"{dialect}://").get_dialect()
-    lines = str(statement.compile(dialect=writer(paramstyle="named"))).strip().replace("\t", "    ").splitlines()
-    return "\n".join(line.rstrip() for line in lines if line.strip()) + ";"
+    writer: Any = sa.make_url(f"{name}://").get_dialect()
+    return writer(paramstyle="named")  # type: ignore[no-any-return]

@@ -93,8 +93,8 @@ def test_types(name: str, postgres: str, sqlite: str) -> None:
 
 
 def test_sqlite_keeps_fifteen_digits_as_a_number() -> None:
-    assert str(sql_type(ColumnType("numeric", precision=15, scale=2), "sqlite")) == "NUMERIC(15, 2)"
-    assert str(sql_type(ColumnType("numeric", precision=16, scale=2), "sqlite")) == "TEXT"
+    assert str(sql_type(column("n", ColumnType("numeric", precision=15, scale=2)), "sqlite")) == "NUMERIC(15, 2)"
+    assert str(sql_type(column("n", ColumnType("numeric", precision=16, scale=2)), "sqlite")) == "TEXT"
 
 
 def test_required_columns_and_keys_are_not_null() -> None:
