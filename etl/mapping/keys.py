@@ -70,11 +70,14 @@ def added_columns(place: Place, spec: TableSpec, parent: Table | None, problems:
     return (*inherited, Column(spec.seq or "seq", ColumnType("integer"), SequenceSource(), required=True))
 
 
+def inherited_name(table: str, column: str) -> str:
+    """What a key column of a table is called in its children: `id` of release is release_id, as is `release_id`."""
+    return column if column.lower().startswith(f"{table.lower()}_") else f"{table}_{column}"
+
+
 def _inherited_name(parent: Table, column: Column) -> str:
-    """`id` of release is release_id below it; what release itself inherited keeps its name, as does `release_id`."""
-    if isinstance(column.source, ParentKey) or column.name.lower().startswith(f"{parent.name.lower()}_"):
-        return column.name
-    return f"{parent.name}_{column.name}"
+    """What the parent itself inherited keeps its name."""
+    return column.name if isinstance(column.source, ParentKey) else inherited_name(parent.name, column.name)
 
 
 def foreign_key(parent: Table, added: Sequence[Column]) -> ForeignKey:

@@ -1,0 +1,55 @@
+"""From what was seen in a sample to a mapping with comments: a Profile goes in, the text of a mapping file comes out.
+
+The steps, each in a file: which elements are records (`records`), what their rows hold (`contents`, kept narrow by
+`width`), what tables and columns are called and what their keys are (`tables`, `names`, `keys`), the YAML (`write`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from etl.inference.namespaces import Namespaces
+from etl.inference.profile import Profile
+from etl.inference.records import find_records
+from etl.inference.tables import design_tables
+from etl.inference.write import write_mapping
+
+WARNINGS_SHOWN = 20
+"""Warnings written into the file; a document that calls for more needs a mapping by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """A mapping that nobody wrote."""
+
+    text: str
+    """YAML that `etl.mapping.reader.parse_mapping` accepts."""
+    warnings: tuple[str, ...]
+    """What could not be shown as tables, or was not seen; sentences without their full stop."""
+
+
+def infer_mapping(profile: Profile, label: str) -> Inferred:
+    """A mapping for documents like those of the profile; `label` says what was looked at."""
+    namespaces = Namespaces(profile)
+    records, warnings = find_records(profile)
+    tables = design_tables(records, namespaces, whole=profile.whole)
+    if profile.skipped:
+        warnings = [_skipped(profile), *warnings]
+    text = write_mapping(list(_head(profile, label, warnings)), namespaces.prefixes, tables)
+    return Inferred(text, tuple(warnings))
+
+
+def _skipped(profile: Profile) -> str:
+    return f"{profile.skipped:,} pieces did not parse and were passed over; the first: {profile.first_problem}"
+
+
+def _head(profile: Profile, label: str, warnings: Sequence[str]) -> Iterator[str]:
+    share = "all" if profile.whole else "the first part and samples"
+    documents = f" ({profile.documents:,} documents)" if profile.documents > 1 else ""
+    yield f"Inferred from {share} of {label}{documents}, {profile.bytes:,} bytes. Edit as you like: `etl docs mapping`."
+    yield "Comments say how often a value was seen, why it has its type, and examples."
+    for warning in warnings[:WARNINGS_SHOWN]:
+        yield f"Note: {warning}."
+    if len(warnings) > WARNINGS_SHOWN:
+        yield f"Note: {len(warnings) - WARNINGS_SHOWN:,} more like these."

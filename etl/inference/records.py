@@ -1,0 +1,192 @@
+"""Which elements of a document are its records.
+
+From each root down, an element is either a *container*, which only holds records, or it belongs to one. Children of a
+container that repeat are records, and so are single ones that are things of their own (*entities*: a header, a feed's
+channel); others are containers again. What a container says itself, in attributes and single texts, must land in
+some table too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from etl.inference.contents import ContentsBuilder
+from etl.inference.profile import ElementProfile, Profile
+from etl.inference.rows import Field, Rows, Steps
+from etl.inference.shapes import (
+    SMALL,
+    attributes_of,
+    is_bare,
+    is_leaf,
+    is_recursive,
+    is_wrapper_of,
+    mean_bytes,
+    repeats_below,
+)
+from etl.inference.values import ValueProfile
+from etl.inference.words import local_name
+
+CONTAINER_ATTRIBUTES_LIMIT = 40
+"""With more, an element is a record: a container's attributes are columns of the tables of its children."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kind:
+    """Elements that are records of one table: of one path, or the single texts of a container."""
+
+    elements: tuple[ElementProfile, ...]
+    path: Steps
+    """Of the first of them."""
+    above: tuple[Field, ...] = ()
+    """Attributes of containers."""
+
+    @property
+    def is_single(self) -> bool:
+        return len(self.elements) == 1 and self.elements[0].most == 1
+
+
+def find_records(profile: Profile) -> tuple[list[Rows], list[str]]:
+    """The tables of records with those below them, in the order of the documents; and warnings."""
+    return _RecordFinder(profile).found()
+
+
+class _RecordFinder:
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._contents = ContentsBuilder()
+        self._warnings: list[str] = []
+
+    def found(self) -> tuple[list[Rows], list[str]]:
+        tables: list[Rows] = []
+        for root in self._profile.roots.values():
+            path = (root.tag,)
+            kinds = self._container(root, path) if self._is_container(root) else [_Kind((root,), path)]
+            tables += map(self._rows, kinds)
+        return tables, self._warnings + self._contents.warnings
+
+    def _rows(self, kind: _Kind) -> Rows:
+        if len(kind.elements) == 1:
+            return self._contents.record(kind.elements[0], kind.path, kind.above)
+        return _texts(kind)
+
+    # --- containers ---
+
+    def _container(self, element: ElementProfile, path: Steps) -> list[_Kind]:
+        """The records in a container, at any depth."""
+        self._warn_of_lost(element, path)
+        texts = tuple(child for child in element.children.values() if child.most == 1 and is_bare(child))
+        text_tags = {child.tag for child in texts}
+        kinds: list[_Kind] = []
+        direct: list[_Kind] = []
+        for child in element.children.values():
+            below = (*path, child.tag)
+            if child.tag in text_tags:
+                found = [_Kind(texts, below)] if child is texts[0] else []
+                direct += found
+            elif self._is_container(child):
+                found = self._container(child, below)
+            else:
+                found = [_Kind((child,), below)]
+                direct += found
+            kinds += found
+        return _with_attributes(element, path, kinds, direct)
+
+    def _is_container(self, element: ElementProfile) -> bool:
+        if is_leaf(element):
+            return False
+        if self._mean_bytes(element) >= SMALL and repeats_below(element):
+            return True
+        repeating = element.depth > 0 and element.most > 1
+        if repeating or element.mixed or is_recursive(element):
+            return False
+        if len(attributes_of(element)) > CONTAINER_ATTRIBUTES_LIMIT:
+            return False
+        if _only_wraps(element):
+            return True
+        return repeats_below(element) and not self._is_one_of_many(element) and not self._is_entity(element)
+
+    def _is_one_of_many(self, element: ElementProfile) -> bool:
+        """The root of many small documents, which are alike but for it: each of them is a record."""
+        return (
+            element.depth == 0
+            and element.count > 1
+            and self._mean_bytes(element) < SMALL
+            and not any(child.most > 1 for child in element.children.values())
+        )
+
+    def _is_entity(self, element: ElementProfile) -> bool:
+        """A thing of its own: it has more single values than kinds of things in it."""
+        complete = element.depth > 0 or self._profile.whole
+        if not complete or self._mean_bytes(element) >= SMALL:
+            return False
+        children = element.children.values()
+        return sum(child.most == 1 and is_leaf(child) for child in children) > sum(child.most > 1 for child in children)
+
+    def _mean_bytes(self, element: ElementProfile) -> float:
+        if element.depth == 0:
+            return self._profile.bytes / max(self._profile.documents, 1)
+        return mean_bytes(element)
+
+    def _warn_of_lost(self, element: ElementProfile, path: Steps) -> None:
+        shown = "/" + "/".join(map(local_name, path))
+        if element.mixed:
+            self._warnings.append(f"The text between the elements of {shown} is in no table: it is not a record")
+        if element.others:
+            self._warnings.append(
+                f"{shown} holds too many different elements: {element.others:,} of them are in no table"
+            )
+        if element.leaves and attributes_of(element):
+            self._warnings.append(f"The attributes of {shown} are in no table where it is empty")
+
+
+def _only_wraps(element: ElementProfile) -> bool:
+    """It says nothing itself, and holds one kind of things: single ones, or by its name several of them."""
+    if len(element.children) != 1:
+        return False
+    [child] = element.children.values()
+    if is_wrapper_of(element, child):
+        return True
+    return child.most == 1 and not attributes_of(element) and not is_bare(child) and not element.leaves
+
+
+def _with_attributes(
+    element: ElementProfile, path: Steps, kinds: Sequence[_Kind], direct: Sequence[_Kind]
+) -> list[_Kind]:
+    """The kinds, with the attributes of their container where they are sure to be in some row."""
+    attributes = attributes_of(element)
+    if not attributes:
+        return list(kinds)
+    chosen = set(_sure(element, kinds, direct))
+    return [
+        replace(kind, above=kind.above + _above(path, kind, attributes)) if kind in chosen else kind for kind in kinds
+    ]
+
+
+def _sure(element: ElementProfile, kinds: Sequence[_Kind], direct: Sequence[_Kind]) -> list[_Kind]:
+    """One table of one row for each container; else those of its children, if any of them is always there."""
+    always = [kind for kind in direct if any(child.parents == element.count for child in kind.elements)]
+    if element.most == 1 and (single := [kind for kind in always if kind.is_single]):
+        return [max(single, key=lambda kind: not is_leaf(kind.elements[0]))]
+    return list(direct if always else kinds)
+
+
+def _above(path: Steps, kind: _Kind, attributes: dict[str, ValueProfile]) -> tuple[Field, ...]:
+    up = tuple(reversed(kind.path[len(path) - 1 : -1]))
+    present = sum(element.count for element in kind.elements)
+    return tuple(
+        Field((), "attribute", name, above=up, values=values, present=present, note=f"of {local_name(path[-1])}")
+        for name, values in attributes.items()
+    )
+
+
+def _texts(kind: _Kind) -> Rows:
+    """The table of names and values of single texts in a container."""
+    count = sum(element.count for element in kind.elements)
+    return Rows(
+        tag="",
+        each=tuple((*kind.path[:-1], element.tag) for element in kind.elements),
+        count=count,
+        fields=(Field((), "name", present=count), Field((), "string", present=count), *kind.above),
+        note=f"single texts of {local_name(kind.path[-2])}",
+    )

@@ -1,0 +1,82 @@
+"""Names of XML as names of a database: snake_case, singulars of plain English, lengths that databases keep."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from hashlib import sha256
+
+NAME_BYTES = 63
+"""What PostgreSQL keeps of a name."""
+DIGEST_CHARACTERS = 8
+
+_BORDERS = re.compile(
+    r"(?<=[^\W\d_A-Z])(?=[A-Z])"  # dateCompleted
+    r"|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])"  # ISSNLinking
+    r"|(?<=\d)(?=[A-Z][^\W\d_A-Z])"  # Line2Text
+)
+_OTHER_CHARACTERS = re.compile(r"[\W_]+")
+_IRREGULAR = {"children": "child", "people": "person", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
+_NO_PLURALS = frozenset({"news", "series", "species", "lens", "canvas", "atlas", "alias", "bias", "gas", "its", "has"})
+_GATHERING = ("list", "set", "collection", "array", "group")
+
+
+def word_set(words: str) -> frozenset[str]:
+    """A set of words that are written with blanks between them."""
+    return frozenset(words.split())
+
+
+@lru_cache(maxsize=4096)
+def local_name(tag: str) -> str:
+    """The name without its namespace."""
+    return tag.rpartition("}")[2]
+
+
+@lru_cache(maxsize=65536)
+def snake_case(name: str) -> str:
+    """``PubmedArticle`` is pubmed_article, ``MedlineTA`` medline_ta, ``x-y.z`` x_y_z; letters of every script stay."""
+    words = _OTHER_CHARACTERS.sub("_", _BORDERS.sub("_", name)).strip("_").lower()
+    if not words:
+        return "unnamed"
+    return f"_{words}" if words[0].isdigit() else words
+
+
+def singular(name: str) -> str:
+    """The singular of the last word of a snake_case name, where plain English has one; else the name."""
+    before, underscore, word = name.rpartition("_")
+    return f"{before}{underscore}{_singular_word(word)}"
+
+
+def _singular_word(word: str) -> str:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word in _NO_PLURALS or len(word) < 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return f"{word[:-3]}y"
+    if re.search(r"(?:sses|shes|tches|xes|zzes|(?<![oa])uses|iases)\Z", word):
+        return word[:-2]
+    return word[:-1]
+
+
+def is_plural_of(name: str, item: str) -> bool:
+    """Whether something of the first name plainly holds things of the second: artists, sub_tracks, author_list."""
+    if name == item:
+        return False
+    before, _, last = name.rpartition("_")
+    if last in _GATHERING and before:
+        return last == "list" or before in (item, singular(item)) or before.endswith(f"_{item}")
+    if any(name == item + word for word in _GATHERING):
+        return True
+    one = singular(name)
+    # extraartists holds artists; ages do not hold an e.
+    return one != name and (one == item or one.endswith(f"_{item}" if len(item) < 4 else item))
+
+
+def shortened(name: str, limit: int = NAME_BYTES) -> str:
+    """The name, or its beginning with a digest of the whole where it is longer than `limit` bytes."""
+    if len(name.encode()) <= limit:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:DIGEST_CHARACTERS]
+    start = name.encode()[: limit - DIGEST_CHARACTERS - 1].decode(errors="ignore")
+    return f"{start.rstrip('_')}_{digest}"
