@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SAMPLE_BYTES = 64 * 2**20
 """Of the documents: seconds to read, and enough to see what is rare."""
 
+_PACKED = {".gz", ".bz2", ".xz", ".zst"}
+
 _SHOWN = 12
 """Names in one sentence at most."""
 
@@ -40,17 +42,18 @@ def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> st
     from etl.inference.design import infer_mapping
     from etl.inference.survey import survey
 
-    look = _Look(found, None if full else SAMPLE_BYTES)
+    sample_bytes = None if full else SAMPLE_BYTES
+    look = _Look(_bytes_to_read(found, sample_bytes))
     progress.start(look.snapshot)
     try:
-        profile = survey(found, sample_bytes=look.sample_bytes, on_bytes=look.count)
+        profile = survey(found, sample_bytes=sample_bytes, on_bytes=look.count)
     finally:
         progress.stop()
     inferred = infer_mapping(profile, _label(found))
     tables = _parsed(inferred.text, UNSAVED).tables
     progress.note(f"Inferred {_listed([table.name for table in tables])} from {_extent(profile)}.")
     for warning in inferred.warnings:
-        progress.note(warning)
+        progress.note(f"{warning}.")
     return inferred.text
 
 
@@ -75,8 +78,8 @@ def inferred_mapping(found: Sequence[Source], save_as: Path | None, progress: Pr
 class _Look:
     """How far the look at a sample is."""
 
-    def __init__(self, found: Sequence[Source], sample_bytes: int | None) -> None:
-        self.sample_bytes = sample_bytes
+    def __init__(self, total: int | None) -> None:
+        self._total = total
         self._seen = 0
         self._began = time.monotonic()
 
@@ -87,7 +90,7 @@ class _Look:
     def snapshot(self) -> Snapshot:
         return Snapshot(
             position=self._seen,
-            total=self.sample_bytes,
+            total=self._total,
             document_bytes=self._seen,
             records=0,
             rejected=0,
@@ -97,6 +100,15 @@ class _Look:
             bottleneck="",
             activity="inferring a mapping",
         )
+
+
+def _bytes_to_read(found: Sequence[Source], sample_bytes: int | None) -> int | None:
+    """As far as it can be told before: what a compressed file holds cannot."""
+    sizes = [source.size for source in found if source.path is not None and source.path.suffix.lower() not in _PACKED]
+    known = sum(size for size in sizes if size is not None)
+    if len(sizes) < len(found) or None in sizes:
+        return sample_bytes
+    return known if sample_bytes is None else min(known, sample_bytes)
 
 
 def _parsed(text: str, label: str) -> Mapping:
@@ -113,7 +125,7 @@ def _save_noted(text: str, file: Path, progress: Progress) -> str:
     except OSError as error:
         progress.note(f"The mapping is not saved as {file}: {error.strerror or error}. `etl infer` writes it out.")
         return UNSAVED
-    progress.note(f"The mapping is saved as {file}: the same command uses it from now on, changed or not.")
+    progress.note(f"The mapping is saved as {file}, which the next load uses as it then stands.")
     return str(file)
 
 

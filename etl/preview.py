@@ -6,6 +6,7 @@ A table whose rows fit the width is shown as one; of a wider one every row is a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -23,6 +24,7 @@ def preview(tables: Mapping[str, Sequence[Row]], counts: Mapping[str, int], widt
     """Lines of at most `width` characters; `counts` are the rows each table has in all."""
     for name, rows in tables.items():
         if rows:
+            yield ""
             yield f"{name}: {len(rows):,} of {counts[name]:,} row{'' if counts[name] == 1 else 's'}"
             yield from _as_table(rows, width) or _as_blocks(rows, width)
 
@@ -47,8 +49,9 @@ def _as_blocks(rows: Sequence[Row], width: int) -> Iterator[str]:
         for name, value in row.items():
             if value is not None:
                 yield f"    {set_cell_size(name, names)}  {_cut(_text(value), width - names - 6)}"
-        if absent := [name for name, value in row.items() if value is None]:
-            yield f"    {_NAME:<{names}}  {_cut(', '.join(absent), width - names - 6)}"
+        absent = ", ".join(name for name, value in row.items() if value is None)
+        for place, line in enumerate(wrap(absent, max(width - names - 6, _CELL // 2))):
+            yield f"    {'' if place else _NAME:<{names}}  {line}"
 
 
 def _aligned(text: str, width: int, is_number: bool) -> str:

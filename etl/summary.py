@@ -128,12 +128,13 @@ def _mapping_to_change(report: LoadReport | CheckReport) -> Iterator[str]:
     """Where there is something that a mapping could change: how."""
     if not (report.rejects or report.notices):
         return
-    where = (
-        "`etl infer SOURCE > FILE` writes the mapping out" if report.mapping == UNSAVED else f"It is {report.mapping}"
-    )
+    if report.mapping == UNSAVED:
+        file, how = "FILE", "write the mapping out with `etl infer SOURCE > FILE` and edit it"
+    else:
+        file, how = report.mapping, f"edit {report.mapping}"
     written = isinstance(report, LoadReport) and report.loaded
-    again = "; then load into another database, or drop the tables first" if written else ""
-    yield f"To change what the mapping does: {where}, `etl check SOURCE --map FILE` shows the effect{again}."
+    again = " A changed mapping loads into another database, or when these tables are dropped." if written else ""
+    yield f"To change that, {how}; `etl check SOURCE --map {file}` shows the effect.{again}"
 
 
 def _records(number: int) -> str:

@@ -53,7 +53,7 @@ def etl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     return Command(capsys, monkeypatch)
 
 
-@pytest.mark.parametrize("command", [[], ["load"], ["check"], ["schema"], ["docs"]])
+@pytest.mark.parametrize("command", [[], ["load"], ["infer"], ["check"], ["schema"], ["docs"]])
 def test_help_fits_80_columns(etl: Command, command: list[str]) -> None:
     run = etl(*command, "--help")
     assert run.code == 0
@@ -69,6 +69,7 @@ def test_help_tells_defaults_examples_and_exit_codes(etl: Command) -> None:
         "Default: one for each core",
         "etl load posts.xml.gz",
         "3 loaded with rejects",
+        "etl infer",
     ):
         assert words in text
 
@@ -88,8 +89,7 @@ def test_without_a_command_there_is_help(etl: Command) -> None:
         (["load", "items.xml", "--workers", "many"], "--workers"),
         (["load", "items.xml", "--limit", "0"], "--limit"),
         (["load", "items.xml", "--nonsense"], "--nonsense"),
-        (["load", "other.xml.gz"], "other.mapping.yaml"),
-        (["load", "items.xml", "items.xml"], "--map FILE"),
+        (["infer"], "SOURCE"),
         (["load", "items.xml", "--log", "no/such/folder/log"], "no/such/folder/log"),
         (["load", "items.xml", "--map", "nowhere.yaml"], "nowhere.yaml"),
         (["load", "items.xml", "--set", "cue=1"], "there is no setting 'cue'"),
@@ -109,6 +109,26 @@ def test_usage_errors_are_named_and_nothing_is_done(
     assert not list(tmp_path.glob("*.db"))
 
 
+@pytest.mark.parametrize("command", ["load", "check", "infer"])
+def test_a_source_that_is_not_there_is_a_failure_and_leaves_nothing(etl: Command, tmp_path: Path, command: str) -> None:
+    before = sorted(tmp_path.iterdir())
+    run = etl(command, "other.xml.gz", "-q")
+    assert (run.code, run.out) == (1, "")
+    assert run.err == "Error: There is no file other.xml.gz.\n"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_mapping_found_by_its_name_that_is_no_mapping_says_how_to_get_another(etl: Command, tmp_path: Path) -> None:
+    (tmp_path / "items.mapping.yaml").write_text("version: 1\ntables: {item: {each: items}}\n")
+    for command in ("load", "check"):
+        run = etl(command, "items.xml", "-q")
+        assert run.code == 2
+        assert "items.mapping.yaml:2:" in run.err
+        assert "inferred anew" in run.err
+        assert "inferred anew" not in etl(command, "items.xml", "--map", "items.mapping.yaml", "-q").err
+    assert not list(tmp_path.glob("*.db"))
+
+
 def test_the_version_is_the_packages(etl: Command) -> None:
     assert etl("--version") == Run(0, "etl 0.1.0\n", "")
 
@@ -124,7 +144,7 @@ def test_a_check_shows_rows_and_writes_nothing(etl: Command, tmp_path: Path) -> 
     run = etl("check", "items.xml", "--show", "1")
     assert run.code == 0
     assert "2 records read = 2 loaded + 0 rejected" in run.out
-    assert "item, row 1:\n  id    1\n  name  a name\n" in run.out
+    assert "item: 1 of 2 rows\n  id  name\n   1  a name\n" in run.out
     assert not list(tmp_path.glob("*.db"))
 
 
@@ -166,4 +186,4 @@ def test_a_defect_is_a_sentence_that_asks_for_a_report(etl: Command, monkeypatch
 def test_what_a_dump_says_does_not_control_the_terminal(etl: Command, tmp_path: Path) -> None:
     (tmp_path / "items.xml").write_bytes(document(item(1, b"a\xc2\x9b31mb")))
     run = etl("check", "items.xml", "--show", "1")
-    assert "  name  a\N{REPLACEMENT CHARACTER}31mb\n" in run.out
+    assert "   1  a\N{REPLACEMENT CHARACTER}31mb\n" in run.out

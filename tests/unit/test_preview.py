@@ -13,6 +13,7 @@ def test_narrow_rows_are_a_table_with_numbers_on_the_right() -> None:
         {"id": 1234, "name": "", "score": None, "note": "x\n y"},
     ]
     assert list(preview({"artist": rows}, {"artist": 1000}, 80)) == [
+        "",
         "artist: 2 of 1,000 rows",
         "    id  name        score  note",
         "     7  Aphex Twin    1.5  NULL",
@@ -21,15 +22,18 @@ def test_narrow_rows_are_a_table_with_numbers_on_the_right() -> None:
 
 
 def test_wide_rows_are_blocks_that_end_with_what_is_not_there() -> None:
-    row = {"id": 1, "title": "Stockholm", "notes": "n" * 300, "country": None, "master_id": None, "raw": b"\x00\xff"}
-    assert list(preview({"release": [row]}, {"release": 1}, 60)) == [
+    row = {"id": 1, "title": "Stockholm", "notes": "n" * 300, "raw": b"\x00\xff"}
+    absent = dict.fromkeys(("country", "master_id", "data_quality", "released", "x"))
+    assert list(preview({"release": [row | absent]}, {"release": 1}, 60)) == [
+        "",
         "release: 1 of 1 row",
         "  row 1",
-        "    id         1",
-        "    title      Stockholm",
-        "    notes      " + "n" * 27 + "… (300 characters)",
-        "    raw        \\x00ff",
-        "    NULL       country, master_id",
+        "    id            1",
+        "    title         Stockholm",
+        "    notes         " + "n" * 24 + "… (300 characters)",
+        "    raw           \\x00ff",
+        "    NULL          country, master_id, data_quality,",
+        "                  released, x",
     ]
 
 
@@ -42,4 +46,4 @@ def test_no_line_is_wider_than_asked_for_whatever_the_script() -> None:
 
 
 def test_tables_without_rows_are_left_out() -> None:
-    assert list(preview({"a": [], "b": [{"x": "y"}]}, {"a": 0, "b": 1}, 80)) == ["b: 1 of 1 row", "  x", "  y"]
+    assert list(preview({"a": [], "b": [{"x": "y"}]}, {"a": 0, "b": 1}, 80)) == ["", "b: 1 of 1 row", "  x", "  y"]

@@ -136,13 +136,12 @@ def test_key_problems_and_notices_are_listed() -> None:
 def test_what_a_mapping_could_change_comes_with_how_to_change_it() -> None:
     assert not any("mapping" in line for line in summarize_load(FINISHED))
     saved = summarize_load(replace(FINISHED, notices=("Look.",)))[-1]
-    assert "It is releases.mapping.yaml" in saved
-    assert "etl check" in saved
-    assert "drop the tables first" in saved
+    assert "edit releases.mapping.yaml; `etl check SOURCE --map releases.mapping.yaml`" in saved
+    assert "dropped" in saved
     unsaved = summarize_load(replace(FINISHED, mapping=UNSAVED, notices=("Look.",)))[-1]
     assert "etl infer SOURCE > FILE" in unsaved
     nothing_loaded = summarize_load(replace(FINISHED, notices=("Look.",), loaded=0))[-1]
-    assert "drop the tables first" not in nothing_loaded
+    assert "dropped" not in nothing_loaded
 
 
 def test_a_load_of_no_time_at_all_has_no_speed() -> None:
@@ -174,6 +173,6 @@ def test_a_check_shows_counts_and_the_first_rows() -> None:
         "Worth a look:",
         "  - Columns whose path never matched: release.tilte.",
     ]
-    assert lines[7].startswith("To change what the mapping does: It is releases.mapping.yaml")
-    assert "drop the tables" not in lines[7]
-    assert lines[8:] == ["release: 1 of 2 rows", "  id  title  note", "   1  a b    NULL"]
+    assert lines[7].startswith("To change that, edit releases.mapping.yaml")
+    assert "dropped" not in lines[7]
+    assert lines[8:] == ["", "release: 1 of 2 rows", "  id  title  note", "   1  a b    NULL"]
