@@ -7,7 +7,7 @@ caller's thread, in a thread of its own, or in a child process. A worker belongs
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,6 +16,7 @@ from etl.engines.pipe import serve
 from etl.messages import CopyRows, MappedBatch, PartCounts, RejectedRecord, Run, Skeleton, Split, TupleRows
 from etl.transform.assemble import Assembler
 from etl.transform.data_mapper import DataMapper
+from etl.transform.isolation import Isolation
 from etl.transform.parser import DocumentParser, Parsed, ParseFailure
 from etl.transform.positions import RecordPositions
 from etl.transform.records import RecordTables
@@ -60,7 +61,7 @@ class Worker:
         assembled = self._assembler.assemble(self._mapper.take(), positions)
         for place, (table, column, failure) in assembled.failures.items():
             rejects[place] = positions.reject(place, failure.reason, failure.message, table, column)
-        counts, all_rejects = _settle(split, rejects)
+        counts, all_rejects = _settle(split, rejects, assembled.discarded)
         return MappedBatch(
             split=split.number,
             tables=assembled.tables,
@@ -98,8 +99,16 @@ class Worker:
         if nil_possible:
             for element in parsed.records:
                 self._mapper.empty_nil_elements(element)
-        for plan, elements, places in tables.group(parsed.records, first):
-            self._mapper.map_records(plan, elements, places)
+        groups = tables.group(parsed.records, first)
+        for plan, elements, places in groups:
+            if not plan.alone:
+                self._mapper.map_records(plan, elements, places)
+        alone = [group for group in groups if group[0].alone]
+        if alone:
+            isolation = Isolation(parsed.ancestors[-1] if parsed.ancestors else None, parsed.records)
+            for plan, elements, places in alone:
+                for element, place in zip(isolation.each(elements), places, strict=True):
+                    self._mapper.map_records(plan, [element], [place])
 
 
 def _portions(positions: RecordPositions) -> Iterator[_Portion]:
@@ -132,23 +141,28 @@ def _small_portions(run: Run, first: int) -> Iterator[_Portion]:
 
 
 def _settle(
-    split: Split, rejects: dict[int, RejectedRecord]
+    split: Split, rejects: Mapping[int, RejectedRecord], discarded: Collection[int]
 ) -> tuple[tuple[PartCounts, ...], tuple[RejectedRecord, ...]]:
-    """What became of each part's records, and all rejects in the order of the documents."""
+    """What became of each part's records, and all rejects in the order of the documents.
+
+    A reject may be among the discarded: it is a reject.
+    """
     counts: list[PartCounts] = []
     ordered: list[RejectedRecord] = []
     first = 0
     for part in split.parts:
         mapped = sum(run.records for run in part.runs)
-        own = [rejects[place] for place in range(first, first + mapped) if place in rejects] if rejects else []
+        places = range(first, first + mapped)
+        own = [rejects[place] for place in places if place in rejects] if rejects else []
+        dropped = sum(1 for place in places if place in discarded and place not in rejects) if discarded else 0
         first += mapped
         ordered += sorted([*part.rejects, *own], key=lambda reject: reject.record)
         counts.append(
             PartCounts(
                 records=part.records,
-                loaded=mapped - len(own),
+                loaded=mapped - len(own) - dropped,
                 rejected=len(part.rejects) + len(own),
-                discarded=0,
+                discarded=dropped,
             )
         )
     return tuple(counts), tuple(ordered)

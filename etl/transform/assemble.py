@@ -1,20 +1,19 @@
-"""Makes whole tables of raw rows: keys, constants and positions added, values converted, bad records taken out.
+"""Makes whole tables of raw rows: values converted, rows dropped, keys and positions added, bad records taken out.
 
-Raw rows of a split go in; encoded tables, and why records failed, come out. Everything here works on columns.
+Raw rows of a split go in; encoded tables, and why records failed, come out. Everything here works on columns. The order
+within a table: declared columns, the table's function, then the columns that count and copy the rows that are left.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Container, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
-from itertools import compress, groupby
-from typing import TypeVar
+from itertools import accumulate, compress, groupby
+from typing import Any, TypeVar
 
 from etl.mapping.model import (
-    Column,
     ColumnType,
     Constant,
     FromMeta,
@@ -25,13 +24,17 @@ from etl.mapping.model import (
     RecordId,
     Table,
 )
-from etl.mapping.types import rule_for
+from etl.mapping.model import Sequence as SequenceNumber
+from etl.mapping.types import rule_for, rule_for_column
 from etl.messages import CopyRows, Notices, RowFormat, SourceInfo, TupleRows
-from etl.transform.columns import ColumnConverter, Converted, Failure
-from etl.transform.compile import NULL
-from etl.transform.data_mapper import Mapped, RawTable
+from etl.transform.columns import SEVERAL_VALUES, Converted, Failure
+from etl.transform.data_mapper import Mapped, RawRow, RawTable
+from etl.transform.elements import NULL
 from etl.transform.encoder import encode
+from etl.transform.lists import converter
 from etl.transform.positions import RecordPlace, RecordPositions
+from etl.transform.table_function import TableFunction, neutral_array
+from etl.transform.xpaths import XPATH_FAILED
 
 Gathered = TypeVar("Gathered", str, int)
 
@@ -39,32 +42,59 @@ RECORDS_PER_SOURCE = 1 << 40
 """A surrogate key is source number x 2^40 + record number: 2^23 sources of 10^12 records fit a bigint."""
 
 
+_SEVERAL = Failure(
+    SEVERAL_VALUES,
+    "a second value was found; `many: array` or a child table keeps all of them, `many: first` the first",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """The tables of a split, why records failed, and what a person should hear about the rest."""
+    """The tables of a split, what became of its records, and what a person should hear about the rest."""
 
     tables: tuple[CopyRows | TupleRows, ...]
     failures: dict[int, tuple[str, str, Failure]]
-    """By record: table, column and reason of its first failure (in the order of tables, columns, rows)."""
+    """By record: table, column (empty where the whole row is meant) and reason of its first failure."""
+    discarded: frozenset[int]
+    """Records that no record table has a row of, although nothing is wrong with them; failed ones may be among them."""
     notices: Notices
 
 
 @dataclass(slots=True)
-class _Columns:
+class _Rows:
     """A table on its way: canonical texts by column, and each row's record."""
 
     columns: list[Sequence[str]]
     records: list[int]
+    parents: Sequence[int]
+    """For each row the place of its parent's."""
+    places: Sequence[int] | None = None
+    """Where raw rows have come to stand after others were dropped, -1 for those themselves; None: nothing was."""
+
+    def place(self, raw_row: int) -> int:
+        return raw_row if self.places is None else self.places[raw_row]
+
+    def keep(self, kept: Sequence[bool]) -> None:
+        """Drop all other rows."""
+        self.columns = [list(compress(texts, kept)) for texts in self.columns]
+        self.records = list(compress(self.records, kept))
+        self.parents = list(compress(self.parents, kept))
+        moved = [count - 1 if keeps else -1 for keeps, count in zip(kept, accumulate(kept), strict=True)]
+        self.places = moved if self.places is None else [moved[row] if row >= 0 else -1 for row in self.places]
 
 
 class _Found:
-    """What converting the columns of a split brought to light."""
+    """What making the tables of a split brought to light."""
 
-    def __init__(self) -> None:
-        self.failures: dict[int, tuple[int, int, Failure]] = {}
+    def __init__(self, mapped: Mapped) -> None:
+        self.failures: dict[int, tuple[int, int | None, Failure]] = {}
         """By record: table, column and reason."""
         self.matched: set[tuple[int, int]] = set()
         self.replaced: dict[tuple[int, int], int] = {}
+        self.several: dict[tuple[int, int], list[int]] = {}
+        """Rows in which a column met a second value, by table and slot."""
+        for table, slot, row in sorted(mapped.several):
+            self.several.setdefault((table, slot), []).append(row)
 
     def note(self, table: int, place: int, converted: Converted, records: Sequence[int]) -> None:
         for row, failure in converted.failures.items():
@@ -74,7 +104,10 @@ class _Found:
 
 
 class Assembler:
-    """Assembles the tables of one mapping for one kind of target."""
+    """Assembles the tables of one mapping for one kind of target.
+
+    Raises MappingError where a function of the mapping cannot be loaded.
+    """
 
     def __init__(self, mapping: Mapping, row_format: RowFormat, sources: Sequence[SourceInfo]) -> None:
         self._mapping = mapping
@@ -87,81 +120,147 @@ class Assembler:
             [place for place, column in enumerate(table.columns) if isinstance(column.source, FromPath)]
             for table in mapping.tables
         ]
+        self._functions = [
+            None if table.transform is None else TableFunction(table, table.transform, finite=finite)
+            for table in mapping.tables
+        ]
         self._converters = [
             [
-                ColumnConverter(column, finite=finite) if isinstance(column.source, FromPath) else None
+                converter(column, source, finite=finite, array=None if table.transform is None else neutral_array)
                 for column in table.columns
+                if isinstance(source := column.source, FromPath)
             ]
             for table in mapping.tables
         ]
+        self._record_tables = [number for number, table in enumerate(mapping.tables) if table.parent is None]
+        self._discards = any(
+            mapping.tables[number].where is not None or mapping.tables[number].transform is not None
+            for number in self._record_tables
+        )
 
     def assemble(self, mapped: Mapped, positions: RecordPositions) -> Assembled:
         """Tables of everything mapped from one split."""
-        found = _Found()
+        found = _Found(mapped)
+        for record, (number, slot, message) in mapped.failures.items():
+            place = None if slot is None else self._places[number][slot]
+            found.failures[record] = number, place, Failure(XPATH_FAILED, message)
         known = _RecordColumns(positions, self._sources)
-        done: list[_Columns] = []
+        done: list[_Rows] = []
         for number, (table, raw) in enumerate(zip(self._mapping.tables, mapped.tables, strict=True)):
             parent = done[table.parent] if table.parent is not None else None
-            this = _Columns([], raw.parents if parent is None else _gather(parent.records, raw.parents))
-            values = dict(zip(self._places[number], zip(*raw.rows, strict=True), strict=True)) if raw.rows else {}
-            for place, column in enumerate(table.columns):
-                converter = self._converters[number][place]
-                if converter is None:
-                    this.columns.append(self._added(table, column, raw, parent, this.records, known))
-                else:
-                    raw_texts = values.get(place, ())
-                    if any(text != NULL for text in raw_texts):
-                        found.matched.add((number, place))
-                    converted = converter.convert(raw_texts, nil=mapped.nil)
-                    found.note(number, place, converted, this.records)
-                    this.columns.append(converted.texts)
-            done.append(this)
+            rows, raw_rows = _rows_of(raw, parent, len(table.columns))
+            self._convert(number, raw_rows, rows, found, mapped.nil)
+            self._add_known(table, rows, known)
+            self._apply_function(number, rows, found)
+            self._add_counted(table, rows, parent, known)
+            done.append(rows)
+        notices = self._notices(mapped, found, done)
+        discarded = self._discarded(done, positions)
         return Assembled(
-            tables=tuple(self._encoded(table, this, found.failures) for table, this in enumerate(done)),
+            tables=tuple(self._encoded(table, rows, found.failures) for table, rows in enumerate(done)),
             failures={record: self._named(*failure) for record, failure in found.failures.items()},
-            notices=self._notices(mapped, found, done),
+            discarded=discarded,
+            notices=notices,
         )
 
-    def _encoded(self, table: int, this: _Columns, bad_records: MappingOf[int, object]) -> CopyRows | TupleRows:
+    def _convert(self, number: int, raw_rows: Sequence[RawRow], rows: _Rows, found: _Found, nil: bool) -> None:
+        """The columns that have a path."""
+        described = self._mapping.tables[number].columns
+        by_slot: Sequence[Sequence[Any]] = list(zip(*raw_rows, strict=True)) or [()] * len(self._places[number])
+        for slot, (place, convert) in enumerate(zip(self._places[number], self._converters[number], strict=True)):
+            raw = by_slot[slot]
+            if any(value != NULL for value in raw):
+                found.matched.add((number, place))
+            source = described[place].source
+            if isinstance(source, FromPath) and source.many == "reject":
+                for row in map(rows.place, found.several.pop((number, slot), ())):
+                    if row >= 0:
+                        found.failures.setdefault(rows.records[row], (number, place, _SEVERAL))
+            converted = convert(raw, nil)
+            found.note(number, place, converted, rows.records)
+            rows.columns[place] = converted.texts
+
+    def _add_known(self, table: Table, rows: _Rows, known: _RecordColumns) -> None:
+        """Constants, and what is known about the records."""
+        for place, column in enumerate(table.columns):
+            if isinstance(column.source, Constant):
+                rows.columns[place] = [rule_for_column(column).convert(column.source.text)] * len(rows.records)
+            elif isinstance(column.source, FromMeta):
+                rows.columns[place] = _gather(known.meta(column.source.name), rows.records)
+
+    def _apply_function(self, number: int, rows: _Rows, found: _Found) -> None:
+        function = self._functions[number]
+        if function is None:
+            return
+        failed = {row for row, record in enumerate(rows.records) if record in found.failures}
+        applied = function.apply(rows.columns, failed)
+        for row, (place, failure) in applied.failures.items():
+            found.failures.setdefault(rows.records[row], (number, place, failure))
+        for place, texts in applied.columns.items():
+            rows.columns[place] = texts
+        if applied.dropped:
+            rows.keep([row not in applied.dropped for row in range(len(rows.records))])
+
+    def _add_counted(self, table: Table, rows: _Rows, parent: _Rows | None, known: _RecordColumns) -> None:
+        """The columns that number or copy rows, now that it is settled which rows there are."""
+        for place, column in enumerate(table.columns):
+            match column.source:
+                case RecordId():
+                    rows.columns[place] = _gather(known.record_ids(), rows.records)
+                case ParentKey(name) if parent is not None and table.parent is not None:
+                    names = [parent_column.name for parent_column in self._mapping.tables[table.parent].columns]
+                    rows.columns[place] = _gather(parent.columns[names.index(name)], rows.parents)
+                case SequenceNumber():
+                    rows.columns[place] = _sequence(rows.parents)
+
+    def _discarded(self, done: Sequence[_Rows], positions: RecordPositions) -> frozenset[int]:
+        if not self._discards:
+            return frozenset()
+        return frozenset(range(positions.count)).difference(*(done[number].records for number in self._record_tables))
+
+    def _encoded(self, table: int, rows: _Rows, bad_records: Container[int]) -> CopyRows | TupleRows:
         if bad_records:
-            _remove(this, bad_records)
-        return encode(self._mapping.tables[table], this.columns, array("I", this.records), self._row_format)
+            rows.keep([record not in bad_records for record in rows.records])
+        return encode(self._mapping.tables[table], rows.columns, array("I", rows.records), self._row_format)
 
-    def _named(self, table: int, place: int, failure: Failure) -> tuple[str, str, Failure]:
+    def _named(self, table: int, place: int | None, failure: Failure) -> tuple[str, str, Failure]:
+        """The failure with names, and where the mapping decides."""
         described = self._mapping.tables[table]
-        return described.name, described.columns[place].name, failure
+        column = None if place is None else described.columns[place]
+        line = described.line if column is None else column.line
+        if line:
+            failure = Failure(failure.reason, f"{failure.message} ({self._mapping.label}:{line})")
+        return described.name, column.name if column else "", failure
 
-    def _notices(self, mapped: Mapped, found: _Found, done: Sequence[_Columns]) -> Notices:
-        several = {(table, slot, done[table].records[row]) for table, slot, row in mapped.several}
+    def _notices(self, mapped: Mapped, found: _Found, done: Sequence[_Rows]) -> Notices:
+        several = {
+            (table, self._places[table][slot]): len({done[table].records[row] for row in rows})
+            for (table, slot), raw_rows in found.several.items()
+            if (rows := [row for row in map(done[table].place, raw_rows) if row >= 0])
+        }
         return Notices(
             matched=frozenset(found.matched),
-            several=Counter((table, self._places[table][slot]) for table, slot, _ in several),
+            several=several,
             set_null=found.replaced,
             mixed=frozenset((table, self._places[table][slot]) for table, slot in mapped.mixed),
             unseen=mapped.unseen,
         )
 
-    def _added(
-        self,
-        table: Table,
-        column: Column,
-        raw: RawTable,
-        parent: _Columns | None,
-        records: Sequence[int],
-        known: _RecordColumns,
-    ) -> Sequence[str]:
-        match column.source:
-            case Constant(text):
-                return [rule_for(column.type).convert(text)] * len(records)
-            case FromMeta(name):
-                return _gather(known.meta(name), records)
-            case RecordId():
-                return _gather(known.record_ids(), records)
-            case ParentKey(name) if parent is not None and table.parent is not None:
-                names = [parent_column.name for parent_column in self._mapping.tables[table.parent].columns]
-                return _gather(parent.columns[names.index(name)], raw.parents)
-            case _:
-                return _sequence(raw.parents)
+
+def _rows_of(raw: RawTable, parent: _Rows | None, columns: int) -> tuple[_Rows, Sequence[RawRow]]:
+    """The rows whose parents are still there, and their raw values."""
+    empty: list[Sequence[str]] = [()] * columns
+    if parent is None:
+        return _Rows(empty, raw.parents, raw.parents), raw.rows
+    rows = _Rows(empty, [], raw.parents)
+    raw_rows = raw.rows
+    if parent.places is not None:
+        rows.parents = [parent.places[row] for row in raw.parents]
+        kept = [row >= 0 for row in rows.parents]
+        rows.keep(kept)
+        raw_rows = list(compress(raw_rows, kept))
+    rows.records = _gather(parent.records, rows.parents)
+    return rows, raw_rows
 
 
 class _RecordColumns:
@@ -213,9 +312,3 @@ def _sequence(parents: Sequence[int]) -> list[str]:
     for _, rows in groupby(parents):
         numbers += map(str, range(1, len(list(rows)) + 1))
     return numbers
-
-
-def _remove(table: _Columns, bad_records: Container[int]) -> None:
-    kept = [record not in bad_records for record in table.records]
-    table.columns = [list(compress(texts, kept)) for texts in table.columns]
-    table.records = list(compress(table.records, kept))

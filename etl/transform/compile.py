@@ -7,20 +7,29 @@ wildcards and namespaces cost nothing after that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from etl.mapping.model import FromPath, Many, Mapping, Table
-from etl.mapping.paths import NameTest, Step, ValuePath
-
-NULL = "\x03"
-"""NULL among texts: a character that no XML document can contain."""
+from etl.mapping.conditions import condition_paths
+from etl.mapping.model import Column, FromPath, Many, Mapping, Table
+from etl.mapping.paths import ValuePath, XPath
+from etl.transform.elements import Element, Reader, pair_reader, read_markup, read_string, read_text
+from etl.transform.name_tests import attribute_tests, local_name, passes, qualified
+from etl.transform.where import Test, compile_condition
+from etl.transform.xpaths import elements_of, names_in, values_of
 
 NAMES_LIMIT = 10_000
 """Different tags remembered in one place; a document that makes up names without end must not fill the memory."""
 
-Leaf = Literal["string", "text", "attribute"]
+Keep = Literal["first", "last", "all"]
+"""What becomes of further values of a column: forgotten, put in the place of the one before, or kept in a list."""
+
+_KEEP: dict[Many, Keep] = {"first": "first", "reject": "first", "last": "last"}
+"""A second value for `reject` is noticed like one for `first`; all other kinds of `many` want the list."""
+
+WITNESS = -1
+"""In the place of a list's number: nothing is collected, the path only says that something is looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,21 +41,23 @@ class Goal:
 
     path: ValuePath
     slot: int | None = None
-    many: Many = "first"
-    found: int = 0
+    keep: Keep = "first"
+    read: Reader | None = None
+    """What takes the value of an element, where it is not simply its text."""
+    found: int = WITNESS
     """For a child table: place of its list among the lists of elements found."""
 
     @property
     def occurs_once(self) -> bool:
         """It finds one value at most, and needs no list for it."""
-        return not self.path.steps and self.path.leaf == "attribute" and self.many != "join"
+        return not self.path.steps and self.path.leaf == "attribute" and self.keep != "all"
 
 
 Item = tuple[Goal, int]
 """A goal, and how many of its path's steps are done."""
 Predicate = tuple[Item, tuple[tuple[str, str], ...], int | None]
 """What it is about, attributes with the values they must have, and the position among the siblings that have them."""
-Store = tuple[int, Many]
+Store = tuple[int, Keep]
 """A slot, and what to do with a second value."""
 
 
@@ -96,45 +107,46 @@ class Place:
         "collects",
         "items",
         "known",
+        "looked_at",
         "open",
         "own",
         "path",
         "quiet",
+        "readers",
         "strings",
         "table",
-        "texts",
         "wanted",
+        "whole",
     )
 
     def __init__(self, table: int, items: Iterable[Item], path: str, known: set[str], *, quiet: bool) -> None:
         self.table = table
         self.path = path
-        self.quiet = quiet
-        """Nothing is unseen here: another place looks at the same elements, and all of them."""
         self.known = known
         """Paths that some table takes, of the whole mapping."""
         self.items = tuple(items)
         ended = [goal for goal, done in self.items if done == len(goal.path.steps)]
-        self.collects = tuple(goal.found for goal in ended if goal.slot is None)
-        attributes = [
-            (qualified(goal.path.attribute), goal.slot, goal)
-            for goal in ended
-            if goal.slot is not None and goal.path.attribute is not None
-        ]
+        self.collects = tuple(goal.found for goal in ended if goal.found != WITNESS)
+        named = [(qualified(goal.path.attribute), goal) for goal in ended if goal.path.attribute is not None]
+        attributes = [(name, goal.slot, goal) for name, goal in named if goal.slot is not None]
         self.own = tuple((name, slot) for name, slot, goal in attributes if goal.occurs_once)
         """Attributes of the one element that a walk begins at."""
-        self.attributes = tuple((name, slot, goal.many) for name, slot, goal in attributes if not goal.occurs_once)
-        self.strings = self._stores(ended, "string")
-        self.texts = self._stores(ended, "text")
+        self.attributes = tuple((name, slot, goal.keep) for name, slot, goal in attributes if not goal.occurs_once)
+        self.looked_at = frozenset(name for name, _ in named)
+        """Every attribute that something in the mapping looks at."""
+        known.update(f"{path}/@{local_name(name)}" for name in self.looked_at)
+        valued = [(goal.slot, goal) for goal in ended if goal.slot is not None and goal.path.attribute is None]
+        self.strings = tuple((slot, goal.keep) for slot, goal in valued if goal.read is None)
+        self.readers = tuple((slot, goal.keep, goal.read) for slot, goal in valued if goal.read is not None)
+        self.whole = any(read is read_markup for _, _, read in self.readers)
+        """A column takes the element with everything in it."""
+        self.quiet = quiet or self.whole
+        """Nothing is unseen below: a column takes all of it, or another place looks at the same elements."""
         self.open = len(ended) < len(self.items)
         """Some path goes further down."""
-        self.wanted = bool(self.open or self.own or self.attributes or self.strings or self.texts)
+        self.wanted = bool(self.open or self.own or self.attributes or self.strings or self.readers)
         """There is more to do than to collect the element."""
         self.actions: dict[str, Action] = {}
-
-    @staticmethod
-    def _stores(ended: Sequence[Goal], leaf: Leaf) -> tuple[Store, ...]:
-        return tuple((goal.slot, goal.many) for goal in ended if goal.slot is not None and goal.path.leaf == leaf)
 
     def resolve(self, tag: str) -> Action:
         """What to do with children of that tag; kept in `actions`."""
@@ -145,7 +157,7 @@ class Place:
                 continue
             step = goal.path.steps[done]
             (conditional if step.tests or step.position else certain).append((goal, done + 1))
-        path = f"{self.path}/{tag.rpartition('}')[2]}"
+        path = f"{self.path}/{local_name(tag)}"
         action: Action
         if conditional:
             action = Choice(self, path, tuple(certain), tuple(conditional))
@@ -162,9 +174,9 @@ class Place:
     def _action(self, items: tuple[Item, ...], path: str) -> Action:
         """A slot where the items want nothing but one element's string value, else a place."""
         place = self.below(items, path)
-        if not (place.open or place.collects or place.attributes or place.texts) and len(place.strings) == 1:
-            slot, many = place.strings[0]
-            if many == "first":
+        if not (place.open or place.collects or place.attributes or place.readers) and len(place.strings) == 1:
+            slot, keep = place.strings[0]
+            if keep == "first":
                 return slot
         return place
 
@@ -194,66 +206,165 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
+class XPathColumn:
+    """A column whose values lxml's XPath finds."""
+
+    slot: int
+    keep: Keep
+    values: Callable[[Element], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class XPathList:
+    """A list of elements for a child table that lxml's XPath finds."""
+
+    found: int
+    elements: Callable[[Element], list[Element]]
+
+
+@dataclass(frozen=True, slots=True)
 class TablePlan:
     """How the rows of a table come out of its elements."""
 
     number: int
     table: Table
     place: Place
+    where: Test | None
+    """Elements for which it does not hold give no row."""
     above: tuple[Above, ...]
+    xpath_columns: tuple[XPathColumn, ...]
+    xpath_lists: tuple[XPathList, ...]
     slots: int
     """Raw values in a row: one for each column with a path."""
     children: tuple[Child, ...]
     lists: int
     """Lists of elements for child tables."""
+    alone: bool
+    """An XPath of this table or below may look around: each record must stand alone when its rows are made."""
+
+    @property
+    def looks_further(self) -> bool:
+        """A walk down from the element does not find all of its row."""
+        return bool(self.above or self.xpath_columns or self.xpath_lists)
 
 
-def compile_mapping(mapping: Mapping) -> tuple[list[TablePlan], set[str]]:
-    """A plan for each table, in the mapping's order; and the set that collects the paths that some table takes."""
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A mapping ready to be used."""
+
+    plans: list[TablePlan]
+    """One for each table, in the mapping's order."""
+    known: set[str]
+    """Collects the paths of elements and attributes that some table takes."""
+    mentioned: frozenset[str]
+    """Names that an XPath may look at: whether such an element is taken cannot be told."""
+
+
+def compile_mapping(mapping: Mapping) -> Compiled:
+    """A plan for each table. Raises nothing: the mapping is checked."""
     known: set[str] = set()
     plans: dict[int, TablePlan] = {}
     # Children first, since a plan holds its children's.
     for number in reversed(range(len(mapping.tables))):
         children = [plans[n] for n, table in enumerate(mapping.tables) if table.parent == number]
-        plans[number] = _plan(mapping, number, children, known)
-    return [plans[number] for number in range(len(mapping.tables))], known
+        plans[number] = _Planner(mapping, number, known).plan(children)
+    mentioned = frozenset(name for table in mapping.tables for xpath in _xpaths(table) for name in names_in(xpath))
+    return Compiled([plans[number] for number in range(len(mapping.tables))], known, mentioned)
 
 
-def _plan(mapping: Mapping, number: int, children: Sequence[TablePlan], known: set[str]) -> TablePlan:
-    table = mapping.tables[number]
-    below: list[Goal] = []
-    upward: dict[int, list[Goal]] = {}
-    slots = 0
-    for column in table.columns:
-        if isinstance(column.source, FromPath):
-            path = column.source.path
-            goal = Goal(path, slot=slots, many=column.source.many)
-            (upward.setdefault(path.up, []) if path.up else below).append(goal)
-            slots += 1
-    linked: list[Child] = []
-    lists = 0
-    for child in children:
-        found = tuple(range(lists, lists + len(child.table.each)))
-        below.extend(Goal(path, found=place) for place, path in zip(found, child.table.each, strict=True))
-        linked.append(Child(child, found))
-        lists += len(found)
-    names = _names(mapping, number)
-    return TablePlan(
-        number=number,
-        table=table,
-        place=Place(number, [(goal, 0) for goal in below], "/".join(names), known, quiet=False),
-        above=tuple(
-            Above(
-                up,
-                Place(number, [(goal, 0) for goal in goals], "/".join(names[:-up]), known, quiet=True),
-                _slots(goals),
-            )
-            for up, goals in upward.items()
-        ),
-        slots=slots,
-        children=tuple(linked),
-        lists=lists,
-    )
+class _Planner:
+    """Sorts the paths of one table by how they are followed."""
+
+    def __init__(self, mapping: Mapping, number: int, known: set[str]) -> None:
+        self.table = mapping.tables[number]
+        self.number = number
+        self.known = known
+        self.names = _names(mapping, number)
+        self.below: list[Goal] = []
+        self.upward: dict[int, list[Goal]] = {}
+        self.xpath_columns: list[XPathColumn] = []
+        self.xpath_lists: list[XPathList] = []
+
+    def plan(self, children: Sequence[TablePlan]) -> TablePlan:
+        sources = [(column, column.source) for column in self.table.columns if isinstance(column.source, FromPath)]
+        for slot, (column, source) in enumerate(sources):
+            self._add_column(slot, column, source)
+        linked: list[Child] = []
+        lists = 0
+        for child in children:
+            found = tuple(range(lists, lists + len(child.table.each)))
+            for place, path in zip(found, child.table.each, strict=True):
+                self._add_list(place, path)
+            linked.append(Child(child, found))
+            lists += len(found)
+        self.known.update(
+            f"{self.names[-1]}/@{test.attribute.name}" for path in self.table.records for test in path.steps[-1].tests
+        )
+        where = self.table.where
+        if where is not None:
+            for path in condition_paths(where):
+                self._add_witness(path)
+        return TablePlan(
+            number=self.number,
+            table=self.table,
+            place=self._place(self.below, self.names, quiet=False),
+            where=None if where is None else compile_condition(where),
+            above=tuple(
+                Above(up, self._place(goals, self.names[:-up], quiet=True), _slots(goals))
+                for up, goals in self.upward.items()
+            ),
+            xpath_columns=tuple(self.xpath_columns),
+            xpath_lists=tuple(self.xpath_lists),
+            slots=len(sources),
+            children=tuple(linked),
+            lists=lists,
+            alone=any(child.alone for child in children) or any(True for _ in _xpaths(self.table)),
+        )
+
+    def _add_column(self, slot: int, column: Column, source: FromPath) -> None:
+        path, keep = source.path, _KEEP.get(source.many, "all")
+        read = _reader(column, source)
+        if isinstance(path, XPath):
+            only = read is not None
+            values = values_of(path, read or read_string, elements_only=only)
+            self.xpath_columns.append(XPathColumn(slot, keep, values))
+            return
+        goal = Goal(path, slot, keep, read_text if path.leaf == "text" else read)
+        (self.upward.setdefault(path.up, []) if path.up else self.below).append(goal)
+        for end in source.pair or ():
+            self._add_witness(replace(end, up=path.up, steps=path.steps + end.steps))
+
+    def _add_list(self, found: int, path: ValuePath | XPath) -> None:
+        if isinstance(path, XPath):
+            self.xpath_lists.append(XPathList(found, elements_of(path)))
+        else:
+            self.below.append(Goal(path, found=found))
+
+    def _add_witness(self, path: ValuePath) -> None:
+        """What is looked at outside the columns is not unseen."""
+        if not path.up:
+            self.below.append(Goal(path))
+        elif path.up < len(self.names):
+            names = [*self.names[: -path.up], *(step.element.name or "*" for step in path.steps)]
+            self.known.update("/".join(names[:end]) for end in range(1, len(names) + 1))
+            if path.attribute is not None:
+                self.known.add("/".join([*names, f"@{path.attribute.name}"]))
+
+    def _place(self, goals: Sequence[Goal], names: Sequence[str], *, quiet: bool) -> Place:
+        return Place(self.number, [(goal, 0) for goal in goals], "/".join(names), self.known, quiet=quiet)
+
+
+def _reader(column: Column, source: FromPath) -> Reader | None:
+    if source.pair is not None:
+        return pair_reader(*source.pair)
+    return read_markup if column.type.name == "xml" else None
+
+
+def _xpaths(table: Table) -> Iterator[XPath]:
+    paths = [column.source.path for column in table.columns if isinstance(column.source, FromPath)]
+    for path in (*paths, *table.each, table.where):
+        if isinstance(path, XPath):
+            yield path
 
 
 def _slots(goals: Sequence[Goal]) -> tuple[int, ...]:
@@ -265,20 +376,9 @@ def _names(mapping: Mapping, number: int) -> list[str]:
     table = mapping.tables[number]
     if table.parent is None:
         return [table.records[0].steps[-1].element.name or "*"]
-    return _names(mapping, table.parent) + [step.element.name or "*" for step in table.each[0].steps]
+    return _names(mapping, table.parent) + step_names(table.each[0])
 
 
-def passes(test: NameTest, tag: str) -> bool:
-    """Whether an element's tag, as lxml writes it (``{namespace}name``), passes a name test."""
-    namespace, _, name = tag[1:].rpartition("}") if tag[0] == "{" else ("", "", tag)
-    return test.namespace in (None, namespace) and test.name in (None, name)
-
-
-def qualified(test: NameTest) -> str:
-    """An exact name as lxml's `get` wants it."""
-    return f"{{{test.namespace}}}{test.name}" if test.namespace else str(test.name)
-
-
-def attribute_tests(step: Step) -> tuple[tuple[str, str], ...]:
-    """The tests of a step: names for `get`, and the values they want."""
-    return tuple((qualified(test.attribute), test.value) for test in step.tests)
+def step_names(path: ValuePath | XPath) -> list[str]:
+    """The names that a path goes down by, as notices show them."""
+    return [path.text] if isinstance(path, XPath) else [step.element.name or "*" for step in path.steps]

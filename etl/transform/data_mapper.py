@@ -10,30 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 from operator import itemgetter
 from typing import Any
 
 from lxml import etree
 
-from etl.mapping.model import Many, Mapping
-from etl.transform.compile import NULL, Choice, Item, Place, TablePlan, compile_mapping
-
-NIL = "\x03nil"
-"""An element with ``xsi:nil``: found, and NULL."""
+from etl.mapping.model import Mapping
+from etl.transform.compile import Choice, Item, Keep, Place, TablePlan, compile_mapping
+from etl.transform.elements import NIL, NULL, Element, is_nil
+from etl.transform.unseen import AttributeLook
+from etl.transform.xpaths import XPathFailure
 
 UNSEEN_LIMIT = 1000
-"""Paths of unseen elements reported from one split; nobody reads more."""
+"""Paths of unseen elements and attributes reported from one split; nobody reads more."""
 
-_NIL_NAME = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NIL_ELEMENTS = etree.XPath(
     "descendant-or-self::*[@xsi:nil]", namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"}
 )
 
 RawRow = list[Any]
-"""Texts; a list of texts where a column joins several values."""
-Element = Any
-"""An lxml element: typed so because the stubs make `tag` and `text` unions that cannot occur in our trees."""
+"""Texts; where a column keeps all its values a list of them, or of keys with their values."""
 Found = tuple[int, Element]
 """An element for a child table, with the row of its parent."""
 _OWNER = itemgetter(0)
@@ -60,16 +57,22 @@ class Mapped:
     mixed: set[tuple[int, int]]
     """(table, slot) of columns that met an element with child elements."""
     unseen: frozenset[str]
-    """Paths of elements that nothing in the mapping takes."""
+    """Paths of elements and attributes that nothing in the mapping takes."""
     nil: bool
     """Some values are NIL."""
+    failures: dict[int, tuple[int, int | None, str]]
+    """By record: table, slot (None where the whole row is meant) and message of an XPath that failed first."""
 
 
 class DataMapper:
     """Maps elements to raw rows, which pile up until `take` is called."""
 
     def __init__(self, mapping: Mapping) -> None:
-        self.plans, self.known = compile_mapping(mapping)
+        compiled = compile_mapping(mapping)
+        self.plans = compiled.plans
+        self._known = compiled.known
+        self._mentioned = compiled.mentioned
+        self._look = AttributeLook(self.plans)
         self._templates = [[NULL] * plan.slots for plan in self.plans]
         self.begin()
 
@@ -80,6 +83,8 @@ class DataMapper:
         self.mixed: set[tuple[int, int]] = set()
         self.unseen: set[str] = set()
         self.nil = False
+        self.failures: dict[int, tuple[int, int | None, str]] = {}
+        self._record = 0
         self._above: dict[tuple[Place, Element], RawRow] = {}
 
     def empty_nil_elements(self, record: Element) -> None:
@@ -89,37 +94,51 @@ class DataMapper:
         """
         elements: Any = _NIL_ELEMENTS(record)
         for element in elements:
-            if _is_nil(element):
+            if is_nil(element):
                 self.nil = True
                 for child in list(element):
                     element.remove(child)
                 element.text = None
 
     def map_records(self, plan: TablePlan, elements: Sequence[Element], records: Sequence[int]) -> None:
-        """Map record elements to rows of a record table and its children; `records` are their places in the split."""
+        """Map record elements to rows of a record table and its children; `records` are their places in the split.
+
+        Where `plan.alone`, there is one, which is the only child of its parent.
+        """
+        if plan.alone:
+            self._record = records[0]
         self._map_table(plan, elements, records)
         self._above.clear()
+        self._look.add(plan, elements, self.unseen)
 
     def take(self) -> Mapped:
         """Everything mapped since the last call."""
-        unseen = sorted(self.unseen - self.known - {""})[:UNSEEN_LIMIT]
-        mapped = Mapped(self.tables, self.several, self.mixed, frozenset(unseen), self.nil)
+        unseen = sorted(path for path in self.unseen - self._known if path and not self._is_mentioned(path))
+        mapped = Mapped(
+            self.tables, self.several, self.mixed, frozenset(unseen[:UNSEEN_LIMIT]), self.nil, self.failures
+        )
         self.begin()
         return mapped
 
+    def _is_mentioned(self, path: str) -> bool:
+        return path.rpartition("/")[2].removeprefix("@") in self._mentioned
+
     def _map_table(self, plan: TablePlan, elements: Sequence[Element], parents: Sequence[int]) -> None:
+        if plan.where is not None:
+            elements, parents = self._holding(plan, elements, parents)
         table = self.tables[plan.number]
         table.parents += parents
         rows = table.rows
         template = self._templates[plan.number]
         place = plan.place
         walk = self._walk
+        looks_further = plan.looks_further
         found: list[list[Found]] = [[] for _ in range(plan.lists)]
         for row, element in enumerate(elements, len(rows)):
             values = template.copy()
             rows.append(values)
-            if plan.above:
-                self._look_above(plan, element, values, row)
+            if looks_further:
+                self._look_further(plan, element, values, row, found)
             walk(element, place, values, row, found)
         # A whole level at a time, since starting on a table costs as much as some of its rows.
         for child in plan.children:
@@ -134,18 +153,17 @@ class DataMapper:
     def _walk(self, element: Element, place: Place, values: RawRow, row: int, found: list[list[Found]]) -> None:
         for name, slot in place.own:
             values[slot] = element.get(name, NULL)
-        for name, slot, many in place.attributes:
+        for name, slot, keep in place.attributes:
             text = element.get(name)
             if text is not None:
-                if values[slot] is NULL and many != "join":
+                if values[slot] is NULL and keep != "all":
                     values[slot] = text
                 else:
-                    self._store_again(place.table, row, values, slot, many, text)
+                    self._store_again(place.table, row, values, slot, keep, text)
         if place.strings:
             self._store_string(element, place, values, row)
-        for slot, many in place.texts:
-            text = NIL if self.nil and _is_nil(element) else _own_text(element)
-            self._store(place.table, row, values, slot, many, text)
+        for slot, keep, read in place.readers:
+            self._store(place.table, row, values, slot, keep, read(element))
         if not place.open:
             return
         get = place.actions.get
@@ -165,7 +183,7 @@ class DataMapper:
                     if text is not None:
                         values[action] = text
                     else:
-                        values[action] = NIL if self.nil and _is_nil(child) else ""
+                        values[action] = NIL if self.nil and is_nil(child) else ""
                 continue
             if action.__class__ is Choice:
                 positions = {} if positions is None else positions
@@ -184,26 +202,58 @@ class DataMapper:
             self.mixed.update((place.table, slot) for slot, _ in place.strings)
         else:
             text = element.text or ""
-            if not text and self.nil and _is_nil(element):
+            if not text and self.nil and is_nil(element):
                 text = NIL
-        for slot, many in place.strings:
-            self._store(place.table, row, values, slot, many, text)
+        for slot, keep in place.strings:
+            self._store(place.table, row, values, slot, keep, text)
 
-    def _store(self, table: int, row: int, values: RawRow, slot: int, many: Many, text: str) -> None:
-        if values[slot] is NULL and many != "join":
-            values[slot] = text
+    def _store(self, table: int, row: int, values: RawRow, slot: int, keep: Keep, value: Any) -> None:
+        if values[slot] is NULL and keep != "all":
+            values[slot] = value
         else:
-            self._store_again(table, row, values, slot, many, text)
+            self._store_again(table, row, values, slot, keep, value)
 
-    def _store_again(self, table: int, row: int, values: RawRow, slot: int, many: Many, text: str) -> None:
-        if many == "first":
+    def _store_again(self, table: int, row: int, values: RawRow, slot: int, keep: Keep, value: Any) -> None:
+        if keep == "first":
             self.several.add((table, slot, row))
-        elif many == "last":
-            values[slot] = text
+        elif keep == "last":
+            values[slot] = value
         elif values[slot] is NULL:
-            values[slot] = [text]
+            values[slot] = [value]
         else:
-            values[slot].append(text)
+            values[slot].append(value)
+
+    def _holding(
+        self, plan: TablePlan, elements: Sequence[Element], parents: Sequence[int]
+    ) -> tuple[Sequence[Element], Sequence[int]]:
+        """The elements for which the table's `where` holds, and their parents."""
+        holds = plan.where or bool
+        try:
+            held = [holds(element) for element in elements]
+        except XPathFailure as failure:
+            self._fail(plan, None, failure)
+            return (), ()
+        return list(compress(elements, held)), list(compress(parents, held))
+
+    def _fail(self, plan: TablePlan, slot: int | None, failure: XPathFailure) -> None:
+        self.failures.setdefault(self._record, (plan.number, slot, failure.message))
+
+    def _look_further(
+        self, plan: TablePlan, element: Element, values: RawRow, row: int, found: list[list[Found]]
+    ) -> None:
+        if plan.above:
+            self._look_above(plan, element, values, row)
+        for column in plan.xpath_columns:
+            try:
+                for value in column.values(element):
+                    self._store(plan.number, row, values, column.slot, column.keep, value)
+            except XPathFailure as failure:
+                self._fail(plan, column.slot, failure)
+        for wanted in plan.xpath_lists:
+            try:
+                found[wanted.found] += [(row, one) for one in wanted.elements(element)]
+            except XPathFailure as failure:
+                self._fail(plan, None, failure)
 
     def _look_above(self, plan: TablePlan, element: Element, values: RawRow, row: int) -> None:
         for above in plan.above:
@@ -231,11 +281,3 @@ def _choose(child: Element, choice: Any, positions: dict[Item, int]) -> Any:
             held = count == position
         holds.append(held)
     return choice.outcome(tuple(holds))
-
-
-def _own_text(element: Element) -> str:
-    return (element.text or "") + "".join(child.tail or "" for child in element)
-
-
-def _is_nil(element: Element) -> bool:
-    return (element.get(_NIL_NAME) or "").strip(" \t\r\n") in ("true", "1")

@@ -6,9 +6,9 @@ from array import array
 from collections.abc import Callable, Sequence
 
 from etl.mapping.model import Column, Table
-from etl.mapping.types import rule_for
+from etl.mapping.types import rule_for_column
 from etl.messages import CopyRows, RowFormat, TupleRows
-from etl.transform.compile import NULL
+from etl.transform.elements import NULL
 
 _BETWEEN_VALUES = "\x01"
 _END_OF_ROW = "\x02"
@@ -40,7 +40,7 @@ def copy_text(columns: Sequence[Sequence[str]], count: int) -> bytes:
 
 
 def _python_values(column: Column, texts: Sequence[str]) -> Sequence[object]:
-    python: Callable[[str], object] = rule_for(column.type).python
+    python: Callable[[str], object] = rule_for_column(column, finite=True).python
     if python is not str:
         return [None if text == NULL else python(text) for text in texts]
     return [None if text == NULL else text for text in texts] if NULL in texts else texts

@@ -31,6 +31,8 @@ class RecordPositions:
         for _, run in self.runs:
             self.starts.append(count)
             count += run.records
+        self.count = count
+        """Records in all runs."""
 
     def raw(self, place: int) -> bytes:
         """The record's bytes."""

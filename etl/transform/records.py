@@ -7,7 +7,8 @@ from typing import Any
 
 from etl.errors import InternalError
 from etl.mapping.paths import RecordPath, Step
-from etl.transform.compile import TablePlan, attribute_tests, passes
+from etl.transform.compile import TablePlan
+from etl.transform.name_tests import attribute_tests, passes
 
 
 class RecordTables:

@@ -76,7 +76,7 @@ def test_a_bad_child_takes_its_whole_record_along() -> None:
     assert list(batch.tables[1].records) == [0, 2]
     (reject,) = batch.rejects
     assert (reject.table, reject.column, reject.reason, reject.record) == ("c", "v", "bad_value", 2)
-    assert reject.message == "'x' is not an integer: digits with an optional sign"
+    assert reject.message == "'x' is not an integer: digits with an optional sign (test.mapping.yaml:11)"
     assert batch.counts == (PartCounts(records=3, loaded=2, rejected=1, discarded=0),)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from etl.mapping.model import Column, FromPath
 from etl.mapping.reader import parse_mapping
-from etl.transform.columns import ColumnConverter, Converted, Failure
-from etl.transform.compile import NULL
-from etl.transform.data_mapper import NIL
+from etl.transform.columns import Converted, Failure
+from etl.transform.elements import NIL, NULL
+from etl.transform.lists import converter
 
 
 def column(definition: str) -> Column:
@@ -17,7 +17,9 @@ def column(definition: str) -> Column:
 
 
 def convert(definition: str, *raw: str | list[str], nil: bool = False, finite: bool = False) -> Converted:
-    return ColumnConverter(column(definition), finite=finite).convert(raw, nil=nil)
+    found = column(definition)
+    assert isinstance(found.source, FromPath)
+    return converter(found, found.source, finite=finite)(raw, nil)
 
 
 def texts(definition: str, *raw: str | list[str], nil: bool = False) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from etl.mapping.model import Column, ColumnType, Constant, Table
 from etl.messages import CopyRows, TupleRows
-from etl.transform.compile import NULL
+from etl.transform.elements import NULL
 from etl.transform.encoder import copy_text, encode
 from tests.splits import decode_copy
 

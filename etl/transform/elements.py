@@ -1,0 +1,120 @@
+"""What is read from an element: its string value, its own text, its markup, and what a path leads to from it.
+
+Elements of lxml trees go in, texts come out. The paths here are followed one element at a time; what a table wants of
+all its elements is read in one pass (`compile`, `data_mapper`). Runs in a worker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from lxml import etree
+
+from etl.mapping.paths import Step, ValuePath
+from etl.transform.name_tests import attribute_tests, qualified, tag_pattern
+
+NULL = "\x03"
+"""NULL among texts: a character that no XML document can contain."""
+
+NIL = "\x03nil"
+"""An element with ``xsi:nil``: found, and NULL."""
+
+Element = Any
+"""An lxml element: typed so because the stubs make `tag` and `text` unions that cannot occur in our trees."""
+
+Reader = Callable[[Element], Any]
+"""Takes from an element what a column wants of it."""
+
+_NIL_NAME = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_TAG_NAME = re.compile(r"<[^\s/>]+")
+
+
+def is_nil(element: Element) -> bool:
+    """Whether the element says ``xsi:nil="true"``."""
+    return (element.get(_NIL_NAME) or "").strip(" \t\r\n") in ("true", "1")
+
+
+def string_value(element: Element) -> str:
+    """All text below the element."""
+    return "".join(element.itertext()) if len(element) else element.text or ""
+
+
+def own_text(element: Element) -> str:
+    """The element's own text nodes."""
+    return (element.text or "") + "".join(child.tail or "" for child in element) if len(element) else element.text or ""
+
+
+def read_string(element: Element) -> str:
+    """The string value, or NIL."""
+    return string_value(element) or _nil_or_empty(element)
+
+
+def read_text(element: Element) -> str:
+    """The own text, or NIL."""
+    return own_text(element) or _nil_or_empty(element)
+
+
+def read_markup(element: Element) -> str:
+    """The element as XML that stands alone: with the namespaces it uses, without what follows it. Or NIL."""
+    if is_nil(element):
+        return NIL
+    # A copy carries along what the names in it need; whatever else its ancestors declare would be on every value.
+    text = etree.tostring(deepcopy(element), encoding="unicode", with_tail=False)
+    for prefix, namespace in element.nsmap.items():
+        # Prefixes are also used where XML itself does not know of it: xsi:type="xs:date".
+        if prefix and f"{prefix}:" in text and f" xmlns:{prefix}=" not in text:
+            declaration = f" xmlns:{prefix}={quoteattr(namespace)}"
+            end = _TAG_NAME.match(text).end()  # type: ignore[union-attr]  # it begins with a start tag
+            text = text[:end] + declaration + text[end:]
+    return text
+
+
+def pair_reader(key: ValuePath, value: ValuePath) -> Reader:
+    """Reads a key and the values that belong to it: ``(key, [values])``, from an element that stands for one entry."""
+
+    def read(element: Element) -> tuple[str, list[str]]:
+        keys = values(element, key)
+        return keys[0] if keys and keys[0] != NIL else "", values(element, value)
+
+    return read
+
+
+def _nil_or_empty(element: Element) -> str:
+    # An element with xsi:nil was emptied before anything looked at it.
+    return NIL if is_nil(element) else ""
+
+
+def select(element: Element, path: ValuePath) -> list[Element]:
+    """The elements that a path's steps lead to, in document order; its leaf does not matter here."""
+    for _ in range(path.up):
+        element = element.getparent()
+        if element is None:
+            return []
+    found = [element]
+    for step in path.steps:
+        found = [child for parent in found for child in _children(parent, step)]
+    return found
+
+
+def values(element: Element, path: ValuePath) -> list[str]:
+    """The values that a path finds from an element, as columns take them; NIL where the element has none."""
+    found = select(element, path)
+    if path.attribute is not None:
+        name = qualified(path.attribute)
+        return [text for one in found if (text := one.get(name)) is not None]
+    read = read_text if path.leaf == "text" else read_string
+    return [read(one) for one in found]
+
+
+def _children(element: Element, step: Step) -> Iterable[Element]:
+    children: Iterable[Element] = element.iterchildren(tag_pattern(step.element))
+    tests = attribute_tests(step)
+    if tests:
+        children = (child for child in children if all(child.get(name) == value for name, value in tests))
+    if step.position is None:
+        return children
+    return (child for place, child in enumerate(children, 1) if place == step.position)
