@@ -108,9 +108,8 @@ def _of_many(spec: ColumnSpec, column_type: ColumnType, many: Many) -> Iterator[
 def _of_xml(spec: ColumnSpec, source: FromPath, column_type: ColumnType, many: Many) -> Iterator[Sentence]:
     if column_type.name != "xml" or many == "count":
         return
-    for key in ("strip", "transform", "nulls"):
-        if key in spec.model_fields_set:
-            yield key, "has no meaning with the type xml: the element is taken as it is"
+    if "strip" in spec.model_fields_set:
+        yield "strip", "has no meaning with the type xml: the element is taken as it is"
     path = source.path
     if isinstance(path, XPath):
         try:

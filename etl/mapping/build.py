@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from etl.mapping.agreement import check_defaults
 from etl.mapping.columns import ColumnBuilder
 from etl.mapping.conditions import condition_paths, parse_condition
+from etl.mapping.declared_transforms import TransformBuilder
 from etl.mapping.keys import added_columns, as_key, declared_key, foreign_key
 from etl.mapping.model import Column, Condition, Table
 from etl.mapping.nesting import nesting_problem
 from etl.mapping.paths import RecordPath, ValuePath, XPath, parse_record_path
 from etl.mapping.spec import CONTROL, MappingSpec, Problem, Problems, TableSpec
-from etl.mapping.transforms import TransformBuilder
 from etl.mapping.yaml_text import Document, Place
 
 NAME_BYTES = 63

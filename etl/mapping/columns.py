@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from etl.mapping.agreement import check_column
 from etl.mapping.conversion import ConversionError
+from etl.mapping.declared_transforms import TransformBuilder
 from etl.mapping.declared_types import parse_type
 from etl.mapping.model import Column, ColumnSource, ColumnType, Constant, FromMeta, FromPath, Many, OnError
 from etl.mapping.paths import ValuePath, XPath, parse_value_path
 from etl.mapping.spec import ColumnSpec, MappingSpec, Problems
-from etl.mapping.transforms import TransformBuilder
 from etl.mapping.types import rule_for_column
 from etl.mapping.xpath import parse_xpath
 from etl.mapping.yaml_text import Place
@@ -93,6 +95,8 @@ class ColumnBuilder:
             )
             return None
         path = self.value_path((*place, "path"), spec.path or "", height, depth, elements=True)
+        if isinstance(path, ValuePath) and path.leaf != "string":
+            self._problems.add((*place, "path"), f"{path.text!r} leads to a text, but must lead to elements")
         key = self._simple_path((*place, "key"), spec.key)
         value = self._simple_path((*place, "value"), spec.value)
         return FromPath(path, many="json", pair=(key, value)) if path and key and value else None
@@ -166,7 +170,7 @@ class ColumnBuilder:
         return self._defaults.strip if spec.strip is None else spec.strip
 
     def _nulls(self, spec: ColumnSpec, column_type: ColumnType) -> tuple[str, ...]:
-        if column_type.name == "xml" or spec.many == "count":
+        if spec.many == "count":
             return ()
         if spec.nulls is not None:
             return tuple(spec.nulls)
@@ -188,6 +192,7 @@ class ColumnBuilder:
 
     def _check_converts(self, place: Place, text: str, column: Column) -> None:
         try:
-            rule_for_column(column).convert(text)
+            # Of a constant, since what the file says was not found in a document.
+            rule_for_column(replace(column, source=Constant(text))).convert(text)
         except ConversionError as error:
             self._problems.add(place, error.message)

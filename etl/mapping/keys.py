@@ -58,7 +58,7 @@ def added_columns(place: Place, spec: TableSpec, parent: Table | None, problems:
     columns = {column.name: column for column in parent.columns}
     inherited = [
         Column(
-            renamed.get(name) or _inherited_name(parent, columns[name]),
+            renamed.get(name, _inherited_name(parent, columns[name])),
             columns[name].type,
             ParentKey(name),
             required=True,
@@ -67,7 +67,8 @@ def added_columns(place: Place, spec: TableSpec, parent: Table | None, problems:
         for name in parent.key
         if name in columns
     ]
-    return (*inherited, Column(spec.seq or "seq", ColumnType("integer"), SequenceSource(), required=True))
+    seq = "seq" if spec.seq is None else spec.seq
+    return (*inherited, Column(seq, ColumnType("integer"), SequenceSource(), required=True))
 
 
 def inherited_name(table: str, column: str) -> str:

@@ -13,14 +13,16 @@ from etl.mapping.model import (
     Column,
     ColumnType,
     Constant,
+    Exists,
     ForeignKey,
     FromMeta,
     FromPath,
+    Not,
     ParentKey,
     RecordId,
     Sequence,
 )
-from etl.mapping.paths import parse_value_path
+from etl.mapping.paths import XPath, parse_value_path
 from etl.mapping.reader import parse_mapping, read_mapping
 
 DISCOGS = """\
@@ -189,6 +191,26 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
         read_mapping(latin)
 
 
+def test_paths_beyond_the_path_language_are_xpath() -> None:
+    text = """\
+        version: 1
+        namespaces: {m: urn:m, n: urn:n}
+        tables:
+          t: {each: /r/a, where: "count(m:x) > 1", columns: {c: "m:x[last()]", d: "string(y)"}}
+          u: {parent: t, each: [".//b", c], where: not(@k), columns: {c: ../../@k, d: "../x | ../y"}}
+        """
+    t, u = parse_mapping(textwrap.dedent(text), "m").tables
+    namespaces = (("m", "urn:m"),)
+    assert t.where == XPath("count(m:x) > 1", namespaces)
+    assert [c.source for c in t.columns[1:]] == [
+        FromPath(XPath("m:x[last()]", namespaces)),
+        FromPath(XPath("string(y)")),
+    ]
+    assert u.each == (XPath(".//b"), parse_value_path("c", {}))
+    assert u.where == Not(Exists(parse_value_path("@k", {})))
+    assert u.columns[3].source == FromPath(XPath("../x | ../y"))
+
+
 # --- mistakes: YAML ---
 
 
@@ -293,6 +315,18 @@ def child(each: str, columns: str = "c: c", *, parent: str = "t", key: str = "")
         (child("../c"), "'../c' must lead down from the parent's element to elements"),
         (child("c/@d"), "'c/@d' must lead down"),
         (child("."), "'.' must lead down"),
+        (child("count(c)"), "m.yaml:6: tables.u.each: 'count(c)', gives a number, but must lead to elements"),
+        (child("'c[/d]'"), "tables.u.each: 'c[/d]', position 3: an absolute path would look outside the record"),
+        (child("'[.//c, .//c]'"), "position 1: expected a name, found '['"),
+        (child("[.//c, .//c]"), "'.//c' stands here twice"),
+        (table("c: x", each="/a/b//c"), "'/a/b//c', position 6: '/c' cannot stand here; allowed: /name/name"),
+        (table("c: x", each="\"/a/b[c='1']\""), "position 6: this predicate cannot stand here; allowed: /name/name"),
+        (table("c: x", each="/a/count(b)"), "position 4: 'count(b)' cannot stand here"),
+        (table("c: x", more="    where: a =\n"), "m.yaml:5: tables.t.where: 'a =', position 4: expected a name"),
+        (table("c: x", more="    where: '../b'\n"), "tables.t.where: '../b': above the record only attributes"),
+        (table("c: x", more="    where: a or ../../@b\n"), "leads above the document's outermost element"),
+        (table("c: x", more="    where:\n"), "m.yaml:3: tables.t: 'where' has no value"),
+        (table("c: x", more="    where: true\n"), "m.yaml:5: tables.t.where: expected a text (found True)"),
         (child("[c, c]"), "'c' stands here twice"),
         (child("c", parent="tt"), "m.yaml:5: tables.u.parent: there is no table 'tt'; did you mean 't'?"),
         (child("c", parent="u"), "m.yaml:5: tables.u.parent: the table is its own ancestor"),
