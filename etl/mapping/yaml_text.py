@@ -58,6 +58,9 @@ def parse_yaml(text: str) -> Document:
     except yaml.YAMLError as error:
         document.problems.append((1, f"not valid YAML: {error}"))
         return document
+    except RecursionError:
+        document.problems.append((1, "nested too deeply for a mapping"))
+        return document
     if node is not None:
         document.value = _convert(node, (), document, lines)
     return document
