@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from etl.inference.rows import Field, Rows
-from etl.inference.words import local_name, snake_case
+from etl.inference.words import local_name, singular, snake_case
 
 MIN_RECORDS = 2
 """One record has nothing to be told from."""
@@ -48,6 +48,11 @@ def _identifies(field: Field, rows: Rows) -> bool:
     )
 
 
+def _own_identifiers(table: str) -> tuple[str, ...]:
+    one = singular(table)
+    return (f"{table}_id", f"{table}id", f"{one}_id", f"{one}id")
+
+
 def _rank(field: Field, table: str, *, many: bool, whole: bool) -> int:
     """How much it looks like the key: 1 is best, 0 not at all."""
     if field.above or field.take not in ("attribute", "string"):
@@ -56,7 +61,7 @@ def _rank(field: Field, table: str, *, many: bool, whole: bool) -> int:
     depth = len(field.steps) + bool(field.attribute)
     ranks = (
         (1, depth <= 1 and name == "id"),
-        (2, depth <= 1 and name in (f"{table}_id", f"{table}id")),
+        (2, depth <= 1 and name in _own_identifiers(table)),
         (3, depth <= 1 and name in _IDENTIFIERS),
         (4, depth <= 1 and many and _ID.fullmatch(name)),
         (5, depth > 1 and many and (_ID.fullmatch(name) or name in _IDENTIFIERS)),

@@ -1,215 +1,119 @@
 """Names of tables and columns: as short as can be told apart, with as much of the path as that takes.
 
-Each gets a list of candidates, best first. Where several want one name, those with the longer paths go on to their
-next candidates; what is still the same at the end is numbered.
+Here are the candidates for each; `wishes` chooses among them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 
 from etl.inference.namespaces import Namespaces
-from etl.inference.rows import Field, Rows
-from etl.inference.words import NAME_BYTES, is_plural_of, local_name, shortened, singular, snake_case
+from etl.inference.rows import Field, Rows, Steps
+from etl.inference.vague import MEANINGLESS, NEEDS_CONTEXT, SAYS_NOTHING, VAGUE_RECORDS, VAGUE_ROWS
+from etl.inference.wishes import Wish, settle
+from etl.inference.words import NAME_BYTES, is_plural_of, local_name, singular, snake_case
 from etl.mapping.build import LEDGER_TABLES
 
 RECORD_TABLE_BYTES = NAME_BYTES - len("_record_id")
 CHILD_TABLE_BYTES = NAME_BYTES - len("_seq")
 """So that the key columns of child tables, which begin with the name of their parent, are short enough too."""
 
-_MEANINGLESS = frozenset({"row", "r", "rec", "record", "object", "data", "element", "value"})
-"""Names of elements that only say that they are one of several: the element around them says of what."""
-_VAGUE = _MEANINGLESS | {"item", "entry"}
-"""Names that say little without the element around them."""
-_VAGUE_BELOW = _VAGUE | {"name", "id", "text", "string", "li"}
-"""The same for elements that repeat in a record."""
-_SAYS_NOTHING = frozenset(
-    {
-        "rows",
-        "records",
-        "items",
-        "entries",
-        "root",
-        "data",
-        "database",
-        "list",
-        "result",
-        "results",
-        "rowset",
-        "recordset",
-        "resultset",
-        "dataset",
-        "set",
-        "table",
-        "document",
-        "documents",
-        "xml",
-        "export",
-        "dump",
-        "body",
-        "response",
-        "objects",
-        "elements",
-        "values",
-        "content",
-        "contents",
-        "collection",
-    }
-)
-"""Names of elements that only say that they hold something."""
-_ALONE = frozenset(
-    {
-        "id",
-        "name",
-        "title",
-        "type",
-        "value",
-        "code",
-        "key",
-        "text",
-        "label",
-        "description",
-        "comment",
-        "note",
-        "date",
-        "time",
-        "timestamp",
-        "year",
-        "month",
-        "day",
-        "hour",
-        "minute",
-        "second",
-        "number",
-        "count",
-        "size",
-        "length",
-        "status",
-        "state",
-        "version",
-        "url",
-        "uri",
-        "link",
-        "href",
-        "lang",
-        "language",
-        "format",
-        "class",
-        "kind",
-        "source",
-        "content",
-        "body",
-        "data",
-        "index",
-        "order",
-        "position",
-        "first",
-        "last",
-        "start",
-        "end",
-        "from",
-        "to",
-        "width",
-        "height",
-        "category",
-        "country",
-        "city",
-        "amount",
-        "price",
-        "unit",
-        "email",
-        "phone",
-        "street",
-        "address",
-        "abstract",
-        "volume",
-        "issue",
-        "model",
-        "rank",
-    }
-)
-"""Words that do not say of what: deeper inside a record they get the name of the element around them."""
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-
-
-@dataclass(slots=True)
-class _Wish:
-    """What wants a name."""
-
-    candidates: list[str]
-    depth: int
-    at: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.candidates[self.at]
-
-    @property
-    def can_move(self) -> bool:
-        return self.at + 1 < len(self.candidates)
 
 
 def column_names(rows: Rows, namespaces: Namespaces, reserved: Collection[str]) -> list[str]:
     """A name for each field of a table; `reserved` are those of its key columns."""
-    return _settle([_Wish(_of_field(field, rows, namespaces), len(field.steps)) for field in rows.fields], reserved)
+    unclear = _at_several_places(rows)
+    wishes = [Wish(_of_field(field, rows, namespaces, unclear), len(field.steps)) for field in rows.fields]
+    return settle(wishes, reserved)
 
 
 def record_names(tables: Sequence[Rows], namespaces: Namespaces) -> list[str]:
     """A name for each table of records."""
-    wishes = [_Wish(_of_record(rows, namespaces), len(rows.each[0])) for rows in tables]
-    return _settle(wishes, LEDGER_TABLES, RECORD_TABLE_BYTES)
+    wishes = [Wish(_of_record(rows, namespaces), len(rows.each[0])) for rows in tables]
+    return settle(wishes, LEDGER_TABLES, RECORD_TABLE_BYTES)
 
 
 def child_names(parent: str, rows: Rows, namespaces: Namespaces, taken: Collection[str]) -> list[str]:
     """A name for each child table of `rows`, which is called `parent`."""
-    wishes = [_Wish(_of_child(parent, rows, child, namespaces), len(child.each[0])) for child in rows.children]
-    return _settle(wishes, taken, CHILD_TABLE_BYTES)
+    wishes = [Wish(_of_child(parent, rows, child, namespaces), len(child.each[0])) for child in rows.children]
+    return settle(wishes, taken, CHILD_TABLE_BYTES)
 
 
 # --- candidates ---
 
 
-def _of_field(field: Field, rows: Rows, namespaces: Namespaces) -> list[str]:
+def _of_field(field: Field, rows: Rows, namespaces: Namespaces, unclear: Collection[str]) -> list[str]:
     if field.take in ("name", "line"):
         return [field.take]
-    if field.above:
-        return [_joined([snake_case(local_name(field.above[-1])), _attribute(field.attribute, namespaces)])]
-    if not rows.tag and not field.steps:
+    if not rows.tag and not field.steps and not field.above:
         return ["value" if field.take == "string" else "content"]
-    around = snake_case(local_name(rows.tag)) if rows.tag else "value"
-    parts = [snake_case(local_name(tag)) for tag in field.steps]
+    own = _name(rows.tag or "value")
+    parts = [_name(tag) for tag in field.steps]
     if field.take == "attribute":
-        parts.append(_attribute(field.attribute, namespaces))
-        least = min(2, len(parts))
-    else:
-        elsewhere = {local_name(child.tag) for child in rows.children}
-        alone = parts[-1] not in _ALONE and local_name(field.steps[-1]) not in elsewhere if parts else True
-        least = 1 if alone or len(parts) < 2 else 2
+        around = [_name(field.above[-1])] if field.above else parts
+        return _of_attribute(own, around, field.attribute, namespaces, unclear)
     if not parts:
-        return [around, f"{around}_{'xml' if field.take == 'xml' else 'text'}"]
-    candidates = [_joined(parts[-length:]) for length in range(least, len(parts) + 1)]
-    prefix = namespaces.prefix_of(field.attribute or field.steps[-1])
-    if prefix:
-        candidates.append(_joined([*parts[:-1], snake_case(prefix), parts[-1]]))
-    if field.take == "attribute":
-        candidates.append(_joined([around, *parts]))
-    return list(dict.fromkeys(candidates))
+        return [own, f"{own}_{'xml' if field.take == 'xml' else 'text'}"]
+    candidates = _in_context(parts, unclear, alone=parts[-1] not in NEEDS_CONTEXT)
+    if prefix := namespaces.prefix_of(field.steps[-1]):
+        candidates.append("_".join([*parts[:-1], snake_case(prefix), parts[-1]]))
+    return candidates
 
 
-def _attribute(name: str, namespaces: Namespaces) -> str:
-    local = snake_case(local_name(name))
-    return f"{snake_case(namespaces.prefix_of(name))}_{local}" if name.startswith(_XSI) else local
+def _of_attribute(
+    own: str, around: list[str], name: str, namespaces: Namespaces, unclear: Collection[str]
+) -> list[str]:
+    """An attribute of another element than the row's is never named without it."""
+    prefix, local = snake_case(namespaces.prefix_of(name) or "no_namespace"), _name(name)
+    exact = f"{prefix}_{local}"
+    if name.startswith(_XSI):
+        local = exact
+    if not around:
+        return [local, exact, f"{own}_{local}"] if name.startswith("{") else [local, f"{own}_{local}"]
+    contexts = _in_context(around, unclear, alone=True)
+    names = [_joined([context, local]) for context in contexts]
+    return [*names, f"{contexts[-1]}_{exact}"] if name.startswith("{") else names
+
+
+def _in_context(parts: list[str], unclear: Collection[str], *, alone: bool) -> list[str]:
+    """Names for the last of some nested elements; `alone` says that it needs no other where it is the only such."""
+    least = min(len(parts), 1 if alone and parts[-1] not in unclear else 2)
+    shortest = _joined([*_telling(parts[:-least], unclear), *parts[-least:]])
+    longer = [_joined(parts[-length:]) for length in range(least, len(parts) + 1)]
+    return list(dict.fromkeys([shortest, *longer, "_".join(parts)]))
+
+
+def _telling(parts: list[str], unclear: Collection[str]) -> list[str]:
+    """What tells a place from others where the same elements stand: the name around the outermost of them."""
+    return next(([around] for around, part in pairwise(parts) if part in unclear), [])
+
+
+def _at_several_places(rows: Rows) -> set[str]:
+    """Names of elements that stand at several places in a row's element."""
+    places: dict[str, set[Steps]] = {}
+    paths = [field.steps for field in rows.fields] + [steps for child in rows.children for steps in child.each]
+    for path in paths:
+        for depth, tag in enumerate(path, 1):
+            places.setdefault(_name(tag), set()).add(path[:depth])
+    return {name for name, found in places.items() if len(found) > 1}
+
+
+def _name(tag: str) -> str:
+    return snake_case(local_name(tag))
 
 
 def _of_record(rows: Rows, namespaces: Namespaces) -> list[str]:
-    containers = [snake_case(local_name(tag)) for tag in reversed(rows.each[0][:-1])]
-    telling = [name for name in containers if name not in _SAYS_NOTHING]
+    containers = [_name(tag) for tag in reversed(rows.each[0][:-1])]
+    telling = [name for name in containers if name not in SAYS_NOTHING]
     if not rows.tag:
         return [f"{name}_value" for name in [*telling, *containers]]
-    own = snake_case(local_name(rows.tag))
-    around = telling[0] if telling else ""
-    candidates = [own] if own not in _VAGUE or not around else [_instead_of(own, around)]
+    own = _name(rows.tag)
+    candidates = [own]
+    if own in VAGUE_RECORDS and telling:
+        near = telling[0] == containers[0]
+        candidates = [_instead_of(own, telling[0]) if near else _joined([telling[0], own])]
     candidates += [_joined([name, own]) for name in containers]
     if prefix := namespaces.prefix_of(rows.tag):
         candidates.append(_joined([snake_case(prefix), own]))
@@ -218,19 +122,19 @@ def _of_record(rows: Rows, namespaces: Namespaces) -> list[str]:
 
 def _of_child(parent: str, rows: Rows, child: Rows, namespaces: Namespaces) -> list[str]:
     if not child.tag:
-        return [_joined([parent, *(snake_case(local_name(tag)) for tag in child.each[0]), "value"])]
-    parts = [snake_case(local_name(tag)) for tag in child.each[0]]
+        return [_joined([parent, *map(_name, child.each[0]), "value"])]
+    parts = [_name(tag) for tag in child.each[0]]
     own = parts[-1]
     names = [own]
     if len(parts) > 1:
         wrapper = parts[-2]
         instead = _instead_of(own, wrapper)
-        same_as_parent = bool(rows.tag) and own == snake_case(local_name(rows.tag))
-        if same_as_parent or (own in _VAGUE_BELOW and wrapper not in _SAYS_NOTHING):
+        same_as_parent = bool(rows.tag) and own == _name(rows.tag)
+        if same_as_parent or (own in VAGUE_ROWS and wrapper not in SAYS_NOTHING):
             names = []
         # Of artists/artist and extraartists/artist the first stays artist where the second moves on.
         names += [instead, _joined([singular(wrapper), own])]
-        names += [_joined(parts[-length:]) for length in range(2, len(parts) + 1)]
+        names += [*(_joined(parts[-length:]) for length in range(2, len(parts) + 1)), "_".join(parts)]
     if prefix := namespaces.prefix_of(child.tag):
         names.append(_joined([snake_case(prefix), own]))
     return [_joined([parent, name]) for name in names]
@@ -240,7 +144,7 @@ def _instead_of(own: str, around: str) -> str:
     """What things called `own` in something called `around` are: rows in badges, artists in extraartists."""
     if singular(around) != around:
         return singular(around)
-    return around if own in _MEANINGLESS and not is_plural_of(around, own) else _joined([around, own])
+    return around if own in MEANINGLESS and not is_plural_of(around, own) else _joined([around, own])
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -251,55 +155,3 @@ def _joined(parts: Sequence[str]) -> str:
             kept.pop()
         kept.append(part)
     return "_".join(kept)
-
-
-# --- choice ---
-
-
-def _settle(wishes: Sequence[_Wish], reserved: Collection[str], limit: int = NAME_BYTES) -> list[str]:
-    """The best candidates that are all different, also but for upper and lower case."""
-    for wish in wishes:
-        wish.candidates = [shortened(name, limit) for name in wish.candidates]
-    moved = True
-    while moved:
-        moved = False
-        for name, group in _groups(wishes).items():
-            if name in reserved:
-                moving = group
-            elif len(group) > 1:
-                moving = _all_but_nearest(group)
-            else:
-                continue
-            for wish in moving:
-                if wish.can_move:
-                    wish.at += 1
-                    moved = True
-    return _numbered([wish.name for wish in wishes], reserved, limit)
-
-
-def _groups(wishes: Sequence[_Wish]) -> dict[str, list[_Wish]]:
-    groups: dict[str, list[_Wish]] = {}
-    for wish in wishes:
-        groups.setdefault(wish.name.lower(), []).append(wish)
-    return groups
-
-
-def _all_but_nearest(group: list[_Wish]) -> list[_Wish]:
-    """All, except one that stands nearer to the row than the others."""
-    least = min(wish.depth for wish in group)
-    nearest = [wish for wish in group if wish.depth == least]
-    return [wish for wish in group if wish is not nearest[0]] if len(nearest) == 1 else group
-
-
-def _numbered(names: list[str], reserved: Collection[str], limit: int) -> list[str]:
-    taken = set(reserved)
-    wanted = {name.lower() for name in names}
-    chosen: list[str] = []
-    for name in names:
-        unique, number = name, 1
-        while unique.lower() in taken or (number > 1 and unique.lower() in wanted):
-            number += 1
-            unique = f"{shortened(name, limit - len(f'_{number}'))}_{number}"
-        taken.add(unique.lower())
-        chosen.append(unique)
-    return chosen

@@ -7,42 +7,14 @@ from collections.abc import Iterator
 
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.rows import Field, Rows, Selection, Steps
+from etl.inference.words import word_set
 from etl.mapping.paths import XML_NAMESPACE
 
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
 _VERSION = re.compile(r"[-_.]?v?\d[\d.\-_]*\Z")
-_SAYS_NOTHING = frozenset(
-    {
-        "http",
-        "https",
-        "urn",
-        "www",
-        "org",
-        "com",
-        "net",
-        "gov",
-        "edu",
-        "int",
-        "io",
-        "xml",
-        "xmlns",
-        "ns",
-        "namespace",
-        "namespaces",
-        "schema",
-        "schemas",
-        "xsd",
-        "dtd",
-        "export",
-        "names",
-        "specification",
-        "tc",
-        "spec",
-        "specs",
-        "html",
-        "htm",
-        "the",
-    }
+_SAYS_NOTHING = word_set(
+    "http https urn www org com net gov edu int io xml xmlns ns namespace namespaces schema schemas xsd dtd "
+    "export names specification tc spec specs html htm the"
 )
 """Words of a namespace's URI that do not tell it from others."""
 
@@ -125,6 +97,6 @@ def _prefix(namespace: str, written: str) -> str:
         host = part.split(".")[:-1] if re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z]{2,}", part) else [part]
         for word in reversed(host):
             name = _VERSION.sub("", word).lower()
-            if re.fullmatch(r"[a-z][a-z0-9_]*", name) and len(name) > 1 and name not in _SAYS_NOTHING:
+            if re.fullmatch(r"[a-z][a-z0-9_-]*", name) and len(name) > 1 and name not in _SAYS_NOTHING:
                 return name
     return "ns"

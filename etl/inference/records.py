@@ -22,10 +22,11 @@ from etl.inference.shapes import (
     is_recursive,
     is_wrapper_of,
     mean_bytes,
+    name_of,
     repeats_below,
 )
 from etl.inference.values import ValueProfile
-from etl.inference.words import local_name
+from etl.inference.words import is_plural_of, local_name
 
 CONTAINER_ATTRIBUTES_LIMIT = 40
 """With more, an element is a record: a container's attributes are columns of the tables of its children."""
@@ -120,8 +121,13 @@ class _RecordFinder:
         complete = element.depth > 0 or self._profile.whole
         if not complete or self._mean_bytes(element) >= SMALL:
             return False
-        children = element.children.values()
-        return sum(child.most == 1 and is_leaf(child) for child in children) > sum(child.most > 1 for child in children)
+        repeating = [child for child in element.children.values() if child.most > 1]
+        values = sum(child.most == 1 and is_leaf(child) for child in element.children.values())
+        if element.depth == 0:
+            return values > len(repeating)
+        # A track with its name and its segments is a thing; a list of records with a token beside them is not.
+        named_for = any(is_plural_of(name_of(element), name_of(child)) for child in repeating)
+        return values > 0 and values >= len(repeating) and not named_for
 
     def _mean_bytes(self, element: ElementProfile) -> float:
         if element.depth == 0:
