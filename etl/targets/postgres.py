@@ -15,14 +15,15 @@ import sqlalchemy as sa
 from psycopg import errors as pg_errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.ddl import ExecutableDDLElement
 
 from etl.errors import EtlError, InternalError, TargetError, mask_password
 from etl.mapping.model import Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows
-from etl.targets.postgres_errors import NO_PLACE, driver_error, translate
-from etl.targets.schema import Keys, LateKey, Xml, quote
-from etl.targets.sql import SqlConnection, SqlTarget
+from etl.targets.postgres_errors import NO_PLACE, driver_error, said, translate
+from etl.targets.schema import Keys, LateKey, Xml, quote, statement_text
+from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
 
 CONNECTION_DEFAULTS = {
     "connect_timeout": "20",
@@ -54,6 +55,21 @@ DDL_LOCK = 0x65746C_64646C
 
 KEY_LOCK = 0x65746C6B
 """First number ("etlk") of the advisory lock of a table that gets its keys later; the second is made from its name."""
+
+KEY_OBSTACLES = (
+    pg_errors.UniqueViolation,
+    pg_errors.ForeignKeyViolation,
+    pg_errors.InvalidForeignKey,
+    pg_errors.ProgramLimitExceeded,  # a value too long for an index
+    pg_errors.UndefinedObject,  # a type without order
+)
+
+TRY_LOCKS = sa.text(
+    "SELECT pg_try_advisory_lock(:kind, hashtext(name)) FROM unnest(CAST(:names AS text[])) WITH ORDINALITY"
+    " AS wanted(name, place) ORDER BY place"
+)
+UNLOCK = sa.text("SELECT pg_advisory_unlock(:kind, hashtext(name)) FROM unnest(CAST(:names AS text[])) AS name")
+LOCK = sa.text("SELECT pg_advisory_lock(:kind, hashtext(:name))")
 
 LOCK_HOLDER = """
     SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'this machine'),
@@ -90,6 +106,13 @@ class PostgresConnection(SqlConnection):
         with cursor.copy(statement) as copy:
             for batch in rows:
                 copy.write(_copy_text(batch))
+
+    def execute_all(self, statements: Sequence[ExecutableDDLElement]) -> None:
+        if statements:
+            # One way to the server and back for all of them.
+            text = "\n".join(statement_text(statement, "postgresql") for statement in statements)
+            with self.translated():
+                self.driver.execute(text.encode())
 
     def commit(self, *, durable: bool) -> None:
         with self.translated():
@@ -172,57 +195,57 @@ class PostgresTarget(SqlTarget):
 
     def _reserve(self, tables: Collection[str]) -> None:
         """Take the tables' advisory locks on a connection of their own, which keeps them until the load ends."""
-        wanted = set(tables) - self._reserved
+        wanted = sorted(set(tables) - self._reserved)
         if not wanted:
             return
         if self._guard is None:
             self._guard = self.connect()
-        guard, locks = self._guard, sa.text("SELECT pg_try_advisory_lock(:kind, hashtext(:name))")
+        guard = self._guard
+        guard.begin()
+        guard.execute(sa.text("SET LOCAL lock_timeout = 0"))
         schema = self._schema_name(guard)
-        # Always in the same order, so that two loads cannot wait for each other.
-        for table in sorted(wanted):
-            lock = {"kind": KEY_LOCK, "name": f"{schema}.{table}"}
-            guard.begin()
-            ((taken,),) = guard.execute(locks, [lock])
-            if not taken:
+        names = [f"{schema}.{table}" for table in wanted]
+        # Nobody waits for one while holding a later one, so two loads cannot wait for each other.
+        while names:
+            taken = [row[0] for row in guard.execute(TRY_LOCKS, [{"kind": KEY_LOCK, "names": names}])]
+            free = taken.index(False) if False in taken else len(names)
+            later = [name for name, mine in zip(names[free:], taken[free:], strict=True) if mine]
+            guard.execute(UNLOCK, [{"kind": KEY_LOCK, "names": later}])
+            if free < len(names):
+                lock = {"kind": KEY_LOCK, "name": names[free]}
+                table = names[free].removeprefix(f"{schema}.")
                 self.notify(
                     f"Waiting for {_holder(guard, lock)}, which is loading into {table} and builds its keys last."
                 )
-                guard.execute(sa.text("SET LOCAL lock_timeout = 0"))
-                guard.execute(sa.text("SELECT pg_advisory_lock(:kind, hashtext(:name))"), [lock])
-            guard.commit(durable=False)
-            self._reserved.add(table)
+                guard.execute(LOCK, [lock])
+            names = names[free + 1 :]
+        guard.commit(durable=False)
+        self._reserved |= set(wanted)
 
-    def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
-        table = mapping.tables[key.table]
-        with connection.translated():
-            # Others may be writing to the table for long, and the load has nothing else left to do.
-            connection.driver.execute(f"SET LOCAL maintenance_work_mem = '{KEY_MEMORY}'; SET LOCAL lock_timeout = 0")
-            if key.kind == "foreign" and table.parent is not None:
-                # In the order in which a load writes them, so that the two cannot wait for each other.
-                both = f"{quote(mapping.tables[table.parent].name)}, {quote(table.name)}"
-                connection.driver.execute(f"LOCK TABLE {both} IN SHARE ROW EXCLUSIVE MODE")
-
-    def _is_built(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> bool:
-        inspector, table = sa.inspect(connection.sql), mapping.tables[key.table].name
-        if key.kind == "primary":
-            return bool(inspector.get_pk_constraint(table)["constrained_columns"])
-        if key.kind == "index":
-            return any(index["name"] == key.name for index in inspector.get_indexes(table))
-        return any(constraint["name"] == key.name for constraint in inspector.get_foreign_keys(table))
-
-    def _build(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> bool:
-        if key.build is None:
-            return True
+    def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+        statements = [f"SET LOCAL maintenance_work_mem = '{KEY_MEMORY}'", "SET LOCAL lock_timeout = 0"]
+        for key in keys:
+            if key.build is not None:
+                statements += ["SAVEPOINT etl_key", *_locks(mapping, key), statement_text(key.build, self.dialect)]
+                statements.append("RELEASE SAVEPOINT etl_key")
         try:
-            with connection.sql.begin_nested():
-                connection.sql.execute(key.build)
-        except sa.exc.DBAPIError as error:
-            obstacles = (pg_errors.UniqueViolation, pg_errors.ForeignKeyViolation, pg_errors.InvalidForeignKey)
-            if isinstance(error.orig, obstacles):
-                return False
-            raise self.translate(error.orig if isinstance(error.orig, Exception) else error) from error
-        return True
+            with connection.translated():
+                connection.driver.execute(";\n".join(statements).encode())
+        except TargetError as error:
+            cause = driver_error(error)
+            if not isinstance(cause, KEY_OBSTACLES):
+                raise
+            connection.driver.execute("ROLLBACK TO SAVEPOINT etl_key")
+            return Obstacle(self._not_built(connection, mapping, keys)[0], said(cause))
+        return None
+
+
+def _locks(mapping: Mapping, key: LateKey) -> list[str]:
+    """For a foreign key: both tables, in the order in which a load writes them, so that none waits for the other."""
+    table = mapping.tables[key.table]
+    if key.kind != "foreign" or table.parent is None:
+        return []
+    return [f"LOCK TABLE {quote(mapping.tables[table.parent].name)}, {quote(table.name)} IN SHARE ROW EXCLUSIVE MODE"]
 
 
 def _holder(connection: PostgresConnection, lock: dict[str, Any]) -> str:

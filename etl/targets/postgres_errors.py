@@ -31,23 +31,23 @@ def translate(error: Exception, label: str, *, connected: bool) -> EtlError:
     state = getattr(error, "sqlstate", None)
     if state is None:
         return _translate_lost(error, label, connected=connected)
-    said = _said(error)
+    words = said(error)
     if state in _LOST_STATES or state.startswith("08"):
-        return ConnectionLost(f"The connection to {label} was lost: {said}.")
+        return ConnectionLost(f"The connection to {label} was lost: {words}.")
     if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
-        return TransientError(f"{label}: {said}.")
+        return TransientError(f"{label}: {words}.")
     if state == "23505":
         return TargetError(
-            f"{label} refused rows: {said}. The batch they stand in was rolled back: a key that stood before the load"
+            f"{label} refused rows: {words}. The batch they stand in was rolled back: a key that stood before the load"
             " met a value for the second time. Choose another `key` in the mapping, or load into new tables with"
             " `keys: after` (the default), which keeps such rows and names them."
         )
     if state.startswith(("22", "23")):
         return TargetError(
-            f"{label} refused rows: {said}. The batch they stand in was rolled back; change the mapping or the table,"
+            f"{label} refused rows: {words}. The batch they stand in was rolled back; change the mapping or the table,"
             " and run the same command again."
         )
-    return TargetError(f"{label}: {said}. {_HINTS.get(state, '')}".rstrip())
+    return TargetError(f"{label}: {words}. {_HINTS.get(state, '')}".rstrip())
 
 
 def _translate_lost(error: Exception, label: str, *, connected: bool) -> EtlError:
@@ -69,7 +69,7 @@ def driver_error(error: BaseException) -> BaseException | None:
     return cause.orig if isinstance(cause, sa.exc.DBAPIError) else cause
 
 
-def _said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """The server's words: message, detail, and the place in the COPY, in one line."""
     diagnosis = getattr(error, "diag", None)
     if diagnosis is None or diagnosis.message_primary is None:

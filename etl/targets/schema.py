@@ -167,7 +167,7 @@ def ddl(mapping: Mapping, dialect: str, keys: Keys) -> str:
     built = build_tables(mapping, dialect, keys)
     statements = [_create_text(*pair, dialect) for pair in zip(mapping.tables, built, strict=True)]
     if keys == "after":
-        late = [_text(key.build, dialect) for key in late_keys(mapping, dialect) if key.build is not None]
+        late = [statement_text(key.build, dialect) for key in late_keys(mapping, dialect) if key.build is not None]
         if late:
             statements.append("-- After the last row:\n" + "\n".join(late))
     return "\n\n".join(statements) + "\n"
@@ -175,7 +175,7 @@ def ddl(mapping: Mapping, dialect: str, keys: Keys) -> str:
 
 def _create_text(table: Table, built: sa.Table, dialect: str) -> str:
     """CREATE TABLE with the mapping's comments: the table's above it, the columns' beside them."""
-    first, *lines = _text(CreateTable(built), dialect).split("\n")
+    first, *lines = statement_text(CreateTable(built), dialect).split("\n")
     width = max((len(line) for line in lines[: len(table.columns)] if len(line) <= _COMMENT_COLUMN), default=0)
     for place, column in enumerate(table.columns):
         comment = _one_line(column.comment)
@@ -250,7 +250,8 @@ def _quoted(name: str) -> quoted_name:
     return quoted_name(name, quote=True)
 
 
-def _text(statement: ExecutableDDLElement, dialect: str) -> str:
+def statement_text(statement: ExecutableDDLElement, dialect: str) -> str:
+    """A statement as a person reads it and the database runs it."""
     lines = str(statement.compile(dialect=_dialect(dialect))).strip().split("\n")
     return "\n".join(re.sub(r"^\t", "    ", line).rstrip(" ") for line in lines if line) + ";"
 

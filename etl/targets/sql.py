@@ -10,24 +10,33 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
 import sqlalchemy as sa
+from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 from sqlalchemy.sql import Executable
+from sqlalchemy.sql.ddl import ExecutableDDLElement
 
 from etl.errors import EtlError, InternalError
 from etl.mapping.model import Mapping
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
-from etl.targets.schema import Keys, LateKey, build_tables, late_keys
+from etl.targets.key_problems import unbuilt, waits_for_parent
+from etl.targets.schema import Keys, LateKey, build_tables, check_width, late_keys
 
 Translate = Callable[[Exception], EtlError]
 
-EXAMPLES = 3
-"""Values shown of those that stand in a key's way: enough to look at, short enough for one line."""
+CREATED_AT_ONCE = 500
+"""Tables created in one transaction: each holds a few locks until it ends, and a server has some thousands of them."""
+
+FEW_KEYS = 100
+KEYS_AT_ONCE = 50
+"""A key a transaction keeps what is built whatever comes; where there are more than a few, the way to the server and
+back would take longer than building them, and so many are built in one."""
 
 
 @contextmanager
@@ -68,6 +77,11 @@ class SqlConnection(TargetConnection):
                 result = self.sql.execute(statement, parameters)
             return [tuple(row) for row in result] if result.returns_rows else []
 
+    def execute_all(self, statements: Sequence[ExecutableDDLElement]) -> None:
+        """Run statements that return nothing, in order."""
+        for statement in statements:
+            self.execute(statement)
+
     def rollback(self) -> None:
         try:
             self.sql.rollback()
@@ -83,11 +97,11 @@ class SqlConnection(TargetConnection):
 
 
 @contextmanager
-def _transaction(connection: SqlConnection) -> Iterator[None]:
+def _transaction(connection: SqlConnection, *, durable: bool = True) -> Iterator[None]:
     connection.begin()
     try:
         yield
-        connection.commit(durable=True)
+        connection.commit(durable=durable)
     except BaseException:
         connection.rollback()
         raise
@@ -102,6 +116,15 @@ def own_table(schema: str | None) -> sa.Table:
         sa.Column("table_name", sa.Text, primary_key=True),
         sa.Column("created_at", sa.Text, nullable=False, server_default=sa.text("CURRENT_TIMESTAMP")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """A key that something is in the way of."""
+
+    key: LateKey
+    said: str
+    """By the database."""
 
 
 class SqlTarget(Target):
@@ -127,30 +150,38 @@ class SqlTarget(Target):
             connection.close()
 
     @abstractmethod
-    def _is_built(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> bool:
-        """Whether the key is there already."""
+    def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+        """Build the keys in turn in the open transaction, which stays usable; where one meets an obstacle, stop there.
 
-    @abstractmethod
-    def _build(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> bool:
-        """Build the key in the open transaction; False, with the transaction usable, where something is in its way."""
+        Keys are to be waited for as long as it takes: the load has nothing else left to do.
+        """
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
+        check_width(mapping, self.dialect)
         self.create_own_tables(self._keyless.metadata)
-        with closing(self.connect()) as connection, _transaction(connection):
-            connection.lock()
-            existing = examine(mapping, connection.sql, self._without_keys(connection))
-            tables = build_tables(mapping, self.dialect, keys)
-            created = [tables[place] for place in existing.missing]
-            for table in created:
-                connection.execute(CreateTable(table))
-            if keys == "after" and created:
-                # A table of that name may have been dropped since with its keys unbuilt.
-                self._forget(connection, [table.name for table in created])
-                connection.execute(sa.insert(self._keyless), [self._owned(connection, table.name) for table in created])
-            waiting = self._without_keys(connection) & {table.name for table in mapping.tables}
+        tables = build_tables(mapping, self.dialect, keys)
+        created: set[str] = set()
+        with closing(self.connect()) as connection:
+            while True:
+                with _transaction(connection):
+                    connection.lock()
+                    existing = examine(mapping, connection.sql, self._without_keys(connection))
+                    missing = [tables[place] for place in existing.missing[:CREATED_AT_ONCE]]
+                    self._create(connection, missing, keys)
+                    waiting = self._without_keys(connection) & {table.name for table in mapping.tables}
+                created |= {str(table.name) for table in missing}
+                if len(missing) == len(existing.missing):
+                    break
         if keys == "after":
             self._reserve(waiting)
-        return Preparation(frozenset(table.name for table in created), existing.notices)
+        return Preparation(frozenset(created), existing.notices)
+
+    def _create(self, connection: SqlConnection, tables: Sequence[sa.Table], keys: Keys) -> None:
+        connection.execute_all([CreateTable(table) for table in tables])
+        if keys == "after" and tables:
+            # A table of that name may have been dropped since with its keys unbuilt.
+            self._forget(connection, [table.name for table in tables])
+            connection.execute(sa.insert(self._keyless), [self._owned(connection, table.name) for table in tables])
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:
         schema = metadata.schema
@@ -177,25 +208,58 @@ class SqlTarget(Target):
             with _transaction(connection):
                 keyless = self._without_keys(connection) & {table.name for table in mapping.tables}
             self._reserve(keyless)
-            problems: dict[int, list[KeyProblem]] = {
-                place: [] for place, table in enumerate(mapping.tables) if table.name in keyless
-            }
-            without_key: set[int | None] = set()
-            for key in late_keys(mapping, self.dialect):
-                if key.table not in problems:
-                    continue
-                if key.kind == "foreign" and mapping.tables[key.table].parent in without_key:
-                    problems[key.table].append(_waits_for_parent(mapping, key))
-                    continue
-                problem = self._build_one(connection, mapping, key)
-                if problem is not None:
-                    problems[key.table].append(problem)
-                    without_key |= {key.table} if key.kind == "primary" else set()
-            done = [mapping.tables[place].name for place, found in problems.items() if not found]
+            late = [key for key in late_keys(mapping, self.dialect) if mapping.tables[key.table].name in keyless]
+            with _transaction(connection):
+                waiting = self._not_built(connection, mapping, late)
+            problems = self._build_all(connection, mapping, waiting)
+            done = sorted(keyless - {problem.table for problem in problems})
             if done:
                 with _transaction(connection):
                     self._forget(connection, done)
-        return [problem for found in problems.values() for problem in found]
+        return problems
+
+    def _build_all(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> list[KeyProblem]:
+        problems: list[KeyProblem] = []
+        without_key: set[int | None] = set()
+        waiting = list(keys)
+        at_once = KEYS_AT_ONCE if len(keys) > FEW_KEYS else 1
+        while waiting:
+            group, waiting = waiting[:at_once], waiting[at_once:]
+            orphaned = [
+                key for key in group if key.kind == "foreign" and mapping.tables[key.table].parent in without_key
+            ]
+            problems += [waits_for_parent(mapping, key) for key in orphaned]
+            group = [key for key in group if key not in orphaned]
+            # The last commit of all is durable, and with it all before.
+            with _transaction(connection, durable=False):
+                obstacle = self._build(connection, mapping, group)
+            if obstacle is not None:
+                with _transaction(connection, durable=False):
+                    problems.append(unbuilt(connection.execute, mapping, obstacle.key, obstacle.said))
+                without_key |= {obstacle.key.table} if obstacle.key.kind == "primary" else set()
+                waiting = group[group.index(obstacle.key) + 1 :] + waiting
+        order = {table.name: place for place, table in enumerate(mapping.tables)}
+        return sorted(problems, key=lambda problem: order[problem.table])
+
+    def _not_built(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> list[LateKey]:
+        """Those of the keys that are not there yet, by one look at all their tables."""
+        tables = sorted({mapping.tables[key.table].name for key in keys})
+        if not tables:
+            return []
+        with connection.translated():
+            inspector = sa.inspect(connection.sql)
+            primary = inspector.get_multi_pk_constraint(filter_names=tables, kind=ObjectKind.ANY)
+            indexes = inspector.get_multi_indexes(filter_names=tables, kind=ObjectKind.ANY)
+            foreign = inspector.get_multi_foreign_keys(filter_names=tables, kind=ObjectKind.ANY)
+        keyed = {name for (_, name), found in primary.items() if found["constrained_columns"]}
+        built = {(name, index["name"]) for (_, name), found in indexes.items() for index in found}
+        built |= {(name, constraint["name"]) for (_, name), found in foreign.items() for constraint in found}
+
+        def is_built(key: LateKey) -> bool:
+            table = mapping.tables[key.table].name
+            return key.build is not None and ((table, key.name) in built or (key.kind == "primary" and table in keyed))
+
+        return [key for key in keys if not is_built(key)]
 
     def _without_keys(self, connection: SqlConnection) -> set[str]:
         """Names of the tables that loads created and whose keys are still to be built."""
@@ -206,22 +270,9 @@ class SqlTarget(Target):
             return set()
         return {name for (name,) in connection.execute(names)}
 
-    def _build_one(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> KeyProblem | None:
-        with _transaction(connection):
-            self._prepare_key_building(connection, mapping, key)
-            if self._is_built(connection, mapping, key) or self._build(connection, mapping, key):
-                return None
-        with _transaction(connection):
-            explain = _orphans if key.kind == "foreign" else _duplicates
-            return explain(connection, mapping, key, self.dialect)
-
     @abstractmethod
     def _reserve(self, tables: Collection[str]) -> None:
         """Keep tables whose keys come after the last row to this load until it ends; wait for another that has them."""
-
-    @abstractmethod
-    def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
-        """Memory, time limits and table locks for building one key, in the open transaction."""
 
     def _schema_name(self, connection: SqlConnection) -> str:
         return connection.sql.dialect.default_schema_name or ""
@@ -235,68 +286,3 @@ class SqlTarget(Target):
         connection.execute(
             sa.delete(self._keyless).where(columns.table_schema == schema, columns.table_name.in_(tables))
         )
-
-
-def _duplicates(connection: SqlConnection, mapping: Mapping, key: LateKey, dialect: str) -> KeyProblem:
-    table = build_tables(mapping, dialect, "after")[key.table]
-    columns = [table.c[name] for name in key.columns]
-    several = sa.select(*columns, sa.func.count().label("rows_")).group_by(*columns).having(sa.func.count() > 1)
-    counted = several.subquery()
-    ((values, rows),) = connection.execute(
-        sa.select(sa.func.count(), sa.func.sum(counted.c.rows_)).select_from(counted)
-    )
-    examples = connection.execute(several.order_by(*columns).limit(EXAMPLES))
-    shown = ", ".join(f"{_values(key.columns, row[:-1])} in {row[-1]} rows" for row in examples)
-    return KeyProblem(
-        table.name,
-        f"The key of {table.name} ({', '.join(key.columns)}) is not built: {values} of its values stand in {rows} rows"
-        f" together ({shown}). All rows stay. Delete the surplus ones and run the same command again, which builds the"
-        " key; or choose another `key` in the mapping. With `keys: before` a load ends at the first duplicate.",
-    )
-
-
-def orphans(mapping: Mapping, key: LateKey, dialect: str) -> sa.Select[Any]:
-    """The foreign key's values, one row for each row of its table that has no parent."""
-    tables = build_tables(mapping, dialect, "after")
-    table, described = tables[key.table], mapping.tables[key.table]
-    if described.parent is None or described.foreign_key is None:
-        raise InternalError(f"The table {described.name} has a foreign key to build, but no parent.")
-    parent = tables[described.parent]
-    columns = [table.c[name] for name in key.columns]
-    pairs = zip(columns, described.foreign_key.parent_columns, strict=True)
-    found = sa.exists().where(*(column == parent.c[name] for column, name in pairs))
-    return sa.select(*columns).where(*(column.is_not(None) for column in columns), ~found)
-
-
-def _orphans(connection: SqlConnection, mapping: Mapping, key: LateKey, dialect: str) -> KeyProblem:
-    table = mapping.tables[key.table]
-    parent = mapping.tables[table.parent or 0].name
-    place = f"The foreign key of {table.name} ({', '.join(key.columns)})"
-    lost = orphans(mapping, key, dialect)
-    ((count,),) = connection.execute(sa.select(sa.func.count()).select_from(lost.subquery()))
-    if not count:
-        return KeyProblem(
-            table.name,
-            f"{place} is not built: {parent}, which was there before, has no unique key over the columns it refers to."
-            " Add one and run the same command again.",
-        )
-    examples = connection.execute(lost.distinct().limit(EXAMPLES))
-    shown = ", ".join(_values(key.columns, row) for row in examples)
-    return KeyProblem(
-        table.name,
-        f"{place} does not hold: {count} rows have no parent in {parent} ({shown}). All rows stay. Add the parents or"
-        " delete these rows, and run the same command again.",
-    )
-
-
-def _waits_for_parent(mapping: Mapping, key: LateKey) -> KeyProblem:
-    table = mapping.tables[key.table]
-    return KeyProblem(
-        table.name,
-        f"The foreign key of {table.name} ({', '.join(key.columns)}) is not built, since the key of its parent table is"
-        " not: it comes with it when the same command is run again.",
-    )
-
-
-def _values(columns: Sequence[str], values: Sequence[Any]) -> str:
-    return ", ".join(f"{column} = {value}" for column, value in zip(columns, values, strict=True))

@@ -22,8 +22,9 @@ from etl.errors import EtlError, InternalError, TargetError, TransientError
 from etl.mapping.model import Mapping, Table
 from etl.messages import TupleRows
 from etl.targets.base import Preparation, Rows
+from etl.targets.key_problems import lost_rows
 from etl.targets.schema import Keys, LateKey, quote
-from etl.targets.sql import SqlConnection, SqlTarget, orphans
+from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
 
 BUSY_SECONDS = 60.0
 """How long a lock of another program is waited for: longer than any commit, short enough to be told about it."""
@@ -165,26 +166,25 @@ class SqliteTarget(SqlTarget):
     def _reserve(self, tables: Collection[str]) -> None:
         """Nothing: loads take turns by transaction, and each builds what keys it finds missing."""
 
-    def _prepare_key_building(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> None:
-        """Nothing: the transaction is the only writer."""
+    def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+        for key in keys:
+            said = self._build_one(connection, mapping, key)
+            if said:
+                return Obstacle(key, said)
+        return None
 
-    def _is_built(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> bool:
+    def _build_one(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> str:
+        """Build it; what SQLite says where it cannot."""
         if key.build is None:
-            return False
-        indexes = sa.inspect(connection.sql).get_indexes(mapping.tables[key.table].name)
-        return any(index["name"] == key.name for index in indexes)
-
-    def _build(self, connection: SqlConnection, mapping: Mapping, key: LateKey) -> bool:
-        if key.build is None:
-            return not connection.execute(orphans(mapping, key, self.dialect).limit(1))
+            return "rows without parent" if connection.execute(lost_rows(mapping, key).limit(1)) else ""
         try:
             with connection.sql.begin_nested():
                 connection.sql.execute(key.build)
-        except sa.exc.IntegrityError:
-            return False
+        except sa.exc.IntegrityError as error:
+            return str(error.orig)
         except sa.exc.DBAPIError as error:
             raise self.translate(error.orig if isinstance(error.orig, Exception) else error) from error
-        return True
+        return ""
 
 
 class _Insert:
