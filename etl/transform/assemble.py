@@ -7,10 +7,11 @@ within a table: declared columns, the table's function, then the columns that co
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Container, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
-from itertools import accumulate, compress, groupby
+from itertools import accumulate, compress
 from typing import Any, TypeVar
 
 from etl.mapping.model import (
@@ -93,7 +94,7 @@ class _Found:
         self.replaced: dict[tuple[int, int], int] = {}
         self.several: dict[tuple[int, int], list[int]] = {}
         """Rows in which a column met a second value, by table and slot."""
-        for table, slot, row in sorted(mapped.several):
+        for table, slot, row in mapped.several:
             self.several.setdefault((table, slot), []).append(row)
 
     def note(self, table: int, place: int, converted: Converted, records: Sequence[int]) -> None:
@@ -307,8 +308,10 @@ def _gather(texts: Sequence[Gathered], rows: Sequence[int]) -> list[Gathered]:
 
 
 def _sequence(parents: Sequence[int]) -> list[str]:
-    """1, 2, ... among neighbouring rows of one parent."""
+    """1, 2, ... among the rows of one parent, which are neighbours."""
+    counts = Counter(parents).values()
+    ordinals = [str(number) for number in range(1, max(counts, default=0) + 1)]
     numbers: list[str] = []
-    for _, rows in groupby(parents):
-        numbers += map(str, range(1, len(list(rows)) + 1))
+    for count in counts:
+        numbers += ordinals[:count]
     return numbers

@@ -88,7 +88,7 @@ class ColumnConverter:
         pattern = re.compile(rf"(?:(?:{self.rule.plain}|{NULL}){_END})*+")
         return None if any(pattern.fullmatch(text + _END) for text in self._nulls) else pattern
 
-    def convert(self, texts: Sequence[str], *, nil: bool) -> Converted:
+    def convert(self, texts: Sequence[str], nil: bool) -> Converted:
         """Convert the column's text of each row; `nil` says that some may be NIL."""
         if nil:
             texts = [NULL if text == NIL else text for text in texts]

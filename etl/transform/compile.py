@@ -115,6 +115,7 @@ class Place:
         "readers",
         "strings",
         "table",
+        "valued",
         "wanted",
         "whole",
     )
@@ -144,7 +145,9 @@ class Place:
         """Nothing is unseen below: a column takes all of it, or another place looks at the same elements."""
         self.open = len(ended) < len(self.items)
         """Some path goes further down."""
-        self.wanted = bool(self.open or self.own or self.attributes or self.strings or self.readers)
+        self.valued = bool(self.attributes or self.strings or self.readers)
+        """The element itself has values for columns, beside those in `own`."""
+        self.wanted = self.open or self.valued or bool(self.own)
         """There is more to do than to collect the element."""
         self.actions: dict[str, Action] = {}
 

@@ -153,17 +153,18 @@ class DataMapper:
     def _walk(self, element: Element, place: Place, values: RawRow, row: int, found: list[list[Found]]) -> None:
         for name, slot in place.own:
             values[slot] = element.get(name, NULL)
-        for name, slot, keep in place.attributes:
-            text = element.get(name)
-            if text is not None:
-                if values[slot] is NULL and keep != "all":
-                    values[slot] = text
-                else:
-                    self._store_again(place.table, row, values, slot, keep, text)
-        if place.strings:
-            self._store_string(element, place, values, row)
-        for slot, keep, read in place.readers:
-            self._store(place.table, row, values, slot, keep, read(element))
+        if place.valued:
+            for name, slot, keep in place.attributes:
+                text = element.get(name)
+                if text is not None:
+                    if values[slot] is NULL and keep != "all":
+                        values[slot] = text
+                    else:
+                        self._store_again(place.table, row, values, slot, keep, text)
+            if place.strings:
+                self._store_string(element, place, values, row)
+            for slot, keep, read in place.readers:
+                self._store(place.table, row, values, slot, keep, read(element))
         if not place.open:
             return
         get = place.actions.get

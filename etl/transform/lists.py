@@ -39,7 +39,7 @@ def converter(column: Column, source: FromPath, *, finite: bool, array: ArrayTex
     steps = ValueSteps(column)
     if source.many == "count":
         counted = ColumnConverter(column, finite=finite, steps=None)
-        return lambda raw, _: counted.convert([str(len(value)) if value != NULL else "0" for value in raw], nil=False)
+        return lambda raw, _: counted.convert([str(len(value)) if value != NULL else "0" for value in raw], False)
     if source.many == "array":
         return _ArrayConverter(column, steps, finite=finite, array=array).convert
     if source.many == "join":
@@ -49,8 +49,7 @@ def converter(column: Column, source: FromPath, *, finite: bool, array: ArrayTex
         whole = replace(column, nulls=())
         together = _json_array if source.pair is None else _json_object
         return _TextConverter(whole, steps, together, finite=finite, nulls=column.nulls).convert
-    scalar = ColumnConverter(column, finite=finite, steps=steps)
-    return lambda raw, nil: scalar.convert(raw, nil=nil)
+    return ColumnConverter(column, finite=finite, steps=steps).convert
 
 
 class _TextConverter:
@@ -74,7 +73,7 @@ class _TextConverter:
             except ConversionError as error:
                 texts.append(NULL)
                 replacements[row] = self._whole.replacement(error)
-        converted = self._whole.convert(texts, nil=False)
+        converted = self._whole.convert(texts, False)
         return _replaced(converted, replacements) if replacements else converted
 
     def _work(self, value: str) -> str | ConversionError:
@@ -94,7 +93,7 @@ class _ArrayConverter:
         self._required = column.required
 
     def convert(self, raw: Sequence[Any], nil: bool) -> Converted:
-        converted = self._each.convert(list(chain.from_iterable(map(_values, raw))), nil=nil)
+        converted = self._each.convert(list(chain.from_iterable(map(_values, raw))), nil)
         elements = [None if text == NULL else text for text in converted.texts]
         failed = sorted(converted.failures)
         texts: list[str] = []
