@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import resource
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.command import etl
+from tests.command import etl, without_override
 from tests.integration.bad_input import MAPPING, Workplace, document, item, sentence
 
 PASSWORD = "s3cret"
@@ -21,15 +19,6 @@ def place(tmp_path: Path) -> Workplace:
     place = Workplace(tmp_path)
     place.source.write_bytes(document(item(1), item(2), item(3)))
     return place
-
-
-def _without_override() -> None:
-    """In the child: permission bits apply to root as to anybody."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2
-    for capability in (dac_override, dac_read_search):
-        if os.geteuid() == 0 and libc.prctl(drop_from_bounding_set, capability, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "prctl")
 
 
 def _small_files() -> None:
@@ -78,7 +67,7 @@ def test_the_missing_folder_of_a_database_is_named(place: Workplace) -> None:
 
 def test_a_source_that_may_not_be_read_is_named(place: Workplace) -> None:
     place.source.chmod(0)
-    result = place.load(preexec_fn=_without_override)
+    result = place.load(preexec_fn=without_override)
     assert result.code == 1
     message = sentence(result)
     assert "items.xml" in message
@@ -87,7 +76,7 @@ def test_a_source_that_may_not_be_read_is_named(place: Workplace) -> None:
 
 def test_a_folder_that_may_not_be_written_is_named(place: Workplace) -> None:
     (place.folder / "closed").mkdir(mode=0o555)
-    result = place.load(None, "--to", "sqlite:///closed/items.db", preexec_fn=_without_override)
+    result = place.load(None, "--to", "sqlite:///closed/items.db", preexec_fn=without_override)
     assert result.code == 1
     assert "closed" in sentence(result)
 
@@ -97,7 +86,7 @@ def test_a_database_that_may_not_be_written_is_named(place: Workplace) -> None:
     place.database.chmod(0o444)
     place.folder.chmod(0o555)
     try:
-        result = place.load(document(item(4)), preexec_fn=_without_override)
+        result = place.load(document(item(4)), preexec_fn=without_override)
     except PermissionError:
         place.folder.chmod(0o755)
         raise
