@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Literal
 
@@ -18,11 +20,11 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
 from etl.errors import EtlError, InternalError, TargetError, mask_password
-from etl.mapping.model import Mapping, Table
+from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows
 from etl.targets.postgres_errors import NO_PLACE, driver_error, said, translate
-from etl.targets.schema import Keys, LateKey, Xml, quote, statement_text
+from etl.targets.schema import Keys, LateKey, Xml, quote, statement_text, type_name
 from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
 
 CONNECTION_DEFAULTS = {
@@ -94,11 +96,16 @@ class PostgresConnection(SqlConnection):
 
     def write(self, table: int, rows: Sequence[Rows]) -> None:
         statement = self._target.statements[table]
-        with self.translated(), self.driver.cursor() as cursor:
-            if self._target.row_format == "copy":
-                self._copy(cursor, statement, rows)
-            else:
-                cursor.executemany(statement, chain.from_iterable(_tuples(batch) for batch in rows))
+        try:
+            with self.translated(), self.driver.cursor() as cursor:
+                if self._target.row_format == "copy":
+                    self._copy(cursor, statement, rows)
+                else:
+                    cursor.executemany(statement, chain.from_iterable(_tuples(batch) for batch in rows))
+        except TargetError as error:
+            if isinstance(driver_error(error), pg_errors.UniqueViolation):
+                raise TargetError(f"{error} {self._target.way_out(table)}") from error
+            raise
 
     def _copy(self, cursor: psycopg.Cursor[Any], statement: bytes, rows: Sequence[Rows]) -> None:
         if not any(len(batch) for batch in rows):
@@ -157,10 +164,20 @@ class PostgresTarget(SqlTarget):
         return connection
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
+        notices: tuple[str, ...] = ()
+        if any(_is_xml(column) for table in mapping.tables for column in table.columns) and not self._has_xml():
+            mapping = _with_xml_as_text(mapping)
+            notices = ("This PostgreSQL was built without xml: the mapping's columns of type xml are text here.",)
         preparation = super().prepare(mapping, keys)
         statement = _copy_statement if self.row_format == "copy" else _insert_statement
         self.statements = tuple(statement(table) for table in mapping.tables)
-        return preparation
+        return replace(preparation, notices=notices + preparation.notices)
+
+    def _has_xml(self) -> bool:
+        with closing(self.connect()) as connection, suppress(pg_errors.FeatureNotSupported):
+            connection.driver.execute("SELECT xml '<a/>'")
+            return True
+        return False
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:
         try:
@@ -298,5 +315,33 @@ def _copy_statement(table: Table) -> bytes:
 
 def _insert_statement(table: Table) -> bytes:
     # psycopg reads its placeholders with %, so one in a name is doubled.
-    name, places = quote(table.name).replace("%", "%%"), ", ".join(["%s"] * len(table.columns))
+    name, places = quote(table.name).replace("%", "%%"), ", ".join(map(_place, table.columns))
     return f"INSERT INTO {name} ({_columns(table, percent='%%')}) VALUES ({places})".encode()
+
+
+def _place(column: Column) -> str:
+    if not column.is_array:
+        return "%s"
+    # Tuples have arrays as JSON.
+    elements = "json_array_elements" if column.type.name in ("json", "jsonb") else "json_array_elements_text"
+    return (
+        f"(SELECT CAST(ARRAY(SELECT {elements}(list)) AS {type_name(column, 'postgresql').replace('%', '%%')})"
+        " FROM (SELECT CAST(%s AS json) AS list) AS given WHERE list IS NOT NULL)"
+    )
+
+
+def _is_xml(column: Column) -> bool:
+    return column.type.name == "xml" and not column.sql
+
+
+def _with_xml_as_text(mapping: Mapping) -> Mapping:
+    tables = [
+        replace(
+            table,
+            columns=tuple(
+                replace(column, type=ColumnType("text")) if _is_xml(column) else column for column in table.columns
+            ),
+        )
+        for table in mapping.tables
+    ]
+    return replace(mapping, tables=tuple(tables))

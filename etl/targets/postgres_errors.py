@@ -20,7 +20,10 @@ _HINTS = {
     "3F000": "Set the user's search_path to a schema that exists.",
     "42P01": "Was it dropped during the load?",
     "53100": "The server's disk is full: make room and run the same command again.",
-    "53200": "The server has no memory left: lower insert.batch_bytes or give it more.",
+    "53200": "The server has no memory left: lower insert.batch_bytes or give it more; with very many tables, raise its"
+    " max_locks_per_transaction.",
+    "54000": "A row of PostgreSQL has to fit a page of 8 kB, out of which only long values are moved: put some columns"
+    " into a table of their own, or gather them in one with `many: json`.",
     "25006": "The server or the user's default is read-only: connect to the primary server.",
 }
 _LOST_STATES = ("57P01", "57P02", "57P05")
@@ -39,8 +42,8 @@ def translate(error: Exception, label: str, *, connected: bool) -> EtlError:
     if state == "23505":
         return TargetError(
             f"{label} refused rows: {words}. The batch they stand in was rolled back: a key that stood before the load"
-            " met a value for the second time. Choose another `key` in the mapping, or load into new tables with"
-            " `keys: after` (the default), which keeps such rows and names them."
+            " met a value for the second time. New tables with `keys: after` (the default) keep such rows, and the"
+            " summary names them."
         )
     if state.startswith(("22", "23")):
         return TargetError(

@@ -25,7 +25,7 @@ from etl.errors import EtlError, InternalError
 from etl.mapping.model import Mapping
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
-from etl.targets.key_problems import unbuilt, waits_for_parent
+from etl.targets.key_problems import unbuilt, waits_for_parent, way_out
 from etl.targets.schema import Keys, LateKey, build_tables, check_width, late_keys
 
 Translate = Callable[[Exception], EtlError]
@@ -136,6 +136,7 @@ class SqlTarget(Target):
         self._open_connections: WeakSet[SqlConnection] = WeakSet()
         self.keeps_ledger = True
         self._keyless = own_table(ledger_schema)
+        self._mapping: Mapping | None = None
 
     @abstractmethod
     def connect(self) -> SqlConnection: ...
@@ -157,6 +158,7 @@ class SqlTarget(Target):
         """
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
+        self._mapping = mapping
         check_width(mapping, self.dialect)
         self.create_own_tables(self._keyless.metadata)
         tables = build_tables(mapping, self.dialect, keys)
@@ -195,6 +197,10 @@ class SqlTarget(Target):
                     connection.execute(CreateTable(table))
                     for index in table.indexes:
                         connection.execute(CreateIndex(index))
+
+    def way_out(self, table: int) -> str:
+        """What to do about a second value of the key of the mapping's table number `table`."""
+        return way_out(self._mapping, self._mapping.tables[table]) if self._mapping else ""
 
     def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
         if not isinstance(connection, SqlConnection):

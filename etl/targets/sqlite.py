@@ -22,7 +22,7 @@ from etl.errors import EtlError, InternalError, TargetError, TransientError
 from etl.mapping.model import Mapping, Table
 from etl.messages import TupleRows
 from etl.targets.base import Preparation, Rows
-from etl.targets.key_problems import lost_rows
+from etl.targets.key_problems import lost_rows, shown_values
 from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
 
@@ -38,6 +38,9 @@ ROWS_PER_STATEMENT = 100
 WAL_PAGES = 16_384
 """Pages (64 MiB) after which the log is copied into the file: several batches at once, a fifth faster than 1000."""
 
+UNIQUE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID)
+"""Codes of errors that say that a value of a key came a second time."""
+
 CACHE_KIB = 16 * 1024
 """Page cache: building an index over more than SQLite's 2 MB would write each page many times, and more than this
 takes memory only."""
@@ -48,6 +51,7 @@ class SqliteConnection(SqlConnection):
 
     def __init__(self, target: SqliteTarget, connection: sa.Connection, inserts: Sequence[_Insert]) -> None:
         super().__init__(connection, target.translate)
+        self._target = target
         self._inserts = inserts
         self._durable = False
         self._interrupted = False
@@ -74,8 +78,21 @@ class SqliteConnection(SqlConnection):
         """BEGIN IMMEDIATE has taken it: there is one writer."""
 
     def write(self, table: int, rows: Sequence[Rows]) -> None:
-        with self.translated():
-            self._inserts[table].run(self.driver, rows)
+        values = list(chain.from_iterable(_values(batch) for batch in rows))
+        try:
+            with self.translated():
+                self._inserts[table].run(self.driver, values)
+        except TargetError as error:
+            if getattr(error.__cause__, "sqlite_errorcode", 0) not in UNIQUE:
+                raise
+            raise TargetError(f"{error} {self._second(table, values)}{self._target.way_out(table)}") from error
+
+    def _second(self, table: int, values: list[Any]) -> str:
+        """Which value of the key came a second time, as a sentence."""
+        # Another connection sees what was there before this transaction.
+        with closing(sqlite3.connect(self._target.path, timeout=0.0)) as committed, suppress(sqlite3.Error):
+            return self._inserts[table].second(committed, values)
+        return ""
 
     def commit(self, *, durable: bool) -> None:
         with self.translated():
@@ -111,7 +128,7 @@ class SqliteTarget(SqlTarget):
     def __init__(self, path: Path, label: str) -> None:
         super().__init__(label, "sqlite", ledger_schema=None)
         _check_place(path)
-        self._path = path
+        self.path = path
         self._inserts: tuple[_Insert, ...] = ()
         self._made_log = False
         self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
@@ -138,7 +155,7 @@ class SqliteTarget(SqlTarget):
         if self._made_log:
             self._made_log = False
             # Where somebody else has the file open, or it is gone, the log stays as it is, which is correct too.
-            with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=1.0)) as connection:
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, timeout=1.0)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
         self._engine.dispose()
 
@@ -147,7 +164,7 @@ class SqliteTarget(SqlTarget):
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
             ((before,),) = connection.execute("PRAGMA journal_mode").fetchall()
@@ -192,21 +209,36 @@ class _Insert:
 
     def __init__(self, table: Table, variables: int) -> None:
         names = ", ".join(quote(column.name) for column in table.columns)
-        row = f"({', '.join('?' * len(table.columns))})"
+        self._row = f"({', '.join('?' * len(table.columns))})"
         self._rows = max(1, min(ROWS_PER_STATEMENT, variables // len(table.columns)))
-        self._one = f"INSERT INTO {quote(table.name)} ({names}) VALUES {row}"
-        self._many = self._one + f", {row}" * (self._rows - 1)
+        self._one = f"INSERT INTO {quote(table.name)} ({names}) VALUES {self._row}"
         self._floats = [n for n, column in enumerate(table.columns) if column.type.name in ("real", "double")]
         self._table = table
 
-    def run(self, connection: sqlite3.Connection, batches: Sequence[Rows]) -> None:
-        values = list(chain.from_iterable(_values(batch) for batch in batches))
+    def run(self, connection: sqlite3.Connection, values: list[Any]) -> None:
         self._check_floats(values)
         one = len(self._table.columns)
         many = one * self._rows
         whole = len(values) - len(values) % many
-        connection.executemany(self._many, (values[at : at + many] for at in range(0, whole, many)))
+        if whole:
+            statement = self._one + f", {self._row}" * (self._rows - 1)
+            connection.executemany(statement, (values[at : at + many] for at in range(0, whole, many)))
         connection.executemany(self._one, (values[at : at + one] for at in range(whole, len(values), one)))
+
+    def second(self, connection: sqlite3.Connection, values: list[Any]) -> str:
+        """Which value of the key these rows have twice, or the table has already; empty where it is another key."""
+        key, one = self._table.key, len(self._table.columns)
+        places = [place for place, column in enumerate(self._table.columns) if column.name in key]
+        names = [self._table.columns[place].name for place in places]
+        there = f"SELECT 1 FROM {quote(self._table.name)} WHERE {' AND '.join(f'{quote(name)} = ?' for name in names)}"
+        seen: set[tuple[Any, ...]] = set()
+        for row in zip(*(values[place::one] for place in places), strict=True):
+            if row in seen:
+                return f"{self._table.name}: {shown_values(names, row)} came twice. "
+            if connection.execute(there, row).fetchone():
+                return f"{self._table.name}: {shown_values(names, row)} was there before. "
+            seen.add(row)
+        return ""
 
     def _check_floats(self, values: list[Any]) -> None:
         """SQLite would store NaN as NULL, and infinity as what no other database reads back."""
@@ -268,10 +300,9 @@ def _translate(error: Exception, label: str) -> EtlError:
 
 
 def _constraint_hint(error: Exception) -> str:
-    unique = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID)
-    if getattr(error, "sqlite_errorcode", 0) in unique:
+    if getattr(error, "sqlite_errorcode", 0) in UNIQUE:
         return (
             "a key that stood before the load, as a single integer key does in every SQLite table, met a value for the"
-            " second time; choose another `key` in the mapping, or load into an empty table"
+            " second time"
         )
     return "change the mapping or the table, and run the same command again"
