@@ -22,6 +22,8 @@ MAX_DEPTH = 12
 """A mapping nests 5 levels; an anchor inside itself would nest without end."""
 
 _PLAIN = {"true": True, "false": False, "null": None, "~": None, "": None}
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_HALF_A_CHARACTER = r"an escape of \ud800 to \udfff is half a character: write the whole one"
 _STANDARD_TAG = re.compile(r"tag:yaml\.org,2002:(?:str|map|seq)")
 
 
@@ -75,6 +77,9 @@ def _convert(node: yaml.Node, place: Place, document: Document, source: Sequence
     if not _STANDARD_TAG.fullmatch(node.tag):
         document.problems.append((line, f"the tag {node.tag!r} has no meaning in a mapping: leave it out"))
         return None
+    if isinstance(node, yaml.ScalarNode) and _HALF_CHARACTER.search(node.value):
+        document.problems.append((line, _HALF_A_CHARACTER))
+        return None
     if isinstance(node, yaml.MappingNode):
         return _convert_mapping(node, place, document, source)
     if isinstance(node, yaml.SequenceNode):
@@ -92,6 +97,9 @@ def _convert_mapping(node: yaml.MappingNode, place: Place, document: Document, s
             document.problems.append((line, "a key must be a name; put a path that begins with [ or { in quotes"))
             continue
         key = key_node.value
+        if _HALF_CHARACTER.search(key):
+            document.problems.append((line, _HALF_A_CHARACTER))
+            continue
         if key in result:
             first = document.lines[(*place, key)]
             document.problems.append((line, f"the key {key!r} stands here twice: already on line {first}"))

@@ -228,6 +228,8 @@ def test_paths_beyond_the_path_language_are_xpath() -> None:
         ("- a", "m.yaml:1: a mapping file has the keys version, namespaces and tables"),
         ("a: &x {b: *x}", "m.yaml:1: nested too deeply"),
         ("[" * 5000, "m.yaml:1: nested too deeply for a mapping"),
+        (r'a: "\ud83c"', "m.yaml:1: an escape of \\ud800 to \\udfff is half a character"),
+        (r'"\ud83c": a', "m.yaml:1: an escape of \\ud800 to \\udfff is half a character"),
         ("version: !!int 1", "m.yaml:1: the tag 'tag:yaml.org,2002:int' has no meaning"),
         ("? [a, b]\n: c", "m.yaml:1: a key must be a name"),
         ("version: 1\x07", "not valid YAML"),
