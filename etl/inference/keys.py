@@ -40,7 +40,8 @@ def _identifies(field: Field, rows: Rows) -> bool:
     values = field.values
     return (
         values is not None
-        and values.count == rows.count
+        # A record that the sample cuts off is not counted, but a value in it may be.
+        and values.count >= rows.count
         and not values.empty
         and values.longest <= NAMED_LENGTH
         and values.unique

@@ -75,7 +75,6 @@ class _RecordFinder:
 
     def _container(self, element: ElementProfile, path: Steps) -> list[_Kind]:
         """The records in a container, at any depth."""
-        self._warn_of_lost(element, path)
         texts = tuple(child for child in element.children.values() if child.most == 1 and is_bare(child))
         text_tags = {child.tag for child in texts}
         kinds: list[_Kind] = []
@@ -91,7 +90,9 @@ class _RecordFinder:
                 found = [_Kind((child,), below)]
                 direct += found
             kinds += found
-        return _with_attributes(element, path, kinds, direct)
+        always = [kind for kind in direct if any(child.parents == element.count for child in kind.elements)]
+        self._warn_of_lost(element, path, sure=bool(always))
+        return _with_attributes(element, path, kinds, always, direct)
 
     def _is_container(self, element: ElementProfile) -> bool:
         if is_leaf(element):
@@ -134,7 +135,7 @@ class _RecordFinder:
             return self._profile.bytes / max(self._profile.documents, 1)
         return mean_bytes(element)
 
-    def _warn_of_lost(self, element: ElementProfile, path: Steps) -> None:
+    def _warn_of_lost(self, element: ElementProfile, path: Steps, *, sure: bool) -> None:
         shown = "/" + "/".join(map(local_name, path))
         if element.mixed:
             self._warnings.append(f"The text between the elements of {shown} is in no table: it is not a record")
@@ -142,8 +143,13 @@ class _RecordFinder:
             self._warnings.append(
                 f"{shown} holds too many different elements: {element.others:,} of them are in no table"
             )
-        if element.leaves and attributes_of(element):
-            self._warnings.append(f"The attributes of {shown} are in no table where it is empty")
+        if attributes_of(element) and not sure and self._may_be_empty(element):
+            self._warnings.append(f"The attributes of {shown} are in no table where it holds no records")
+
+    def _may_be_empty(self, element: ElementProfile) -> bool:
+        """Whether some of them, or of the containers in them, hold nothing."""
+        inner = (child for child in element.children.values() if self._is_container(child))
+        return bool(element.leaves) or any(map(self._may_be_empty, inner))
 
 
 def _only_wraps(element: ElementProfile) -> bool:
@@ -157,21 +163,22 @@ def _only_wraps(element: ElementProfile) -> bool:
 
 
 def _with_attributes(
-    element: ElementProfile, path: Steps, kinds: Sequence[_Kind], direct: Sequence[_Kind]
+    element: ElementProfile, path: Steps, kinds: Sequence[_Kind], always: Sequence[_Kind], direct: Sequence[_Kind]
 ) -> list[_Kind]:
     """The kinds, with the attributes of their container where they are sure to be in some row."""
     attributes = attributes_of(element)
     if not attributes:
         return list(kinds)
-    chosen = set(_sure(element, kinds, direct))
+    chosen = set(_sure(element, kinds, always, direct))
     return [
         replace(kind, above=kind.above + _above(path, kind, attributes)) if kind in chosen else kind for kind in kinds
     ]
 
 
-def _sure(element: ElementProfile, kinds: Sequence[_Kind], direct: Sequence[_Kind]) -> list[_Kind]:
+def _sure(
+    element: ElementProfile, kinds: Sequence[_Kind], always: Sequence[_Kind], direct: Sequence[_Kind]
+) -> list[_Kind]:
     """One table of one row for each container; else those of its children, if any of them is always there."""
-    always = [kind for kind in direct if any(child.parents == element.count for child in kind.elements)]
     if element.most == 1 and (single := [kind for kind in always if kind.is_single]):
         return [max(single, key=lambda kind: not is_leaf(kind.elements[0]))]
     return list(direct if always else kinds)
