@@ -32,6 +32,9 @@ BUSY_SECONDS = 60.0
 BUSY_STEP_SECONDS = 0.2
 """In between, whether the wait was interrupted is looked at: SQLite does not end it by itself."""
 
+JOURNAL_STEP_SECONDS = 0.02
+"""Until the journal is tried again: changing it takes a few milliseconds."""
+
 ROWS_PER_STATEMENT = 100
 """Rows in one INSERT: for narrow tables 1.5 times as fast as one row each; more brings nothing."""
 
@@ -163,6 +166,17 @@ class SqliteTarget(SqlTarget):
         return _translate(error, self.label)
 
     def _open(self) -> sqlite3.Connection:
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._set_up()
+            except sqlite3.OperationalError as error:
+                # To change the journal SQLite does not wait for another connection that does the same.
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(JOURNAL_STEP_SECONDS)
+
+    def _set_up(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
