@@ -20,11 +20,9 @@ _TYPES_OF: dict[Many, frozenset[str]] = {
     "count": frozenset({"smallint", "integer", "bigint", "numeric", "text"}),
     "json": frozenset({"json", "jsonb", "text"}),
 }
-_NOT_OF: dict[Many, frozenset[str]] = {
-    "array": frozenset({"json", "jsonb", "xml", "bytes"}),
-    "join": frozenset({"json", "jsonb", "xml", "bytes"}),
-}
-"""Types that a `many` cannot give; the others can."""
+"""Types that a `many` can give, where it cannot give any."""
+_NOT_JOINED = frozenset({"json", "jsonb", "xml", "bytes"})
+"""Types of which several values in one text are none."""
 
 Sentence = tuple[str, str]
 """A key of the column, and what is wrong with it."""
@@ -95,8 +93,8 @@ def _of_many(spec: ColumnSpec, column_type: ColumnType, many: Many) -> Iterator[
     name = column_type.name
     if name not in _TYPES_OF.get(many, {name}):
         yield "type", f"`many: {many}` gives {', '.join(sorted(_TYPES_OF[many]))} (this is {column_type})"
-    if name in _NOT_OF.get(many, ()):
-        yield "many", f"{many} is not for the types {', '.join(sorted(_NOT_OF[many]))} (this is {column_type})"
+    if many == "join" and name in _NOT_JOINED:
+        yield "many", f"join is not for the types {', '.join(sorted(_NOT_JOINED))} (this is {column_type})"
     if many == "count":
         for key in ("strip", "transform", "nulls", "default"):
             if key in spec.model_fields_set:

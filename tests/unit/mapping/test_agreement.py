@@ -8,6 +8,7 @@ from etl.errors import MappingError
 from etl.mapping.model import Column, ColumnType, FromPath
 from etl.mapping.paths import XPath, parse_value_path
 from etl.mapping.reader import parse_mapping
+from etl.mapping.types import TYPE_NAMES
 
 
 def mapping(definition: str, defaults: str = "") -> str:
@@ -80,8 +81,11 @@ def test_columns(definition: str, expected: Column) -> None:
         ("{path: x, many: count, type: date}", "type", "`many: count` gives bigint, integer, numeric"),
         ("{path: x, many: count, type: boolean}", "type", "(this is boolean)"),
         ("{path: x, many: json, type: integer}", "type", "`many: json` gives json, jsonb, text"),
-        ("{path: x, many: array, type: json}", "many", "array is not for the types"),
-        ("{path: x, many: array, type: xml}", "many", "array is not for the types"),
+        (
+            "{path: x, many: join, type: json}",
+            "many",
+            "join is not for the types bytes, json, jsonb, xml (this is json)",
+        ),
         ("{path: x, many: join, type: bytes(hex)}", "many", "join is not for the types"),
         ("{path: x, many: count, transform: lower}", "transform", "has no meaning with `many: count`"),
         ("{path: x, many: count, nulls: a}", "nulls", "has no meaning with `many: count`"),
@@ -118,6 +122,12 @@ def test_what_does_not_go_together(definition: str, place: str, expected: str) -
     assert expected in message
     assert message.endswith(".")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", [*TYPE_NAMES, "numeric(5,2)", "bytes(hex)"])
+def test_arrays_are_of_any_type(name: str) -> None:
+    name = f"{name}(9)" if name == "varchar" else name
+    assert column(f"{{path: x, many: array, type: '{name}'}}").is_array
 
 
 def test_a_default_is_written_as_the_document_would() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import etl
 from etl.errors import MappingError
 from etl.mapping.functions import check_functions, load_function
 from etl.mapping.model import Column, ColumnType, FromPath, Mapping, PythonFunction, Table, Transform
@@ -103,3 +104,18 @@ def test_check_names_file_line_and_place_of_each(tmp_path: Path) -> None:
     assert lines[0].startswith("m.yaml:3: tables.t.transform: nowhere:clean: there is no ")
     assert lines[1].startswith("m.yaml:6: tables.t.columns.c.transform: cleaning:claen: ")
     check_functions(Mapping((Table("t", (), ()),), "m.yaml", ""))
+
+
+def test_a_load_ends_before_it_begins(tmp_path: Path) -> None:
+    write(tmp_path, "<r><e/></r>", "document.xml")
+    write(
+        tmp_path,
+        "version: 1\ntables:\n  e:\n    each: /r/e\n    columns:\n"
+        "      a: {path: a, transform: {python: 'cleanin:clean'}}\n",
+        "m.yaml",
+    )
+    mapping, database = tmp_path / "m.yaml", tmp_path / "rows.db"
+    with pytest.raises(MappingError) as refused:
+        etl.load(tmp_path / "document.xml", mapping=mapping, target=f"sqlite:///{database}")
+    assert str(refused.value).startswith(f"{mapping}:6: tables.e.columns.a.transform: cleanin:clean: there is no ")
+    assert not database.exists()
