@@ -221,6 +221,8 @@ class XPathColumn:
 class XPathList:
     """A list of elements for a child table that lxml's XPath finds."""
 
+    table: int
+    """Number of the child table."""
     found: int
     elements: Callable[[Element], list[Element]]
 
@@ -297,7 +299,7 @@ class _Planner:
         for child in children:
             found = tuple(range(lists, lists + len(child.table.each)))
             for place, path in zip(found, child.table.each, strict=True):
-                self._add_list(place, path)
+                self._add_list(child.number, place, path)
             linked.append(Child(child, found))
             lists += len(found)
         self.known.update(
@@ -337,9 +339,9 @@ class _Planner:
         for end in source.pair or ():
             self._add_witness(replace(end, up=path.up, steps=path.steps + end.steps))
 
-    def _add_list(self, found: int, path: ValuePath | XPath) -> None:
+    def _add_list(self, table: int, found: int, path: ValuePath | XPath) -> None:
         if isinstance(path, XPath):
-            self.xpath_lists.append(XPathList(found, elements_of(path)))
+            self.xpath_lists.append(XPathList(table, found, elements_of(path)))
         else:
             self.below.append(Goal(path, found=found))
 

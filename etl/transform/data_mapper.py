@@ -232,12 +232,12 @@ class DataMapper:
         try:
             held = [holds(element) for element in elements]
         except XPathFailure as failure:
-            self._fail(plan, None, failure)
+            self._fail(plan.number, None, failure)
             return (), ()
         return list(compress(elements, held)), list(compress(parents, held))
 
-    def _fail(self, plan: TablePlan, slot: int | None, failure: XPathFailure) -> None:
-        self.failures.setdefault(self._record, (plan.number, slot, failure.message))
+    def _fail(self, table: int, slot: int | None, failure: XPathFailure) -> None:
+        self.failures.setdefault(self._record, (table, slot, failure.message))
 
     def _look_further(
         self, plan: TablePlan, element: Element, values: RawRow, row: int, found: list[list[Found]]
@@ -249,12 +249,12 @@ class DataMapper:
                 for value in column.values(element):
                     self._store(plan.number, row, values, column.slot, column.keep, value)
             except XPathFailure as failure:
-                self._fail(plan, column.slot, failure)
+                self._fail(plan.number, column.slot, failure)
         for wanted in plan.xpath_lists:
             try:
                 found[wanted.found] += [(row, one) for one in wanted.elements(element)]
             except XPathFailure as failure:
-                self._fail(plan, None, failure)
+                self._fail(wanted.table, None, failure)
 
     def _look_above(self, plan: TablePlan, element: Element, values: RawRow, row: int) -> None:
         for above in plan.above:

@@ -82,7 +82,7 @@ def _step(transform: Transform) -> TextStep:
 
 
 def _collapse(text: str) -> str:
-    return _RUNS.sub(" ", text).strip(XML_WHITE_SPACE)
+    return _RUNS.sub(" ", text)
 
 
 def _replace(pattern: re.Pattern[str], text: str) -> TextStep:

@@ -2,7 +2,8 @@
 
 The mapper asks elements for the attributes it knows of, and listing all of them would cost as much as mapping. So a
 share of the records is gone through once more, at leisure; an attribute that is left out of a mapping by mistake
-seldom stands on few records only. Elements need no second look: the mapper meets every one. Runs in a worker.
+seldom stands on few records only. Elements the mapper meets itself, except where nothing in them is wanted: those are
+found here too. Runs in a worker.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class AttributeLook:
             of_child = _wanted_of(child, wanted.states)
             if of_child is not None:
                 self._look(child, of_child, unseen)
+            elif not any(place.strings for _, place in wanted.states):
+                unseen.add(f"{wanted.path}/{local_name(child.tag)}")
 
 
 @dataclass(slots=True)
