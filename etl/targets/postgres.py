@@ -23,9 +23,9 @@ from etl.errors import EtlError, InternalError, TargetError, mask_password
 from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows
-from etl.targets.postgres_errors import NO_PLACE, driver_error, said, translate
+from etl.targets.postgres_errors import said, translate
 from etl.targets.schema import Keys, LateKey, Xml, quote, statement_text, type_name
-from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
+from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver_error
 
 CONNECTION_DEFAULTS = {
     "connect_timeout": "20",

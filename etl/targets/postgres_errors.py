@@ -6,14 +6,11 @@ The kind is decided by SQLSTATE, never by the words, which may be in any languag
 from __future__ import annotations
 
 import psycopg
-import sqlalchemy as sa
 
 from etl.errors import ConnectionLost, EtlError, TargetError, TransientError, mask_password
 
 _TRANSIENT_CLASSES = ("08", "40")
 _TRANSIENT_STATES = ("55P03", "57014", "57P01", "57P02", "57P03", "57P05", "53300")
-NO_PLACE = ("42501", "3F000")
-"""No right to create in the schema, or no such schema."""
 
 _HINTS = {
     "42501": "Grant that right to the user, or connect as another one.",
@@ -64,12 +61,6 @@ def _translate_lost(error: Exception, label: str, *, connected: bool) -> EtlErro
     if isinstance(error, psycopg.OperationalError):
         return TargetError(f"Cannot connect to {label}: {reason}. Check host, port, database, user and password.")
     return TargetError(f"{label}: {reason}.")
-
-
-def driver_error(error: BaseException) -> BaseException | None:
-    """The driver's error behind one of ours."""
-    cause = error.__cause__
-    return cause.orig if isinstance(cause, sa.exc.DBAPIError) else cause
 
 
 def said(error: BaseException) -> str:

@@ -21,11 +21,11 @@ from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
-from etl.errors import EtlError, InternalError
+from etl.errors import EtlError, InternalError, TargetError
 from etl.mapping.model import Mapping
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
-from etl.targets.key_problems import unbuilt, waits_for_parent, way_out
+from etl.targets.key_problems import EXAMPLES, unbuilt, waits_for_parent, way_out
 from etl.targets.schema import Keys, LateKey, build_tables, check_width, late_keys
 
 Translate = Callable[[Exception], EtlError]
@@ -39,6 +39,10 @@ KEYS_AT_ONCE = 50
 back would take longer than building them, and so many are built in one."""
 
 
+NO_PLACE = ("42501", "3F000")
+"""PostgreSQL's codes for no right to create in the schema, and no such schema."""
+
+
 @contextmanager
 def translated(driver_error: type[Exception], translate: Translate) -> Iterator[None]:
     """Turn the driver's errors, bare or wrapped by SQLAlchemy, into ours."""
@@ -48,6 +52,12 @@ def translated(driver_error: type[Exception], translate: Translate) -> Iterator[
         raise translate(error.orig if isinstance(error.orig, Exception) else error) from error
     except driver_error as error:
         raise translate(error) from error
+
+
+def driver_error(error: BaseException) -> BaseException | None:
+    """The driver's error behind one of ours."""
+    cause = error.__cause__
+    return cause.orig if isinstance(cause, DBAPIError) else cause
 
 
 class SqlConnection(TargetConnection):
@@ -179,7 +189,13 @@ class SqlTarget(Target):
         return Preparation(frozenset(created), existing.notices)
 
     def _create(self, connection: SqlConnection, tables: Sequence[sa.Table], keys: Keys) -> None:
-        connection.execute_all([CreateTable(table) for table in tables])
+        try:
+            connection.execute_all([CreateTable(table) for table in tables])
+        except TargetError as error:
+            cause = driver_error(error)
+            if getattr(cause, "sqlstate", None) in NO_PLACE or not (own := self._own_types()):
+                raise
+            raise TargetError(f"{error} The mapping names types of its own: {own}.") from error
         if keys == "after" and tables:
             # A table of that name may have been dropped since with its keys unbuilt.
             self._forget(connection, [table.name for table in tables])
@@ -197,6 +213,17 @@ class SqlTarget(Target):
                     connection.execute(CreateTable(table))
                     for index in table.indexes:
                         connection.execute(CreateIndex(index))
+
+    def _own_types(self) -> str:
+        """The first of the columns that have `sql` in the mapping."""
+        if self._mapping is None:
+            return ""
+        columns = [(table, column) for table in self._mapping.tables for column in table.columns if column.sql]
+        shown = [
+            f"{table.name}.{column.name} ({self._mapping.label}:{column.line}) is {column.sql}"
+            for table, column in columns[:EXAMPLES]
+        ]
+        return ", ".join(shown) + (", ..." if len(columns) > EXAMPLES else "")
 
     def way_out(self, table: int) -> str:
         """What to do about a second value of the key of the mapping's table number `table`."""
