@@ -7,6 +7,7 @@ Kinds:
     catalog-dirty   the same with records that are broken in every way a dump is broken in practice
     nested          like the releases of Discogs: some 34 elements and 5 rows (of 5 tables) in a kilobyte
     flat            like the posts of Stack Exchange: one element a record, all values in attributes, escaped HTML
+    wide-paths      like an archive of forms: 100 kinds of records with 99 elements each, 10,000 paths in all
 
 The large kinds put each record together from pools of ready pieces: 200 MB take seconds, records still differ.
 One file, however long, so that it can be copied elsewhere and run by itself.
@@ -357,11 +358,53 @@ def _flat_body(rng: Random) -> str:
     return escape(html, {'"': "&quot;", "\n": "&#xA;"})
 
 
+# --- wide-paths --------------------------------------------------------------------------------------------------
+
+_FORMS, _SECTIONS, _FIELDS = 100, 9, 10
+_SECTION_POOL = 16
+
+
+def _wide_paths(rng: Random) -> Iterator[bytes]:
+    sections = [
+        [[_wide_section(rng, form, section) for _ in range(_SECTION_POOL)] for section in range(_SECTIONS)]
+        for form in range(_FORMS)
+    ]
+    for number in count(1):
+        bits = rng.getrandbits(128)
+        # Every kind comes early and again and again, but not in turn.
+        form = number % _FORMS if number <= _FORMS else bits % _FORMS
+        parts = [f'<form{form:02} id="{number}">']
+        for section, pool in enumerate(sections[form]):
+            mine = bits >> 16 + 8 * section
+            if mine & 7 or number <= _FORMS:
+                parts.append(pool[mine >> 3 & _SECTION_POOL - 1])
+        parts.append(f"</form{form:02}>\n")
+        yield "".join(parts).encode()
+
+
+def _wide_section(rng: Random, form: int, section: int) -> str:
+    values = (
+        lambda: str(rng.randint(1, 10**6)),
+        lambda: f"{rng.randint(1979, 2025)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
+        lambda: escape(rng.choice(_PEOPLE)),
+        lambda: f"{rng.choice(_FIRST)} {rng.choice(_SECOND)}",
+        lambda: f"{rng.randint(0, 9999) / 100:.2f}",
+    )
+    # Which kind of value a field has depends on its place alone.
+    fields = "".join(
+        f"<{name}>{values[(form + section + field) % len(values)]()}</{name}>"
+        for field in range(_FIELDS)
+        for name in [f"field{section}{field}"]
+    )
+    return f"<section{section}>{fields}</section{section}>"
+
+
 KINDS = {
     "catalog": Kind(_catalog_head(), _catalog, "  </releases>\n</catalogue>\n", 400_000),
     "catalog-dirty": Kind(_catalog_head(), _catalog_dirty, "  </releases>\n</catalogue>\n", 400_000),
     "nested": Kind("<releases>\n", _nested, "</releases>\n", 200 * 10**6),
     "flat": Kind('\ufeff<?xml version="1.0" encoding="utf-8"?>\n<posts>\n', _flat, "</posts>\n", 200 * 10**6),
+    "wide-paths": Kind("<forms>\n", _wide_paths, "</forms>\n", 100 * 10**6),
 }
 
 
@@ -395,7 +438,9 @@ def open_output(path: str) -> Iterator[Write]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--size", type=parse_size, help="uncompressed, as in 200MB (default: 200MB; catalogues 400KB)")
+    parser.add_argument(
+        "--size", type=parse_size, help="uncompressed, as in 200MB (default: 200MB; wide-paths 100MB, catalogues 400KB)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="another seed, another dump (default: 1)")
     parser.add_argument("--output", default="-", help="file, compressed if it ends in .gz (default: standard output)")
     options = parser.parse_args(arguments)

@@ -9,8 +9,10 @@ goes on is kept in its `Frame`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -28,8 +30,13 @@ class Frame:
 
     element: Any
     tally: Tally
+    name: bytes
+    """As the document writes it."""
+    tag: bytes
+    """A start tag that opens it again: name and namespaces."""
     start: int
     """Bytes that had been read when it was first seen."""
+    attributes: list[tuple[str, str]]
     children: Counter[Tally] = field(default_factory=Counter)
     has_text: bool = False
     """Text of its own stands behind one of its children."""
@@ -51,60 +58,53 @@ class Frame:
         if not self.length:
             text = text.lstrip(XML_WHITE_SPACE)
         stripped = text.rstrip(XML_WHITE_SPACE)
+        self.text += text[: LONG_TEXT - len(self.text)]
         if stripped:
-            self.text += text[: LONG_TEXT - len(self.text)]
             self.length += self.spaces + len(stripped)
             self.spaces = 0
-        self.spaces += len(text) - len(stripped) if self.length else 0
+        if self.length:
+            self.spaces += len(text) - len(stripped)
 
 
 class GrowingTree:
-    """The tree of one document."""
+    """The tree of one document, or of what follows in it behind something that cannot be parsed."""
 
-    def __init__(self, tallies: Tallies, parser: etree.XMLPullParser) -> None:
-        """`parser` has events for the start of elements named like the root, and for namespaces."""
-        self.frames: list[Frame] = []
+    def __init__(
+        self, tallies: Tallies, parser: etree.XMLPullParser, subset: bytes, frames: Sequence[Frame] = (), read: int = 0
+    ) -> None:
+        """Of an element in `frames`, what is counted already stays, and what follows is added.
+
+        `parser` has events for the start of elements named like the root, and for namespaces. `subset` are the
+        declarations it needs; `read` is how many bytes of the document were read before.
+        """
+        self.frames = list(frames)
         """Of the elements that may be open, the root first."""
         self._tallies = tallies
         self._parser = parser
         self._root: Any = None
-        self._read = 0
-        self._read_before = 0
+        self._read = self._read_before = read
+        self._bottom: Frame | None = None
+        """The innermost frame when the tree was last consumed, and what its text was then."""
+        self._bottom_text: str | None = None
+        parser.feed(subset + b"".join(frame.tag for frame in frames))
+        self._look_at_events()
+        for frame, element in zip(frames, self.last_children(), strict=True):
+            frame.element = element
 
     def feed(self, piece: bytes) -> None:
-        """Parse a piece, and count what is whole; raises XMLSyntaxError."""
+        """Parse a piece; raises XMLSyntaxError."""
         self._parser.feed(piece)
-        self._read_before = self._read
         self._read += len(piece)
         self._look_at_events()
-        if self._root is not None:
-            self._consume(self._last_children())
 
-    def finish(self) -> None:
+    def close(self) -> None:
         """The document is at its end; raises XMLSyntaxError."""
         self._parser.close()
-        self._consume([])
 
-    def cut_off(self) -> None:
-        """There is no more of the document: what is open and was not seen whole before counts as it is."""
-        for frame, below in zip(self.frames, self.frames[1:], strict=False):
-            if below.tally.count:
-                frame.element.remove(below.element)
-                del self.frames[below.tally.profile.depth :]
-                break
-        if self._root is not None:
-            self._consume([])
-
-    def _look_at_events(self) -> None:
-        events: Any = self._parser.read_events()
-        for event, value in events:
-            if event == "start-ns":
-                self._tallies.prefix(*value)
-            elif self._root is None:
-                self._root = value
-
-    def _last_children(self) -> list[Any]:
+    def last_children(self) -> list[Any]:
         """The elements that may be open, the root first."""
+        if self._root is None:
+            return []
         chain = [self._root]
         try:
             while True:
@@ -112,13 +112,11 @@ class GrowingTree:
         except IndexError:
             return chain
 
-    def _consume(self, chain: list[Any]) -> None:
-        """Count what is whole, which is all but `chain`, and delete it."""
-        stay = 0
-        for frame, element in zip(self.frames, chain, strict=False):
-            if frame.element is not element:
-                break
-            stay += 1
+    def consume(self, chain: Sequence[Any]) -> None:
+        """Count and delete all but the elements that may be open."""
+        if self._root is None:
+            return
+        stay = _common(self.frames, chain)
         finished = self.frames[stay:]
         del self.frames[stay:]
         level = Level() if chain else Level([self._root], [self._tallies.root(self._root.tag)])
@@ -141,12 +139,42 @@ class GrowingTree:
         for element in chain:
             del element[:-1]
         self._shorten(chain)
+        self._read_before = self._read
+
+    def finish_from(self, depth: int) -> None:
+        """The elements from that depth on are over: count them as they are."""
+        over = self.frames[depth:]
+        del self.frames[depth:]
+        for frame in reversed(over):
+            self._finish(frame)
+        if over and self.frames:
+            self.frames[-1].add(Level([over[0].element], [over[0].tally]))
+
+    def drop_from(self, depth: int) -> None:
+        """The elements from that depth on (not the root) are not to be counted."""
+        if depth < len(self.frames):
+            self.frames[depth - 1].element.remove(self.frames[depth].element)
+            del self.frames[depth:]
+
+    def detach(self) -> list[Frame]:
+        """The frames, with all that is known of their elements in them; the tree is of no more use."""
+        for frame in self.frames:
+            frame.add_text(self._bottom_text if frame is self._bottom else frame.element.text)
+        return self.frames
+
+    def _look_at_events(self) -> None:
+        events: Any = self._parser.read_events()
+        for event, value in events:
+            if event == "start-ns":
+                self._tallies.prefix(*value)
+            elif self._root is None:
+                self._root = value
 
     def _open(self, element: Any) -> Frame:
         tag = element.tag
         tally = self.frames[-1].tally.children[tag] if self.frames else self._tallies.root(tag)
-        count_attributes([element], [tally])
-        return Frame(element, tally, self._read)
+        name, start_tag = _names(element)
+        return Frame(element, tally, name, start_tag, self._read, element.items())
 
     def _whole_children(self, frame: Frame) -> Level:
         """The children of an open element without the last one, which may be open."""
@@ -156,12 +184,12 @@ class GrowingTree:
 
     def _finish(self, frame: Frame) -> Level:
         """Count an element whose beginning was looked at before, and return its other children."""
-        frame.tally.profile.bytes += max(0, self._read_before - frame.start)
-        below = children_of(frame.element, frame.tally)
-        frame.add(below)
-        text = frame.element.text
-        frame.add_text(text)
         tally = frame.tally
+        count_attributes([tally], [frame.attributes])
+        tally.profile.bytes += max(0, self._read_before - frame.start)
+        below = children_of(frame.element, tally)
+        frame.add(below)
+        frame.add_text(frame.element.text)
         if frame.children:
             tally.inner += 1
             tally.profile.mixed += frame.has_text or bool(frame.length)
@@ -171,14 +199,34 @@ class GrowingTree:
             tally.profile.text.longest = max(tally.profile.text.longest, frame.length)
         return below
 
-    def _shorten(self, chain: list[Any]) -> None:
+    def _shorten(self, chain: Sequence[Any]) -> None:
         """Keep no long text of an element that may be open: the parser begins another one without noticing."""
         for element, frame in zip(chain[1:], self.frames, strict=False):
             tail = element.tail
             if tail is not None and len(tail) > LONG_TEXT:
                 frame.has_text = frame.has_text or not is_blank(tail)
                 element.tail = None
-        bottom = chain[-1:] and chain[-1].text
-        if bottom and len(bottom) > LONG_TEXT:
-            self.frames[-1].add_text(bottom)
-            chain[-1].text = None
+        if not chain:
+            return
+        self._bottom, text = self.frames[-1], chain[-1].text
+        if text is not None and len(text) > LONG_TEXT:
+            self._bottom.add_text(text)
+            chain[-1].text = text = None
+        self._bottom_text = text
+
+
+def _common(frames: Sequence[Frame], chain: Sequence[Any]) -> int:
+    """How many of the open elements were open before."""
+    for number, (frame, element) in enumerate(zip(frames, chain, strict=False)):
+        if frame.element is not element:
+            return number
+    return min(len(frames), len(chain))
+
+
+def _names(element: Any) -> tuple[bytes, bytes]:
+    """The name of an element as its document writes it, and a start tag."""
+    local = element.tag.rpartition("}")[2]
+    name = f"{element.prefix}:{local}" if element.prefix else local
+    namespaces = {"xmlns": "", **{f"xmlns:{key}" if key else "xmlns": uri for key, uri in element.nsmap.items()}}
+    declared = "".join(f" {key}={quoteattr(uri)}" for key, uri in namespaces.items())
+    return name.encode(), f"<{name}{declared}>".encode()

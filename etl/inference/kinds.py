@@ -47,8 +47,8 @@ def _batch(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?:(?:{pattern}){_END})*+", re.ASCII)
 
 
-def _of_type(name: str, form: str) -> _Kind:
-    """Values that the type's rule takes and that are written in `form`."""
+def _of_type(name: str, form: str, plain: str | None = None) -> _Kind:
+    """Values that the type's rule takes and that are written in `form`; `plain` ones are without a closer look."""
     rule = rule_for(ColumnType(name), True)
     fits = re.compile(form, re.ASCII).fullmatch
 
@@ -61,11 +61,12 @@ def _of_type(name: str, form: str) -> _Kind:
             return False
         return True
 
-    return _Kind(name, _batch(rule.plain if rule.plain is not None else "(?!)"), holds)
+    return _Kind(name, _batch(plain or rule.plain or "(?!)"), holds)
 
 
 _WHOLE = "(?:0|[1-9][0-9]*)"
-_DECIMAL = rf"-?(?:{_WHOLE}(?:\.[0-9]+)?|\.[0-9]+)"
+_NUMBER = rf"-?(?:{_WHOLE}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_PLAIN_NUMBER = r"-?(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{1,99})?"
 _KINDS = (
     _Kind("boolean", _batch("(?i:true|false)"), None),
     _of_type("uuid", "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
@@ -74,17 +75,17 @@ _KINDS = (
     _of_type("timestamp", ".*"),
     _of_type("timestamptz", ".*:.*(?:Z|[+-][0-9:]+)"),
     _of_type("bigint", "0|-?[1-9][0-9]*"),
-    _of_type("numeric", _DECIMAL),
-    _of_type("double", rf"{_DECIMAL}(?:[eE][-+]?[0-9]+)?"),
+    _of_type("double", _NUMBER, _PLAIN_NUMBER),
     _Kind("digits", _batch("[0-9]+"), None),
 )
-_NUMBERS = {"bigint", "numeric", "double"}
+_FRACTION = re.compile(r"\.([0-9]+)")
+_TRAILING_ZERO = re.compile(rf"\.[0-9]+0[{_END}eE]")
 
 
 class Evidence:
     """What the values of one column have in common."""
 
-    __slots__ = ("_digits", "_kinds", "_longest", "_scales", "_shortest", "_small", "_trailing_zero")
+    __slots__ = ("_digits", "_exponents", "_kinds", "_longest", "_scales", "_shortest", "_small", "_trailing_zero")
 
     def __init__(self) -> None:
         self._kinds: tuple[_Kind, ...] = _KINDS
@@ -92,12 +93,13 @@ class Evidence:
         """Characters of numbers."""
         self._small = True
         """All numbers are whole, and not above SMALL."""
-        self._scales: frozenset[int] = frozenset()
-        """How many decimals numbers have; (0, 1) stands for any two."""
+        self._scales: set[int] = set()
+        """How many decimals numbers have, as far as needed to see whether all have as many."""
         self._digits = 0
-        """The most digits of a number that are not leading zeros."""
+        """The most digits of a number, leading zeros aside; 0 for up to DOUBLE_DIGITS."""
         self._trailing_zero = False
         """A number ends in a zero that says nothing but how exact it is."""
+        self._exponents = False
 
     def add(self, distinct: Collection[str]) -> None:
         """Take in different texts, none of them empty."""
@@ -107,7 +109,7 @@ class Evidence:
             # Most columns are text; one value shows it for less than a whole batch.
             self._keep([next(iter(distinct))])
         self._keep(distinct)
-        if any(kind.name in _NUMBERS for kind in self._kinds):
+        if any(kind.name in ("bigint", "double") for kind in self._kinds):
             self._measure(distinct)
 
     def _keep(self, distinct: Collection[str]) -> None:
@@ -118,33 +120,31 @@ class Evidence:
         lengths = set(map(len, distinct))
         self._longest = max(self._longest, *lengths)
         self._shortest = min(self._shortest or self._longest, *lengths)
+        if self._longest > DOUBLE_DIGITS:
+            self._digits = max(self._digits, *map(_significant_digits, distinct))
         if self._kinds[0].name == "bigint":
-            self._scales |= {0}
-            self._digits = max(self._digits, self._longest)
+            self._scales.add(0)
             self._small = self._small and self._longest <= 6 and max(abs(int(text)) for text in distinct) <= SMALL
         else:
             self._measure_decimals(distinct)
 
     def _measure_decimals(self, distinct: Collection[str]) -> None:
-        for text in distinct:
-            mantissa = text.lower().partition("e")[0]
-            whole, _, fraction = mantissa.partition(".")
-            self._digits = max(self._digits, len((whole + fraction).lstrip("-0")))
-            self._trailing_zero = self._trailing_zero or (fraction != "0" and fraction.endswith("0"))
-            if len(self._scales) < 2:
-                self._scales |= {len(fraction)}
+        together = _END.join(distinct) + _END
+        self._exponents = self._exponents or "e" in together or "E" in together
+        self._trailing_zero = self._trailing_zero or _TRAILING_ZERO.search(together) is not None
+        if len(self._scales) < 2:
+            fractions = _FRACTION.findall(together)
+            self._scales.update(map(len, fractions))
+            if len(fractions) < len(distinct):
+                self._scales.add(0)
 
     def verdict(self, seen: int, unique: bool) -> tuple[ColumnType, str]:
         """The type of `seen` values, and why; no reason where it is text because it looks like text."""
         kind = self._kinds[0].name if self._kinds else "text"
         if kind == "bigint":
             return self._integer(seen, unique)
-        if kind == "numeric":
-            return self._decimal(seen)
         if kind == "double":
-            if self._digits > DOUBLE_DIGITS:
-                return _TEXT, f"numbers with exponents and {self._digits} digits: no type keeps them as they are"
-            return ColumnType("double"), f"{seen:,} numbers with exponents"
+            return self._with_exponents(seen) if self._exponents else self._decimal(seen)
         if kind == "digits":
             return _TEXT, "digits, some with leading zeros or too many: a code"
         if kind == "text":
@@ -158,16 +158,26 @@ class Evidence:
             return ColumnType("integer"), f"{seen:,} small integers"
         return ColumnType("bigint"), f"{seen:,} integers"
 
+    def _with_exponents(self, seen: int) -> tuple[ColumnType, str]:
+        if self._digits > DOUBLE_DIGITS:
+            return _TEXT, f"numbers with exponents and {self._digits} digits: no type keeps them as they are"
+        return ColumnType("double"), f"{seen:,} numbers with exponents"
+
     def _decimal(self, seen: int) -> tuple[ColumnType, str]:
         if self._scales == {0}:
             return _TEXT, "integers, some too large for bigint (or -0)"
-        if len(self._scales) == 1 and self._digits <= DOUBLE_DIGITS:
+        if self._digits > DOUBLE_DIGITS:
+            return ColumnType("numeric"), f"{seen:,} decimal numbers of up to {self._digits} digits"
+        if len(self._scales) == 1:
             (scale,) = self._scales
-            if scale <= DOUBLE_DIGITS:
-                return ColumnType("numeric", precision=DOUBLE_DIGITS, scale=scale), f"{seen:,} with {scale} decimals"
-        if self._digits <= DOUBLE_DIGITS and not self._trailing_zero:
-            return ColumnType("double"), f"{seen:,} decimal numbers"
-        return ColumnType("numeric"), f"{seen:,} decimal numbers, up to {self._digits} digits"
+            return ColumnType("numeric", precision=DOUBLE_DIGITS, scale=scale), f"{seen:,} with {scale} decimals"
+        if self._trailing_zero:
+            return ColumnType("numeric"), f"{seen:,} decimal numbers, some with zeros at the end"
+        return ColumnType("double"), f"{seen:,} decimal numbers"
+
+
+def _significant_digits(number: str) -> int:
+    return len(number.lower().partition("e")[0].replace(".", "").lstrip("-0"))
 
 
 _PLURALS = {

@@ -10,13 +10,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice, repeat
-from operator import attrgetter, getitem, methodcaller
+from operator import attrgetter, getitem
 from typing import Any
+
+from lxml import etree
 
 from etl.inference.tally import Tally
 from etl.inference.values import XML_WHITE_SPACE
 
-_tag, _text, _tail, _items = attrgetter("tag"), attrgetter("text"), attrgetter("tail"), methodcaller("items")
+_tag, _text, _tail = attrgetter("tag"), attrgetter("text"), attrgetter("tail")
+_items: Any = etree._Element.items
+"""Called by itself, it takes a third of the time that `methodcaller` does."""
 
 
 @dataclass(slots=True)
@@ -62,13 +66,13 @@ def count_children(numbers: Iterable[tuple[Tally, int]], parents: int) -> None:
             profile.most = number
 
 
-def count_attributes(elements: Iterable[Any], tallies: Iterable[Tally]) -> None:
+def count_attributes(tallies: Iterable[Tally], attributes: Iterable[Sequence[tuple[str, str]]]) -> None:
     """Take in the attributes of elements."""
-    for tally, pairs in zip(tallies, map(_items, elements), strict=True):
+    for tally, pairs in zip(tallies, attributes, strict=True):
         if pairs:
-            attributes = tally.attributes
+            known = tally.attributes
             for name, value in pairs:
-                attributes[name].append(value)
+                known[name].append(value)
 
 
 def take_level(level: Level) -> Level:
@@ -76,7 +80,7 @@ def take_level(level: Level) -> Level:
     elements, tallies = level.elements, level.tallies
     lengths = list(map(len, elements))
     texts = list(map(_text, elements))
-    count_attributes(elements, tallies)
+    count_attributes(tallies, map(_items, elements))
     for tally, text, length in zip(tallies, texts, lengths, strict=True):
         if length:
             tally.inner += 1

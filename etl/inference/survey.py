@@ -6,20 +6,15 @@ own (`etl.extract.reader`). Memory holds a piece of a document, whatever its sha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
-
-from lxml import etree
 
 from etl.errors import SourceError
 from etl.extract.source import Source, open_source
-from etl.inference.growing_tree import GrowingTree
+from etl.inference.document import Document, pieces
 from etl.inference.profile import Profile
-from etl.inference.prolog import Prolog, read_prolog
+from etl.inference.prolog import read_prolog
 from etl.inference.tally import Tallies
-
-PIECE_BYTES = 1 << 18
-"""Parsed at once: enough for many elements of a path to be looked at together, few enough for the cache."""
 
 
 def survey(sources: Sequence[Source], *, sample_bytes: int | None, on_bytes: Callable[[int], object]) -> Profile:
@@ -45,47 +40,26 @@ def _survey_source(
     with open_source(source) as reader:
         prolog = read_prolog(reader, source.label)
         profile.documents += 1
-        tree = GrowingTree(tallies, _parser(prolog))
+        document = Document(tallies, prolog)
+        problem = ""
         try:
-            tree.feed(prolog.subset)
-            for piece in _pieces(chain([prolog.rest], reader)):
-                tree.feed(piece)
+            for piece in pieces(chain([prolog.rest], reader)):
+                document.feed(piece)
                 tallies.settle()
                 seen += len(piece)
                 on_bytes(len(piece))
-                if limit is not None and seen >= limit:
+                if document.exhausted or (limit is not None and seen >= limit):
                     profile.whole = False
-                    tree.cut_off()
+                    document.cut_off()
                     break
             else:
-                tree.finish()
-        except (SourceError, etree.XMLSyntaxError) as error:
+                document.finish()
+        except SourceError as error:
             profile.whole = False
-            profile.skipped += 1
-            profile.first_problem = profile.first_problem or str(error)
-            tree.cut_off()
+            problem = str(error)
+            document.cut_off()
     profile.bytes += seen
+    profile.skipped += document.problems + bool(problem)
+    if not profile.first_problem:
+        profile.first_problem = f"{source.label}, {document.first_problem}" if document.problems else problem
     return seen
-
-
-def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        for at in range(0, len(chunk), PIECE_BYTES):
-            yield chunk[at : at + PIECE_BYTES]
-
-
-def _parser(prolog: Prolog) -> etree.XMLPullParser:
-    local = prolog.name.rpartition(b":")[2].decode("utf-8", "replace")
-    return etree.XMLPullParser(
-        events=("start", "start-ns"),
-        tag="{*}" + local,
-        resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know bool only
-        no_network=True,
-        load_dtd=False,
-        attribute_defaults=bool(prolog.subset),
-        huge_tree=True,
-        collect_ids=bool(prolog.subset),
-        remove_comments=True,
-        remove_pis=True,
-        remove_blank_text=True,
-    )

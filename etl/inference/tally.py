@@ -16,8 +16,8 @@ MAX_DEPTH = 200
 MAX_NAME_LENGTH = 1000
 """Characters; elements and attributes with longer names are counted as others."""
 
-MAX_PENDING = 200_000
-"""Values that wait at most, together: some 20 MB."""
+MAX_PENDING = 500_000
+"""Values that wait at most, together: some 40 MB."""
 
 MAX_HASHES = 400_000
 """Kept of all columns together in order to know which are unique: some 30 MB."""
@@ -40,7 +40,7 @@ class Pending(list[str | None]):
     def flush(self) -> None:
         """Give them to the profile."""
         if self:
-            self.profile.add([value.strip(XML_WHITE_SPACE) if value else "" for value in self])
+            self.profile.add(self)
             self.clear()
 
 
@@ -112,7 +112,7 @@ class Tallies:
 
     def prefix(self, prefix: str, namespace: str) -> None:
         """Note a namespace declaration."""
-        if len(self.prefixes) < MAX_PREFIXES and len(namespace) <= MAX_NAME_LENGTH:
+        if namespace and len(self.prefixes) < MAX_PREFIXES and len(namespace) <= MAX_NAME_LENGTH:
             self.prefixes.setdefault(namespace, prefix)
 
     def child(self, parent: Tally, tag: str) -> Tally:
@@ -138,7 +138,9 @@ class Tallies:
         return values
 
     def _full(self, name: str) -> bool:
-        return len(self._values) >= MAX_PATHS or len(name) > MAX_NAME_LENGTH
+        # A colon in a local name: its prefix was not declared, so no path can name it.
+        strange = len(name) > MAX_NAME_LENGTH or ":" in name.rpartition("}")[2]
+        return strange or len(self._values) >= MAX_PATHS
 
     def _new(self, tag: str, depth: int) -> Tally:
         tally = Tally(ElementProfile(tag, depth), self)

@@ -47,13 +47,14 @@ class ValueProfile:
         self._evidence = Evidence()
         self._uniqueness: Uniqueness | None = Uniqueness()
 
-    def add(self, values: Sequence[str]) -> None:
-        """Take in values, stripped of `XML_WHITE_SPACE`."""
+    def add(self, values: Sequence[str | None]) -> None:
+        """Take in values, with or without white space around them; None for an element without text."""
         self.count += len(values)
+        raw = set(values)
+        distinct = {value.strip(XML_WHITE_SPACE) for value in raw if value}
         filled = len(values)
-        distinct = set(values)
-        if "" in distinct:
-            empty = values.count("")
+        if len(distinct) < len(raw) or "" in distinct:
+            empty = sum(values.count(value) for value in raw if not (value and value.strip(XML_WHITE_SPACE)))
             self.empty += empty
             filled -= empty
             distinct.discard("")
@@ -97,9 +98,11 @@ class ValueProfile:
         shown = ", ".join(map(repr, self.examples[:2]))
         return f"text: {shown}, ..."
 
-    def _add_examples(self, values: Sequence[str]) -> None:
+    def _add_examples(self, values: Sequence[str | None]) -> None:
         for value in dict.fromkeys(values):
-            example = value if len(value) <= EXAMPLE_LENGTH else value[:EXAMPLE_LENGTH] + "…"
+            example = (value or "").strip(XML_WHITE_SPACE)
+            if len(example) > EXAMPLE_LENGTH:
+                example = example[:EXAMPLE_LENGTH] + "…"
             if example and example not in self.examples:
                 self.examples.append(example)
                 if len(self.examples) == MAX_EXAMPLES:

@@ -1,0 +1,286 @@
+"""One document into the tallies, with what cannot be parsed passed over.
+
+In: the pieces of a document. Out: tallies, and how many passages did not parse. What is open where the parser gives up
+is known only roughly, and the parser cannot be asked where it is; so the piece is parsed once more, in steps, to find
+the byte. What is whole before it counts. The outermost open element that is one of many (a record, in most
+documents) is left out, and the survey goes on at the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, pairwise
+from typing import Any
+
+from lxml import etree
+
+from etl.extract.markup import INSIDE_TAG, NAME
+from etl.inference.growing_tree import Frame, GrowingTree
+from etl.inference.prolog import Prolog
+from etl.inference.tally import MAX_NAME_LENGTH, Tallies
+from etl.transform.parser import MESSAGE_LENGTH
+
+PIECE_BYTES = 1 << 18
+"""Parsed at once: enough for many elements to be looked at together, few enough for the cache."""
+
+MAX_HELD_BYTES = 1 << 21
+"""A first element inside one of its own name is believed if the outer one ends within so many bytes; else it is taken
+for the next one, behind one whose end tag is missing."""
+
+MAX_PROBLEMS = 200
+"""In one document; each costs two more looks at a piece."""
+
+_MANY = 10
+"""An element that was seen so often without another of its name in it is not likely to hold one."""
+
+_STEP_BYTES = 1 << 12
+_SPECIALS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
+_SPECIAL = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
+_START_TAG = re.compile(rb"<" + NAME + INSIDE_TAG + rb"(/?)>")
+_ANY_TAG = re.compile(rb"<(?:/(" + NAME + rb")|[A-Za-z_:\x80-\xff])")
+_START = re.compile(rb"<[A-Za-z_:\x80-\xff]")
+_OPEN_START = re.compile(rb"<(" + NAME + rb")(?=[\s/])" + INSIDE_TAG + rb"\Z")
+
+
+def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The document in pieces that end before a tag, as far as that can be seen."""
+    held = b""
+    for chunk in chunks:
+        held += chunk
+        at = 0
+        while len(held) - at > PIECE_BYTES:
+            cut = _cut(held, at, at + PIECE_BYTES)
+            yield held[at:cut]
+            at = cut
+        held = held[at:]
+    yield held
+
+
+def _cut(data: bytes, start: int, end: int) -> int:
+    cut = end
+    for opening, closing in _SPECIALS:
+        at = data.rfind(opening, start + 1, cut)
+        if at >= 0 and data.find(closing, at, cut) < 0:
+            cut = at
+    cut = cut if cut < end else data.rfind(b"<", start + 1, end)
+    return cut if cut > 0 else end
+
+
+class Document:
+    """The survey of one document."""
+
+    def __init__(self, tallies: Tallies, prolog: Prolog) -> None:
+        self.problems = 0
+        """Passages that did not parse."""
+        self.first_problem = ""
+        """Why the first of them did not, and where."""
+        self.exhausted = False
+        """There is no point in going on: all is broken, or the document was at its end."""
+        self._tallies = tallies
+        self._prolog = prolog
+        self._line = prolog.lines + 1
+        self._read = 0
+        self._tree = self._new_tree([])
+        self._held = b""
+        """What was read last: what the tree has got since it was consumed, or where the next place may begin."""
+        self._tail = b""
+        """What was read before that: the last start tag, and all behind it."""
+        self._seeking: re.Pattern[bytes] | None = None
+        """Where the survey goes on behind what did not parse."""
+
+    def feed(self, piece: bytes) -> None:
+        """Look at the next piece."""
+        while piece and not self.exhausted:
+            piece = self._parse(piece) if self._seeking is None else self._seek(self._seeking, piece)
+
+    def finish(self) -> None:
+        """The document is at its end."""
+        while self._seeking is None and not self.exhausted:
+            try:
+                self._tree.close()
+            except etree.XMLSyntaxError as error:
+                if self._is_doubtful(self._tree.last_children()):
+                    self.feed(self._recover(self._held, error))
+                    continue
+                self._note_problem(error, 0)
+                if self._open_depth():
+                    break
+            self._tree.consume([])
+            return
+        self.cut_off()
+
+    def cut_off(self) -> None:
+        """There is no more of the document: what is open, and not the first of its kind, does not count."""
+        if self._seeking is None and not self.exhausted:
+            self._tree.consume(self._tree.last_children())
+        self._tree.drop_from(self._outermost_of_many(self._tree.frames))
+        self._tree.finish_from(0)
+
+    def _parse(self, piece: bytes) -> bytes:
+        """Parse a piece; if that fails, return what is behind the place where it does."""
+        held = self._held = self._held + piece
+        try:
+            self._tree.feed(piece)
+        except etree.XMLSyntaxError as error:
+            return self._recover(held, error)
+        chain = self._tree.last_children()
+        if self._is_doubtful(chain):
+            return b"" if len(held) < MAX_HELD_BYTES else self._recover(held, None)
+        self._tree.consume(chain)
+        self._pass(held)
+        self._tail = held if _START.search(held) else (self._tail + held)[-MAX_HELD_BYTES:]
+        self._held = b""
+        return b""
+
+    def _pass(self, data: bytes) -> None:
+        self._read += len(data)
+        self._line += data.count(b"\n")
+
+    def _is_doubtful(self, chain: Sequence[Any]) -> bool:
+        """Whether an open element has, as the first of many, a child of its own name: its end tag may be missing."""
+        tally = self._tallies.roots.get(chain[0].tag) if chain else None
+        for element, child in pairwise(chain):
+            tag = element.tag
+            if child.tag == tag and (tally is None or tag not in tally.children):
+                before = list(islice(element.itersiblings(tag, preceding=True), _MANY))
+                seen = len(before) + (tally.count if tally is not None else 0)
+                if seen >= _MANY and all(sibling.find(tag) is None for sibling in before):
+                    return True
+            tally = tally.children.get(child.tag) if tally is not None else None
+        return False
+
+    def _recover(self, data: bytes, error: etree.XMLSyntaxError | None) -> bytes:
+        """Count what is whole in `data`, behind which the tree is of no more use; return what is not looked at yet."""
+        self._held = b""
+        begun = bool(self._tree.frames)
+        self._tree.finish_from(self._open_depth())
+        frames = self._tree.detach()
+        if begun and not frames:
+            self._note_problem(error, 0)
+            self.exhausted = True
+            return b""
+        end = self._find_break(frames, data)
+        self._note_problem(error, data.count(b"\n", 0, end))
+        self._tail = b"".join(frame.tag for frame in frames) + data[:end]
+        self._tree = self._new_tree(frames)
+        self._tree.feed(data[:end])
+        self._tree.consume(self._tree.last_children())
+        self._tree.finish_from(self._open_depth())
+        self._pass(data[:end])
+        self._leave_out(data[:end])
+        return data[end:]
+
+    def _find_break(self, frames: Sequence[Frame], data: bytes) -> int:
+        """How much of `data` can be parsed, up to the start tag of what leaves doubts, if there is one."""
+        end = 0
+        for step in (_STEP_BYTES, 1):
+            tree = self._new_tree(frames)
+            tree.feed(data[:end])
+            while end < len(data):
+                try:
+                    tree.feed(data[end : end + step])
+                except etree.XMLSyntaxError:
+                    break
+                if self._is_doubtful(tree.last_children()):
+                    if step == 1:
+                        return data.rfind(b"<", 0, end)
+                    break
+                end += step
+        return min(end, len(data))
+
+    def _leave_out(self, data: bytes) -> None:
+        """Decide what of the open elements is not to be counted, and where to go on."""
+        frames = self._tree.frames
+        if not frames:
+            self.exhausted = True
+            return
+        depth = self._outermost_of_many(frames)
+        broken = frames[depth].name if depth < len(frames) else self._broken_tag(frames[-1], data)
+        self._tree.drop_from(depth)
+        if broken:
+            ends = b"|".join(re.escape(frame.name) for frame in frames)
+            self._seeking = re.compile(rb"<(?:/(" + ends + rb")|" + re.escape(broken) + rb")(?=[\s/>])")
+        else:
+            self._seeking = _ANY_TAG
+
+    @staticmethod
+    def _outermost_of_many(frames: Sequence[Frame]) -> int:
+        depths = (depth for depth, frame in enumerate(frames) if depth and frame.tally.count)
+        return next(depths, len(frames))
+
+    @staticmethod
+    def _broken_tag(parent: Frame, data: bytes) -> bytes:
+        """The name in a start tag that did not parse, if elements of that name were seen in its parent."""
+        tag = _OPEN_START.match(data, max(0, data.rfind(b"<")))
+        if tag is None:
+            return b""
+        local = tag[1].rpartition(b":")[2].decode("utf-8", "replace")
+        seen = any(child.rpartition("}")[2] == local for child in parent.tally.children)
+        return tag[1] if seen else b""
+
+    def _seek(self, place: re.Pattern[bytes], piece: bytes) -> bytes:
+        """Look for the place to go on; return what begins there."""
+        data = self._held + piece
+        at = 0
+        while (found := place.search(data, at)) is not None:
+            depth = self._depth_of(found[1])
+            if depth:
+                self._pass(data[: found.start()])
+                self._tree.finish_from(depth)
+                frames = self._tree.detach()
+                self._tree = self._new_tree(frames)
+                self._tail = b"".join(frame.tag for frame in frames)
+                self._held = b""
+                self._seeking = None
+                return data[found.start() :]
+            at = found.end()
+        keep = max(at, len(data) - MAX_NAME_LENGTH, data.rfind(b"<"))
+        self._pass(data[:keep])
+        self._held = data[keep:]
+        return b""
+
+    def _depth_of(self, closed: bytes | None) -> int:
+        """How many elements stay open where an end tag has that name (None: where there is a start tag)."""
+        frames = self._tree.frames
+        if closed is None:
+            return len(frames)
+        return next((depth for depth in range(len(frames), 0, -1) if frames[depth - 1].name == closed), 0)
+
+    def _open_depth(self) -> int:
+        """How many of the tree's frames are of elements that are really open, behind `_tail`."""
+        tail = _SPECIAL.sub(b"", self._tail)
+        closed, at = 0, len(tail)
+        while (at := tail.rfind(b"<", 0, at)) >= 0:
+            if tail.startswith(b"</", at):
+                closed += 1
+            elif (tag := _START_TAG.match(tail, at)) is not None:
+                closed += bool(tag[1])
+                break
+        return max(0, len(self._tree.frames) - closed)
+
+    def _note_problem(self, error: etree.XMLSyntaxError | None, lines: int) -> None:
+        self.problems += 1
+        self.exhausted = self.problems >= MAX_PROBLEMS
+        if not self.first_problem:
+            why = str(error.msg).rsplit(", line ", 1)[0] if error is not None else "an end tag is missing"
+            self.first_problem = f"line {self._line + lines}: {why[:MESSAGE_LENGTH]}"
+
+    def _new_tree(self, frames: Sequence[Frame]) -> GrowingTree:
+        return GrowingTree(self._tallies, _parser(self._prolog), self._prolog.subset, frames, self._read)
+
+
+def _parser(prolog: Prolog) -> etree.XMLPullParser:
+    return etree.XMLPullParser(
+        events=("start", "start-ns"),
+        tag="{*}" + prolog.name.rpartition(b":")[2].decode("utf-8", "replace"),
+        resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know bool only
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+        attribute_defaults=bool(prolog.subset),
+        collect_ids=bool(prolog.subset),
+        huge_tree=True,
+        remove_blank_text=True,
+    )
