@@ -15,7 +15,7 @@ from etl.mapping.conditions import condition_paths
 from etl.mapping.model import Column, FromPath, Many, Mapping, Table
 from etl.mapping.paths import ValuePath, XPath
 from etl.transform.elements import Element, Reader, pair_reader, read_markup, read_string, read_text
-from etl.transform.name_tests import attribute_tests, local_name, passes, qualified
+from etl.transform.name_tests import attribute_tests, local_name, passes, qualified, shown_attribute
 from etl.transform.where import Test, compile_condition
 from etl.transform.xpaths import elements_of, names_in, values_of
 
@@ -135,7 +135,7 @@ class Place:
         self.attributes = tuple((name, slot, goal.keep) for name, slot, goal in attributes if not goal.occurs_once)
         self.looked_at = frozenset(name for name, _ in named)
         """Every attribute that something in the mapping looks at."""
-        known.update(f"{path}/@{local_name(name)}" for name in self.looked_at)
+        known.update(f"{path}/{shown_attribute(name)}" for name in self.looked_at)
         valued = [(goal.slot, goal) for goal in ended if goal.slot is not None and goal.path.attribute is None]
         self.strings = tuple((slot, goal.keep) for slot, goal in valued if goal.read is None)
         self.readers = tuple((slot, goal.keep, goal.read) for slot, goal in valued if goal.read is not None)
@@ -303,7 +303,9 @@ class _Planner:
             linked.append(Child(child, found))
             lists += len(found)
         self.known.update(
-            f"{self.names[-1]}/@{test.attribute.name}" for path in self.table.records for test in path.steps[-1].tests
+            f"{self.names[-1]}/{shown_attribute(name)}"
+            for path in self.table.records
+            for name, _ in attribute_tests(path.steps[-1])
         )
         where = self.table.where
         if where is not None:
@@ -353,7 +355,7 @@ class _Planner:
             names = [*self.names[: -path.up], *(step.element.name or "*" for step in path.steps)]
             self.known.update("/".join(names[:end]) for end in range(1, len(names) + 1))
             if path.attribute is not None:
-                self.known.add("/".join([*names, f"@{path.attribute.name}"]))
+                self.known.add("/".join([*names, shown_attribute(qualified(path.attribute))]))
 
     def _place(self, goals: Sequence[Goal], names: Sequence[str], *, quiet: bool) -> Place:
         return Place(self.number, [(goal, 0) for goal in goals], "/".join(names), self.known, quiet=quiet)

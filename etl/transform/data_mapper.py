@@ -121,7 +121,7 @@ class DataMapper:
         return mapped
 
     def _is_mentioned(self, path: str) -> bool:
-        return path.rpartition("/")[2].removeprefix("@") in self._mentioned
+        return path.rpartition("/")[2].removeprefix("@").removeprefix("xml:") in self._mentioned
 
     def _map_table(self, plan: TablePlan, elements: Sequence[Element], parents: Sequence[int]) -> None:
         if plan.where is not None:

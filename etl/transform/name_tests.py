@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl.mapping.paths import NameTest, Step
+from etl.mapping.paths import XML_NAMESPACE, NameTest, Step
 
 
 def passes(test: NameTest, tag: str) -> bool:
@@ -25,6 +25,11 @@ def tag_pattern(test: NameTest) -> str:
 def local_name(name: str) -> str:
     """The name without its namespace."""
     return name.rpartition("}")[2]
+
+
+def shown_attribute(name: str) -> str:
+    """An attribute's name as notices show it; lang and xml:lang often stand side by side."""
+    return f"@xml:{local_name(name)}" if name.startswith(f"{{{XML_NAMESPACE}}}") else f"@{local_name(name)}"
 
 
 def attribute_tests(step: Step) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from etl.transform.compile import Choice, Place, TablePlan, Unseen
 from etl.transform.elements import Element
-from etl.transform.name_tests import local_name
+from etl.transform.name_tests import local_name, shown_attribute
 
 FIRST = 50
 """Records of a table that each worker looks at in any case: all of a small document."""
@@ -56,7 +56,7 @@ class AttributeLook:
             return
         for name in element.keys():  # noqa: SIM118 - an element is no dict
             if name not in wanted.attributes and name not in _ABOUT_THE_DOCUMENT:
-                unseen.add(f"{wanted.path}/@{local_name(name)}")
+                unseen.add(f"{wanted.path}/{shown_attribute(name)}")
         for child in element if wanted.states else ():
             if self._left == 0:
                 return
