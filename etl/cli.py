@@ -37,6 +37,7 @@ from etl.errors import (
 from etl.log_file import log_to
 from etl.naming import default_target, find_mapping, mapping_name
 from etl.options import Settings, read_settings
+from etl.progress import format_list
 from etl.report import LoadReport
 from etl.screen import new_progress, print_lines, show_error, stderr, stdout
 from etl.summary import summarize_check, summarize_load
@@ -140,7 +141,7 @@ def load(
         name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)
         progress = new_progress(quiet=quiet, logged=log is not None)
-        names = ", ".join("standard input" if source == "-" else source for source in sources)
+        names = format_list(["standard input" if source == "-" else source for source in sources], 3)
         how = f", mapped by {chosen}" if chosen else f"; there is no {name} yet: a mapping is inferred"
         progress.note(f"Loading {names} into {mask_password(target)}{how}.")
         try:

@@ -18,7 +18,7 @@ from etl.extract.source import Source
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.metrics import Snapshot
-from etl.progress import Progress, format_bytes
+from etl.progress import Progress, format_bytes, format_list
 from etl.report import UNSAVED
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ SAMPLE_BYTES = 64 * 2**20
 """Of the documents: seconds to read, and enough to see what is rare."""
 
 _PACKED = {".gz", ".bz2", ".xz", ".zst"}
-
-_SHOWN = 12
-"""Names in one sentence at most."""
 
 
 def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> str:
@@ -49,9 +46,9 @@ def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> st
         profile = survey(found, sample_bytes=sample_bytes, on_bytes=look.count)
     finally:
         progress.stop()
-    inferred = infer_mapping(profile, _label(found))
+    inferred = infer_mapping(profile, format_list([source.label for source in found], 3))
     tables = _parsed(inferred.text, UNSAVED).tables
-    progress.note(f"Inferred {_listed([table.name for table in tables])} from {_extent(profile)}.")
+    progress.note(f"Inferred {_tables([table.name for table in tables])} from {_extent(profile)}.")
     for warning in inferred.warnings:
         progress.note(f"{warning}.")
     return inferred.text
@@ -149,16 +146,8 @@ def _save(text: str, file: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _label(found: Sequence[Source]) -> str:
-    names = [source.label for source in found]
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
-
-
-def _listed(tables: Sequence[str]) -> str:
-    rest = len(tables) - _SHOWN
-    names = ", ".join(tables[:_SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
-    return f"the table {names}" if len(tables) == 1 else f"{len(tables):,} tables ({names})"
+def _tables(names: Sequence[str]) -> str:
+    return f"the table {names[0]}" if len(names) == 1 else f"{len(names):,} tables ({format_list(names)})"
 
 
 def _extent(profile: Profile) -> str:

@@ -21,6 +21,7 @@ from etl.progress import (
     SilentProgress,
     format_bytes,
     format_duration,
+    format_list,
 )
 
 POOL = PoolStats(
@@ -292,3 +293,9 @@ def test_numbers_are_short() -> None:
         "1 h 0 min",
         "1 h 56 min",
     ]
+
+
+def test_lists_are_cut_where_nobody_reads_on() -> None:
+    assert format_list([]) == ""
+    assert format_list(["a", "b"]) == "a, b"
+    assert format_list(["x"] * 3000, 2) == "x, x and 2,998 more"
