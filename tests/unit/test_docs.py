@@ -83,7 +83,7 @@ def reasons() -> set[str]:
     found: set[str] = set()
     for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
         called = ast.unparse(call.func).rpartition(".")[2]
-        if called in {"ConversionError", "ParseFailure"} and isinstance(call.args[0], ast.Name):
+        if called in {"ConversionError", "Failure", "ParseFailure"} and isinstance(call.args[0], ast.Name):
             found.add(str(constants[call.args[0].id]))
         if called == "reject":
             literals = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
@@ -129,11 +129,13 @@ def test_the_readmes_example_does_what_it_says(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     report = etl.load("releases.xml.gz", mapping="releases.mapping.yaml", target="memory://")
     assert report.rows is not None
-    title, date, genres = "Stockholm", None, "Electronic"
+    title, date, genres = "Stockholm", None, '["Electronic"]'
     assert report.rows["release"] == [
         {"id": 1, "status": "Accepted", "title": title, "released": date, "genres": genres}
     ]
     assert report.rows["release_artist"] == [{"release_id": 1, "seq": 1, "artist_id": 1, "name": "The Persuader"}]
     assert [row["title"] for row in report.rows["track"]] == ["Östermalm", "Vasastaden"]
+    inferred = etl.load("releases.xml.gz", target="memory://")
+    assert list(inferred.tables) == re.findall(r"`(\w+)`", text[text.index("That makes the tables") :])[:4]
     exec(examples["python"], {})
     assert (tmp_path / "music.db").is_file()
