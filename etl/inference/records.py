@@ -44,7 +44,7 @@ class _Kind:
 
     @property
     def is_single(self) -> bool:
-        return len(self.elements) == 1 and self.elements[0].most == 1
+        return len(self.elements) == 1 and self.elements[0].most <= 1
 
 
 def find_records(profile: Profile) -> tuple[list[Rows], list[str]]:
@@ -75,7 +75,7 @@ class _RecordFinder:
 
     def _container(self, element: ElementProfile, path: Steps) -> list[_Kind]:
         """The records in a container, at any depth."""
-        texts = tuple(child for child in element.children.values() if child.most == 1 and is_bare(child))
+        texts = tuple(child for child in element.children.values() if child.most <= 1 and is_bare(child))
         text_tags = {child.tag for child in texts}
         kinds: list[_Kind] = []
         direct: list[_Kind] = []
@@ -90,7 +90,7 @@ class _RecordFinder:
                 found = [_Kind((child,), below)]
                 direct += found
             kinds += found
-        always = [kind for kind in direct if any(child.parents == element.count for child in kind.elements)]
+        always = [kind for kind in direct if any(child.parents >= element.count for child in kind.elements)]
         self._warn_of_lost(element, path, sure=bool(always))
         return _with_attributes(element, path, kinds, always, direct)
 
@@ -123,7 +123,7 @@ class _RecordFinder:
         if not complete or self._mean_bytes(element) >= SMALL:
             return False
         repeating = [child for child in element.children.values() if child.most > 1]
-        values = sum(child.most == 1 and is_leaf(child) for child in element.children.values())
+        values = sum(child.most <= 1 and is_leaf(child) for child in element.children.values())
         if element.depth == 0:
             return values > len(repeating)
         # A track with its name and its segments is a thing; a list of records with a token beside them is not.
@@ -159,7 +159,7 @@ def _only_wraps(element: ElementProfile) -> bool:
     [child] = element.children.values()
     if is_wrapper_of(element, child):
         return True
-    return child.most == 1 and not attributes_of(element) and not is_bare(child) and not element.leaves
+    return child.most <= 1 and not attributes_of(element) and not is_bare(child) and not element.leaves
 
 
 def _with_attributes(
@@ -179,7 +179,7 @@ def _sure(
     element: ElementProfile, kinds: Sequence[_Kind], always: Sequence[_Kind], direct: Sequence[_Kind]
 ) -> list[_Kind]:
     """One table of one row for each container; else those of its children, if any of them is always there."""
-    if element.most == 1 and (single := [kind for kind in always if kind.is_single]):
+    if element.most <= 1 and (single := [kind for kind in always if kind.is_single]):
         return [max(single, key=lambda kind: not is_leaf(kind.elements[0]))]
     return list(direct if always else kinds)
 
