@@ -50,7 +50,7 @@ def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> st
     tables = _parsed(inferred.text, UNSAVED).tables
     progress.note(f"Inferred {_tables([table.name for table in tables])} from {_extent(profile)}.")
     for warning in inferred.warnings:
-        progress.note(f"{warning}.")
+        progress.note(f"{warning.rstrip('.')}.")
     return inferred.text
 
 

@@ -20,14 +20,22 @@ from etl.inference.tally import Tallies
 def survey(sources: Sequence[Source], *, sample_bytes: int | None, on_bytes: Callable[[int], object]) -> Profile:
     """Look at the documents, or at so many bytes of them in all; `on_bytes` hears of each piece.
 
-    Raises SourceError where a source cannot be read, or holds no XML.
+    Raises SourceError where no source can be read, or none holds XML: one bad file must not keep the others out.
     """
     profile = Profile()
     tallies = Tallies()
     left = sample_bytes
     for number, source in enumerate(sources):
         share = None if left is None else max(1, left // (len(sources) - number))
-        seen = _survey_source(source, share, profile, tallies, on_bytes)
+        try:
+            seen = _survey_source(source, share, profile, tallies, on_bytes)
+        except SourceError as error:
+            if number + 1 == len(sources) and not profile.documents:
+                raise
+            profile.whole = False
+            profile.skipped += 1
+            profile.first_problem = profile.first_problem or str(error)
+            continue
         left = None if left is None else left - seen
     tallies.finish(profile)
     return profile

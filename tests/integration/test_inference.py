@@ -146,6 +146,25 @@ def test_several_sources_are_described_together_in_one_file(folder: Path) -> Non
     assert "mapped by etl.mapping.yaml" in command("load", "[ab].xml", cwd=folder).err
 
 
+@pytest.mark.parametrize("bad", ["a.xml", "z.xml"])
+def test_one_bad_file_does_not_keep_the_others_out(folder: Path, bad: str) -> None:
+    (folder / bad).write_bytes(b"Dear Sir or Madam,\n")
+    result = command("load", *sorted(["items.xml.gz", bad]), cwd=folder)
+    assert result.code == 1
+    assert f"the first: {bad} is not XML" in result.err
+    assert f"{bad}: broken" in result.err
+    assert count(f"sqlite:///{folder / 'etl.db'}", "item") == 200
+
+
+def test_nothing_but_bad_files_is_an_error(tmp_path: Path) -> None:
+    for name in ("a.xml", "b.xml"):
+        (tmp_path / name).write_bytes(b"")
+    result = command("load", "a.xml", "b.xml", "-q", cwd=tmp_path)
+    assert result.code == 1
+    assert "b.xml is empty" in sentence(result)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.xml", "b.xml"]
+
+
 def test_a_mapping_that_cannot_be_saved_is_used_all_the_same(folder: Path) -> None:
     locked = folder / "locked"
     locked.mkdir()
