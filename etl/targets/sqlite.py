@@ -226,7 +226,9 @@ class _Insert:
         self._row = f"({', '.join('?' * len(table.columns))})"
         self._rows = max(1, min(ROWS_PER_STATEMENT, variables // len(table.columns)))
         self._one = f"INSERT INTO {quote(table.name)} ({names}) VALUES {self._row}"
-        self._floats = [n for n, column in enumerate(table.columns) if column.type.name in ("real", "double")]
+        self._floats = [
+            n for n, column in enumerate(table.columns) if rule_for_column(column, finite=True).python is float
+        ]
         self._table = table
 
     def run(self, connection: sqlite3.Connection, values: list[Any]) -> None:
