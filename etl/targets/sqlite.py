@@ -227,7 +227,9 @@ class _Insert:
         self._rows = max(1, min(ROWS_PER_STATEMENT, variables // len(table.columns)))
         self._one = f"INSERT INTO {quote(table.name)} ({names}) VALUES {self._row}"
         self._floats = [
-            n for n, column in enumerate(table.columns) if rule_for_column(column, finite=True).python is float
+            n
+            for n, column in enumerate(table.columns)
+            if column.type.name in ("real", "double") and not (column.is_array or column.sql)
         ]
         self._table = table
 
