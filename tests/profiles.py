@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from lxml import etree
 
+from etl.inference.design import infer_mapping
 from etl.inference.profile import ElementProfile, Profile
+from etl.mapping.model import FromPath, Mapping
+from etl.mapping.reader import parse_mapping
 
 
 def profile_of(*documents: str | bytes, whole: bool = True) -> Profile:
@@ -50,3 +53,22 @@ def _add_element(kind: ElementProfile, element: etree._Element) -> None:
         values.add([str(value).strip(" \t\r\n")])
         kind.nil += str(name).endswith("}nil")
     _add(list(element), kind.depth + 1, kind.children)
+
+
+def mapping_of(*documents: str, whole: bool = True) -> Mapping:
+    """The mapping that is inferred from whole documents."""
+    return parse_mapping(infer_mapping(profile_of(*documents, whole=whole), "documents").text, "inferred")
+
+
+def columns_of(mapping: Mapping, table: str) -> dict[str, str]:
+    """The paths of a table's own columns by name."""
+    return {
+        column.name: column.source.path.text
+        for column in mapping.table(table).columns
+        if isinstance(column.source, FromPath)
+    }
+
+
+def each_of(mapping: Mapping) -> dict[str, list[str]]:
+    """The paths of every table's elements."""
+    return {table.name: [path.text for path in table.records or table.each] for table in mapping.tables}

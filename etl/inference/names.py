@@ -25,7 +25,7 @@ _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 def column_names(rows: Rows, namespaces: Namespaces, reserved: Collection[str]) -> list[str]:
     """A name for each field of a table; `reserved` are those of its key columns."""
     unclear = _at_several_places(rows)
-    wishes = [Wish(_of_field(field, rows, namespaces, unclear), len(field.steps)) for field in rows.fields]
+    wishes = [Wish(_of_field(field, rows, namespaces, unclear), _distance(field)) for field in rows.fields]
     return settle(wishes, reserved)
 
 
@@ -90,6 +90,11 @@ def _telling(parts: list[str], unclear: Collection[str]) -> list[str]:
     return next(([around] for around, part in pairwise(parts) if part in unclear), [])
 
 
+def _distance(field: Field) -> int:
+    """How far a value is from its row, so that `lang` is nearer than `xml:lang`, and that nearer than `title/@lang`."""
+    return 2 * len(field.steps) + field.attribute.startswith("{")
+
+
 def _at_several_places(rows: Rows) -> set[str]:
     """Names of elements that stand at several places in a row's element."""
     places: dict[str, set[Steps]] = {}
@@ -137,7 +142,7 @@ def _of_child(parent: str, rows: Rows, child: Rows, namespaces: Namespaces) -> l
         names += [*(_joined(parts[-length:]) for length in range(2, len(parts) + 1)), "_".join(parts)]
     if prefix := namespaces.prefix_of(child.tag):
         names.append(_joined([snake_case(prefix), own]))
-    return [_joined([parent, name]) for name in names]
+    return [name if name.startswith(f"{parent}_") else f"{parent}_{name}" for name in names]
 
 
 def _instead_of(own: str, around: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from etl.inference.profile import ElementProfile
 from etl.inference.rows import Contents, Field, Rows, Selection
-from etl.inference.shapes import is_bare
+from etl.inference.shapes import is_bare, is_leaf
 
 FIELDS_LIMIT = 260
 """Columns of a table besides its key, which may take 30: PostgreSQL keeps a row in 8 KiB, with up to 24 bytes of each
@@ -38,13 +38,15 @@ def _width(parts: list[Part]) -> int:
 
 
 def _hang_out(parts: list[Part], limit: int) -> list[Part]:
-    """Make child tables of single elements with several fields, the largest first, until the rest fits."""
+    """Make child tables of single elements with others in them, the largest first, until the rest fits."""
     parts = list(parts)
     width = _width(parts)
     for place in sorted(range(len(parts)), key=lambda place: -len(parts[place][1].fields)):
         child, contents = parts[place]
-        if width <= limit or len(contents.fields) < 2:
+        if width <= limit:
             break
+        if is_leaf(child):
+            continue
         parts[place] = (child, _hung_out(child, contents))
         width -= len(contents.fields) - len(parts[place][1].fields)
     return parts

@@ -17,7 +17,8 @@ class Wish:
     """What wants a name."""
 
     candidates: list[str]
-    depth: int
+    distance: int
+    """How far it is from what the names are for."""
     at: int = 0
 
     @property
@@ -59,8 +60,8 @@ def _groups(wishes: Sequence[Wish]) -> dict[str, list[Wish]]:
 
 def _all_but_nearest(group: list[Wish]) -> list[Wish]:
     """All, except one that stands nearer to the row than the others."""
-    least = min(wish.depth for wish in group)
-    nearest = [wish for wish in group if wish.depth == least]
+    least = min(wish.distance for wish in group)
+    nearest = [wish for wish in group if wish.distance == least]
     return [wish for wish in group if wish is not nearest[0]] if len(nearest) == 1 else group
 
 
