@@ -209,7 +209,8 @@ class Pipeline:
         paths = [path.text for table in self._mapping.tables for path in table.records]
         raise SourceError(
             f"No record in {', '.join(source.info.label for source in self._sources)}: nothing matches "
-            f"{', '.join(paths)} of {self._mapping.label}; what there is: {', '.join(passed[:5])}."
+            f"{', '.join(paths)} of {self._mapping.label}; what there is: {', '.join(passed[:5])}. "
+            "`etl infer` writes a mapping for it."
         )
 
     def _check_sources(self) -> None:
