@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
 
@@ -18,18 +19,18 @@ from lxml import etree
 from etl.extract.markup import INSIDE_TAG, NAME
 from etl.inference.growing_tree import Frame, GrowingTree
 from etl.inference.prolog import Prolog
-from etl.inference.tally import MAX_NAME_LENGTH, Tallies
+from etl.inference.tally import MAX_DEPTH, MAX_NAME_LENGTH, Tallies
 from etl.transform.parser import MESSAGE_LENGTH
 
 PIECE_BYTES = 1 << 18
 """Parsed at once: enough for many elements to be looked at together, few enough for the cache."""
 
-MAX_HELD_BYTES = 1 << 21
+MAX_HELD_BYTES = 1 << 20
 """A first element inside one of its own name is believed if the outer one ends within so many bytes; else it is taken
 for the next one, behind one whose end tag is missing."""
 
-MAX_PROBLEMS = 200
-"""In one document; each costs two more looks at a piece."""
+MAX_PROBLEMS = 1000
+"""In one document; each costs two more looks at what is before it in its piece."""
 
 _MANY = 10
 """An element that was seen so often without another of its name in it is not likely to hold one."""
@@ -81,7 +82,12 @@ class Document:
         self._prolog = prolog
         self._line = prolog.lines + 1
         self._read = 0
-        self._tree = self._new_tree([])
+        try:
+            self._tree = self._new_tree([])
+        except etree.XMLSyntaxError as error:
+            self._note_problem(error, 0)
+            self._prolog = replace(prolog, subset=b"")
+            self._tree = self._new_tree([])
         self._held = b""
         """What was read last: what the tree has got since it was consumed, or where the next place may begin."""
         self._tail = b""
@@ -173,21 +179,23 @@ class Document:
 
     def _find_break(self, frames: Sequence[Frame], data: bytes) -> int:
         """How much of `data` can be parsed, up to the start tag of what leaves doubts, if there is one."""
-        end = 0
-        for step in (_STEP_BYTES, 1):
-            tree = self._new_tree(frames)
-            tree.feed(data[:end])
-            while end < len(data):
-                try:
-                    tree.feed(data[end : end + step])
-                except etree.XMLSyntaxError:
-                    break
-                if self._is_doubtful(tree.last_children()):
-                    if step == 1:
-                        return data.rfind(b"<", 0, end)
-                    break
-                end += step
-        return min(end, len(data))
+        end, doubtful = self._advance(frames, data, 0, _STEP_BYTES, True)
+        end, doubtful = self._advance(frames, data, end, 1, doubtful)
+        return data.rfind(b"<", 0, end) if doubtful else end
+
+    def _advance(self, frames: Sequence[Frame], data: bytes, end: int, step: int, doubt: bool) -> tuple[int, bool]:
+        """From `end` on, in steps, as far as all is well; and whether the next step leaves a doubt, if there may be."""
+        tree = self._new_tree(frames)
+        tree.feed(data[:end])
+        while end < len(data):
+            try:
+                tree.feed(data[end : end + step])
+            except etree.XMLSyntaxError:
+                return end, False
+            if doubt and self._is_doubtful(tree.last_children()):
+                return end, True
+            end += step
+        return len(data), False
 
     def _leave_out(self, data: bytes) -> None:
         """Decide what of the open elements is not to be counted, and where to go on."""
@@ -206,6 +214,8 @@ class Document:
 
     @staticmethod
     def _outermost_of_many(frames: Sequence[Frame]) -> int:
+        if len(frames) > MAX_DEPTH:
+            return 1
         depths = (depth for depth, frame in enumerate(frames) if depth and frame.tally.count)
         return next(depths, len(frames))
 

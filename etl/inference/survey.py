@@ -38,6 +38,8 @@ def survey(sources: Sequence[Source], *, sample_bytes: int | None, on_bytes: Cal
             continue
         left = None if left is None else left - seen
     tallies.finish(profile)
+    if not profile.roots:
+        raise SourceError(f"No element could be read. {profile.first_problem}.")
     return profile
 
 
