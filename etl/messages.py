@@ -209,7 +209,10 @@ class Notices:
     mixed: frozenset[tuple[int, int]] = frozenset()
     """Scalar columns whose path met an element with child elements."""
     unseen: frozenset[str] = frozenset()
-    """Paths of elements that neither a column nor a table takes: from the record's name on, or from the root on."""
+    """Paths of elements, and as ``a/@x`` of attributes, that neither a column nor a table takes: from the record's name
+    on, or from the root on."""
+    additions: Mapping[tuple[int, str], bool] = field(default_factory=dict)
+    """Columns that would take some of it: the table's place and the path, and whether one row had several values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,12 @@
-"""What a person should hear at the end although the records loaded: sentences from the tally."""
+"""What a person should hear at the end although the records loaded: sentences from the tally.
+
+A sentence may go on in lines of its own, indented, that could be added to the mapping file as they are.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterable
 
 from etl.loading.result_thread import Tally
@@ -10,9 +15,12 @@ from etl.mapping.model import Column, FromPath, Mapping
 _SHOWN = 12
 """Names in one sentence at most: enough to see a pattern, short enough to be read."""
 
+_INDENT = " " * 6
+"""Where columns stand in a mapping file."""
+
 
 def sentences(mapping: Mapping, tally: Tally, passed: Collection[str], *, whole: bool) -> tuple[str, ...]:
-    """Sentences about columns that never matched, elements nobody takes, and values that were not kept.
+    """Sentences about columns that never matched, what nobody takes and what would, and values that were not kept.
 
     `passed` are the paths of elements that are no records and hold none.
     `whole`: this run saw all records of its sources, and may say what never came.
@@ -22,6 +30,7 @@ def sentences(mapping: Mapping, tally: Tally, passed: Collection[str], *, whole:
     return (
         *(_never_matched(mapping, tally) if whole else ()),
         *_unseen({*tally.unseen, *passed}),
+        *_additions(mapping, tally),
         *_several(mapping, tally),
         *_set_null(mapping, tally),
         *_mixed(mapping, tally),
@@ -41,7 +50,36 @@ def _never_matched(mapping: Mapping, tally: Tally) -> Iterable[str]:
 
 def _unseen(paths: Collection[str]) -> Iterable[str]:
     if paths:
-        yield f"Elements that no column and no table takes: {_listed(sorted(paths))}."
+        kinds = {"Attributes" if "/@" in path else "Elements" for path in paths}
+        what = "Elements and attributes" if len(kinds) > 1 else kinds.pop()
+        yield f"{what} that no column and no table takes: {_listed(sorted(paths))}."
+
+
+def _additions(mapping: Mapping, tally: Tally) -> Iterable[str]:
+    """For each table the lines of columns that would take what nobody takes; a few, as examples of how to."""
+    by_table: dict[int, list[str]] = {}
+    for number, path in sorted(tally.additions)[:_SHOWN]:
+        by_table.setdefault(number, []).append(path)
+    for number, paths in by_table.items():
+        table = mapping.tables[number]
+        taken = {column.name.lower() for column in table.columns}
+        lines = [_column_line(path, taken, several=tally.additions[number, path]) for path in paths]
+        place = f"{mapping.label}:{table.line}" if table.line else mapping.label
+        yield "\n".join([f"Columns of {table.name} ({place}) that would take some of it:", *lines])
+
+
+def _column_line(path: str, taken: set[str], *, several: bool) -> str:
+    names = [re.sub(r"\W+", "_", step.rpartition("}")[2].lstrip("@")).lower() for step in path.split("/")]
+    candidates = ("_".join(names[start:]) for start in reversed(range(len(names))))
+    name = next((name for name in candidates if name not in taken), "_".join([*names, "2"]))
+    taken.add(name)
+    key, value = _yaml(name), _yaml(path)
+    return f"{_INDENT}{key}: " + (f"{{path: {value}, many: array}}" if several else value)
+
+
+def _yaml(text: str) -> str:
+    plain = re.fullmatch(r"[^\W\d][\w./-]*", text) and text not in ("true", "false", "null")
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _several(mapping: Mapping, tally: Tally) -> Iterable[str]:
@@ -49,7 +87,7 @@ def _several(mapping: Mapping, tally: Tally) -> Iterable[str]:
         column = _column(mapping, t, c)
         yield (
             f"{mapping.tables[t].name}.{column.name} met more than one value {_times(count)} and kept one; "
-            "`many: join` or a child table keeps all."
+            f"`many: array` (line {column.line}) or a child table keeps all."
         )
 
 

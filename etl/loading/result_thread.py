@@ -35,6 +35,7 @@ class Tally:
     set_null: Counter[tuple[int, int]] = field(default_factory=Counter)
     mixed: set[tuple[int, int]] = field(default_factory=set)
     unseen: set[str] = field(default_factory=set)
+    additions: dict[tuple[int, str], bool] = field(default_factory=dict)
 
     def add(self, committed: Committed) -> None:
         """Count a batch."""
@@ -52,6 +53,8 @@ class Tally:
             self.set_null.update(notices.set_null)
             self.mixed |= notices.mixed
             self.unseen |= notices.unseen
+            for addition, several in notices.additions.items():
+                self.additions[addition] = several or self.additions.get(addition, False)
 
 
 class ResultThread(threading.Thread):

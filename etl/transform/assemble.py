@@ -245,6 +245,7 @@ class Assembler:
             set_null=found.replaced,
             mixed=frozenset((table, self._places[table][slot]) for table, slot in mapped.mixed),
             unseen=mapped.unseen,
+            additions=mapped.additions,
         )
 
 

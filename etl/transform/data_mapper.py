@@ -19,7 +19,7 @@ from lxml import etree
 from etl.mapping.model import Mapping
 from etl.transform.compile import Choice, Item, Keep, Place, TablePlan, compile_mapping
 from etl.transform.elements import NIL, NULL, Element, is_nil
-from etl.transform.unseen import AttributeLook
+from etl.transform.unseen import CloseLook
 from etl.transform.xpaths import XPathFailure
 
 UNSEEN_LIMIT = 1000
@@ -58,6 +58,8 @@ class Mapped:
     """(table, slot) of columns that met an element with child elements."""
     unseen: frozenset[str]
     """Paths of elements and attributes that nothing in the mapping takes."""
+    additions: dict[tuple[int, str], bool]
+    """(table, path) of columns that would take some of that, and whether they would find several values in a row."""
     nil: bool
     """Some values are NIL."""
     failures: dict[int, tuple[int, int | None, str]]
@@ -72,7 +74,7 @@ class DataMapper:
         self.plans = compiled.plans
         self._known = compiled.known
         self._mentioned = compiled.mentioned
-        self._look = AttributeLook(self.plans)
+        self._look = CloseLook(self.plans)
         self._templates = [[NULL] * plan.slots for plan in self.plans]
         self.begin()
 
@@ -86,6 +88,7 @@ class DataMapper:
         self.failures: dict[int, tuple[int, int | None, str]] = {}
         self._record = 0
         self._above: dict[tuple[Place, Element], RawRow] = {}
+        self._look.begin()
 
     def empty_nil_elements(self, record: Element) -> None:
         """Needed before `map_records` where ``xsi:nil`` may occur: such an element is NULL, so it counts as empty.
@@ -109,14 +112,14 @@ class DataMapper:
             self._record = records[0]
         self._map_table(plan, elements, records)
         self._above.clear()
-        self._look.add(plan, elements, self.unseen)
+        self._look.look(plan, elements)
 
     def take(self) -> Mapped:
         """Everything mapped since the last call."""
-        unseen = sorted(path for path in self.unseen - self._known if path and not self._is_mentioned(path))
-        mapped = Mapped(
-            self.tables, self.several, self.mixed, frozenset(unseen[:UNSEEN_LIMIT]), self.nil, self.failures
-        )
+        candidates = (self.unseen | self._look.unseen) - self._known
+        unseen = frozenset(sorted(path for path in candidates if path and not self._is_mentioned(path))[:UNSEEN_LIMIT])
+        additions = {at: one.several for at, one in self._look.additions.items() if one.unseen in unseen}
+        mapped = Mapped(self.tables, self.several, self.mixed, unseen, additions, self.nil, self.failures)
         self.begin()
         return mapped
 

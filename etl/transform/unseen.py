@@ -1,18 +1,19 @@
-"""Finds attributes that nothing in a mapping takes, by a close look at some of the records.
+"""Finds what nothing in a mapping takes, by a close look at some of the records, and how columns could take it.
 
-The mapper asks elements for the attributes it knows of, and listing all of them would cost as much as mapping. So a
-share of the records is gone through once more, at leisure; an attribute that is left out of a mapping by mistake
-seldom stands on few records only. Elements the mapper meets itself, except where nothing in them is wanted: those are
-found here too. Runs in a worker.
+The mapper meets every element it does not know on its way. But it asks elements for the attributes it knows of only:
+listing all of them would cost as much as mapping; nor does it go into elements of which nothing is wanted. So a share
+of the records is gone through once more, at leisure; what is left out of a mapping by mistake seldom stands on few
+records only. Runs in a worker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from etl.transform.compile import Choice, Place, TablePlan, Unseen
-from etl.transform.elements import Element
+from etl.transform.elements import Element, own_text
 from etl.transform.name_tests import local_name, shown_attribute
 
 FIRST = 50
@@ -25,6 +26,12 @@ of it. A prime, because what repeats in a dump may do so every 100 records."""
 ELEMENTS = 500
 """Elements looked at of one record: one record can be a whole document."""
 
+DEPTH = 6
+"""Elements inside each other in what nobody takes: a column for something deeper is not worth a line."""
+
+ADDITIONS_LIMIT = 200
+"""Columns that could be added, remembered at a time; a person reads some dozen."""
+
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _ABOUT_THE_DOCUMENT = frozenset({f"{_XSI}nil", f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
 """Attributes that say how to read the document; they are no data."""
@@ -33,39 +40,85 @@ _State = tuple[TablePlan, Place]
 """What a table wants at an element."""
 
 
-class AttributeLook:
-    """Looks at some of the records that go by."""
+@dataclass(slots=True)
+class Addition:
+    """A column that would take something nobody takes."""
+
+    unseen: str
+    """The path it is reported by."""
+    several: bool
+    """It would find several values in one element."""
+
+
+class CloseLook:
+    """Looks at some of the records that go by, and keeps what it finds until it is taken."""
 
     def __init__(self, plans: Sequence[TablePlan]) -> None:
         self._seen = [0] * len(plans)
         self._left = 0
+        self.begin()
 
-    def add(self, plan: TablePlan, elements: Sequence[Element], unseen: set[str]) -> None:
-        """Add to `unseen` the paths, like ``release/@x``, of attributes nobody takes; for a few of the records."""
+    def begin(self) -> None:
+        """Forget what was found."""
+        self.unseen: set[str] = set()
+        """Paths, like ``release/styles`` and ``release/@x``."""
+        self.additions: dict[tuple[int, str], Addition] = {}
+        """By table and the path of the column."""
+
+    def look(self, plan: TablePlan, elements: Sequence[Element]) -> None:
+        """Look at some of these records."""
         seen = self._seen[plan.number]
         self._seen[plan.number] = seen + len(elements)
         due = _due(seen)
         while due < seen + len(elements):
             self._left = ELEMENTS
-            place = plan.place
-            self._look(elements[due - seen], _Wanted(place.path, set(place.looked_at), [(plan, place)]), unseen)
+            self._element(elements[due - seen], _arrived(plan, plan.place, plan.place.path, (), set()))
             due = _due(due + 1)
 
-    def _look(self, element: Element, wanted: _Wanted, unseen: set[str]) -> None:
+    def _element(self, element: Element, wanted: _Wanted) -> None:
         if any(place.whole for _, place in wanted.states):
             return
         for name in element.keys():  # noqa: SIM118 - an element is no dict
             if name not in wanted.attributes and name not in _ABOUT_THE_DOCUMENT:
-                unseen.add(f"{wanted.path}/{shown_attribute(name)}")
+                path = f"{wanted.path}/{shown_attribute(name)}"
+                self.unseen.add(path)
+                self._add(wanted, path, Counter(_attribute_paths(wanted.steps, name)))
+        found: dict[str, Counter[str]] = {}
         for child in element if wanted.states else ():
+            if self._left == 0:
+                break
+            self._left -= 1
+            of_child = _wanted_of(child, wanted)
+            if of_child is not None:
+                self._element(child, of_child)
+            elif not any(place.strings or place.quiet for _, place in wanted.states):
+                path = f"{wanted.path}/{local_name(child.tag)}"
+                self.unseen.add(path)
+                found.setdefault(path, Counter()).update(self._values(child, (*wanted.steps, _step(child.tag))))
+        for path, counts in found.items():
+            self._add(wanted, path, counts)
+
+    def _values(self, element: Element, steps: tuple[str, ...], depth: int = 1) -> Iterator[str]:
+        """Paths of everything in an element that has a value."""
+        for name in element.keys():  # noqa: SIM118 - as above
+            yield from _attribute_paths(steps, name)
+        if not len(element) or own_text(element).strip():
+            if element.text or not element.attrib:
+                yield "/".join(steps)
+            return
+        for child in element if depth < DEPTH else ():
             if self._left == 0:
                 return
             self._left -= 1
-            of_child = _wanted_of(child, wanted.states)
-            if of_child is not None:
-                self._look(child, of_child, unseen)
-            elif not any(place.strings for _, place in wanted.states):
-                unseen.add(f"{wanted.path}/{local_name(child.tag)}")
+            yield from self._values(child, (*steps, _step(child.tag)), depth + 1)
+
+    def _add(self, wanted: _Wanted, unseen: str, counts: Counter[str]) -> None:
+        for path, count in counts.items():
+            known = self.additions.get((wanted.table, path))
+            if known is not None:
+                known.several = known.several or count > 1
+            elif len(self.additions) < ADDITIONS_LIMIT:
+                self.additions[wanted.table, path] = Addition(unseen, count > 1)
 
 
 @dataclass(slots=True)
@@ -73,6 +126,10 @@ class _Wanted:
     """What tables want of an element."""
 
     path: str
+    table: int
+    """The table whose row the element belongs to."""
+    steps: tuple[str, ...]
+    """How to get to it from that table's element."""
     attributes: set[str]
     """Names of attributes they look at."""
     states: list[_State]
@@ -83,10 +140,10 @@ def _due(record: int) -> int:
     return record if record < FIRST else record + -record % EVERY
 
 
-def _wanted_of(child: Element, states: Sequence[_State]) -> _Wanted | None:
-    """None for an element that nobody takes; it is noticed as such."""
+def _wanted_of(child: Element, parent: _Wanted) -> _Wanted | None:
+    """None for an element that nobody takes."""
     wanted: _Wanted | None = None
-    for plan, place in states:
+    for plan, place in parent.states:
         action = place.actions.get(child.tag)
         if action is None:
             action = place.resolve(child.tag)
@@ -97,16 +154,37 @@ def _wanted_of(child: Element, states: Sequence[_State]) -> _Wanted | None:
             action = action.outcome((True,) * len(action.tests))
         if isinstance(action, Unseen):
             continue
-        wanted = wanted or _Wanted(f"{place.path}/{local_name(child.tag)}", set(), [])
-        wanted.attributes |= tested
+        path = f"{place.path}/{local_name(child.tag)}"
+        steps = (*parent.steps, _step(child.tag))
         if isinstance(action, Place):
-            for below in _arrived(plan, action):
-                wanted.attributes |= below[1].looked_at
-                wanted.states.append(below)
+            arrived = _arrived(plan, action, path, steps, tested)
+        else:
+            arrived = _Wanted(path, parent.table, steps, tested, [])
+        if wanted is None:
+            wanted = arrived
+        else:
+            wanted.attributes |= arrived.attributes
+            wanted.states += arrived.states
     return wanted
 
 
-def _arrived(plan: TablePlan, place: Place) -> list[_State]:
+def _arrived(plan: TablePlan, place: Place, path: str, steps: tuple[str, ...], tested: set[str]) -> _Wanted:
     """A place, and those of child tables whose rows begin there."""
     children = [child.plan for child in plan.children if not set(child.found).isdisjoint(place.collects)]
-    return [(plan, place), *((child, child.place) for child in children)]
+    states = [(plan, place), *((child, child.place) for child in children)]
+    attributes = tested.union(*(place.looked_at for _, place in states))
+    if children:
+        return _Wanted(path, children[-1].number, (), attributes, states)
+    return _Wanted(path, plan.number, steps, attributes, states)
+
+
+def _step(tag: str) -> str:
+    """A step to elements of this name; prefixes are the mapping's affair."""
+    return f"{{*}}{local_name(tag)}" if tag.startswith("{") else tag
+
+
+def _attribute_paths(steps: Sequence[str], name: str) -> Iterator[str]:
+    """The path of an attribute, where one can be written without a prefix that the mapping declares."""
+    shown = shown_attribute(name)
+    if not name.startswith("{") or shown.startswith("@xml:"):
+        yield "/".join([*steps, shown])

@@ -41,6 +41,47 @@ BAD = [
     '<r n="6"><part>1</part><part>one</part></r>',
 ]
 
+WHOLE_LANGUAGE = mapping_of("""
+  r:
+    each: /root/r
+    where: "not(@skip)"
+    transform: {python: "tests.row_functions:chosen"}
+    columns:
+      n: {path: "@n", type: integer, on_error: set_null}
+      words: {path: w, many: array, transform: [lower, {python: "tests.row_functions:shorten"}]}
+      pairs: {path: w, many: json, key: "@k", value: .}
+      total: {path: "sum(p) + count(../* | preceding::* | following::*)", type: numeric}
+      fails: {path: "x[count('x')]"}
+      many: {path: w, many: count}
+      raw: {path: ., type: xml}
+  part:
+    parent: r
+    each: ".//p"
+    where: "string-length(.) < 3"
+    columns:
+      n: {path: ., type: integer}
+      twice: {path: q, many: reject}
+  same: {each: /root/r, where: "@skip = '2' or w", columns: {n: "@n"}}
+  other: {each: /root/o, columns: {v: {path: v, many: join, transform: upper}, k: "../@a"}}
+  other_v: {parent: other, each: v, where: ". != 'b'", columns: {v: {path: ., transform: {map: {a: A}}}}}
+""")
+
+PIECES = [
+    '<r n="1"><w k="a"> Two Words</w><w>-</w><p>1</p><p>22</p></r>',
+    '<r n="2"><w>dropped by the function</w></r>',
+    '<r n="3" skip="1"><w>bad</w></r>',
+    '<r n="3" skip="2"><p>x</p></r>',
+    '<r n="5"><w>bad</w></r>',
+    '<r n="7"/>',
+    '<r n="9"><x/></r>',
+    '<r n="11"><a><p>1</p></a><p>333</p><p>4<q/><q/></p></r>',
+    '<r n="13"><p>z</p></r>',
+    "<o><v>a</v><v>b</v><v>c</v></o>",
+    "<o/>",
+    "<o><v></o>",
+    '<r n="15">',
+]
+
 SKELETONS = [
     Skeleton(b"<!DOCTYPE root [<!ENTITY e 'E'>]>", b"<root>", b"</root>", 1),
     Skeleton(b"<!DOCTYPE root [<!ENTITY e 'E'>\n<!ATTLIST r m CDATA 'D'>]>", b"<root\n a='1'>", b"</root>", 1),
@@ -70,6 +111,25 @@ def test_every_cut_gives_the_same(records: list[str], cuts: set[int], between: s
     for reject in rejects:
         _check_position(reject, whole, records)
     assert together.counts[0].loaded + together.counts[0].rejected == len(records)
+
+
+@given(records=st.lists(st.sampled_from(PIECES), min_size=1, max_size=8), cuts=st.sets(st.integers(1, 8)))
+def test_every_cut_gives_the_same_whatever_the_mapping_says(records: list[str], cuts: set[int]) -> None:
+    skeleton = Skeleton(b"", b"<root a='1'>", b"</root>", 1)
+    whole = make_run([record.encode() for record in records], skeleton, between=b"\n<!-- x -->", line=10)
+    worker = make_worker(WHOLE_LANGUAGE, "copy")
+    together = worker.run_split(make_split(whole))
+    alone = [worker.run_split(make_split(piece)) for piece in _cut(whole, set(range(9)))]
+    some = worker.run_split(make_split(*_cut(whole, cuts)))
+    for table in range(len(WHOLE_LANGUAGE.tables)):
+        rows = [row for batch in alone for row in copy_rows_of(batch, table)]
+        assert copy_rows_of(together, table) == copy_rows_of(some, table) == rows
+    assert list(together.rejects) == list(some.rejects) == [reject for batch in alone for reject in batch.rejects]
+    discarded = sum(batch.counts[0].discarded for batch in alone)
+    assert together.counts == some.counts
+    (counts,) = together.counts
+    assert (counts.discarded, counts.rejected) == (discarded, len(together.rejects))
+    assert counts.records == len(records) == counts.loaded + counts.rejected + counts.discarded
 
 
 def _cut(run: Run, cuts: set[int]) -> list[Run]:
