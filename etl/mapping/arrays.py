@@ -10,7 +10,7 @@ ArrayText = Callable[[Sequence[str | None]], str]
 """From the canonical texts of the elements, None for NULL, to the text of the array."""
 
 # PostgreSQL quotes what could be taken for its own syntax; the word NULL in any case is that too.
-_UNQUOTED = re.compile(r'(?!(?i:null)\Z)[^\s{},"\\]+')
+_UNQUOTED = re.compile(r'(?!(?i:null)\Z)[^\s{},"\\]+', re.ASCII)
 
 
 def postgres_array(elements: Sequence[str | None]) -> str:

@@ -10,6 +10,8 @@ from etl.mapping.conversion import ConversionError
 from etl.mapping.model import ColumnType
 from etl.mapping.types import TYPE_NAMES, rule_for
 
+BYTES_HEX = ColumnType("bytes", encoding="hex")
+BYTES_BASE64 = ColumnType("bytes", encoding="base64")
 NUMERIC_10_2 = ColumnType("numeric", precision=10, scale=2)
 
 ACCEPTED: list[tuple[ColumnType | str, str, str]] = [
@@ -71,6 +73,18 @@ ACCEPTED: list[tuple[ColumnType | str, str, str]] = [
     ("uuid", "990D3FA1-A80C-4b14-9414-14b2ec0fd7ad", "990d3fa1-a80c-4b14-9414-14b2ec0fd7ad"),
     ("uuid", "{990d3fa1-a80c-4b14-9414-14b2ec0fd7ad}", "990d3fa1-a80c-4b14-9414-14b2ec0fd7ad"),
     ("uuid", "990d3fa1a80c4b14941414b2ec0fd7ad", "990d3fa1-a80c-4b14-9414-14b2ec0fd7ad"),
+    ("json", ' {"a": 1.50, "a": [null]}\n', '{"a": 1.50, "a": [null]}'),
+    ("json", r'"\u0000\ud800"', r'"\u0000\ud800"'),
+    ("json", "9" * 5000, "9" * 5000),
+    ("json", "[" * 500 + "]" * 500, "[" * 500 + "]" * 500),
+    ("json", f'"{"[" * 501}"', f'"{"[" * 501}"'),
+    ("jsonb", r'"\\u0000 \ud83d\ude00 \\ud800"', r'"\\u0000 \ud83d\ude00 \\ud800"'),
+    ("jsonb", "1e131071", "1e131071"),
+    ("xml", '<m:a xmlns:m="u">x<b/></m:a>', '<m:a xmlns:m="u">x<b/></m:a>'),
+    ("xml", "<a>" * 255 + "<b/>" + "</a>" * 255, "<a>" * 255 + "<b/>" + "</a>" * 255),
+    (BYTES_HEX, "CA fe\n00", "\\xcafe00"),
+    (BYTES_HEX, "", "\\x"),
+    (BYTES_HEX, "\\xFF", "\\xff"),
 ]
 
 REFUSED: list[tuple[ColumnType | str, str, str]] = [
@@ -142,6 +156,60 @@ REFUSED: list[tuple[ColumnType | str, str, str]] = [
         ("uuid", text, "bad_value")
         for text in ("", "990d3fa1", "{990d3fa1a80c4b14941414b2ec0fd7ad", "g" * 32, "9-90d3fa1a80c4b14941414b2ec0fd7ad")
     ],
+    *[
+        (name, text, "bad_value")
+        for name in ("json", "jsonb")
+        for text in (
+            "",
+            "{",
+            "{'a': 1}",
+            '{"a": 1,}',
+            "{a: 1}",
+            "[1 2]",
+            "01",
+            "+1",
+            ".5",
+            "1.",
+            "0x1F",
+            "NaN",
+            "[-Infinity]",
+            "True",
+            "\u0661",
+            "// no\n1",
+            '"\t"',
+            r'"\x41"',
+            r'"\u12g4"',
+            "\ufeff1",
+            "\u00a01",
+            "1 1",
+        )
+    ],
+    ("json", "[" * 501 + "]" * 501, "out_of_range"),
+    ("json", '{"a":' * 100_000, "out_of_range"),
+    *[("jsonb", text, "out_of_range") for text in (r'"\u0000"', r'"\\\u0000"', r'"\ud800"', r'"\udc00\ud800"')],
+    *[("jsonb", text, "out_of_range") for text in ("1e131072", "-1e-16384", "9" * 131073)],
+    *[
+        ("xml", text, "bad_value")
+        for text in (
+            "",
+            "text",
+            "<a>",
+            "<a/><b/>",
+            "<p:a/>",
+            "<a b=1/>",
+            "<a>&x;</a>",
+            "<a>&#0;</a>",
+            "<!DOCTYPE a><a/>",
+            "<?xml version='1.0'?><a/>",
+        )
+    ],
+    ("xml", "<a>" * 257 + "</a>" * 257, "out_of_range"),
+    ("xml", f"<a>{'ä' * 5_100_000}</a>", "out_of_range"),
+    *[(BYTES_HEX, text, "bad_value") for text in ("0", "0g", "0x00", "\u0661\u0661", "\\xf", "x41")],
+    *[
+        (BYTES_BASE64, text, "bad_value")
+        for text in ("A", "AAE", "AAE==", "AA=E", "=", "A-_=", "AAE=AAE=", "\u0661AAA", "AA*E=", "\\x00")
+    ],
 ]
 
 
@@ -162,7 +230,7 @@ def test_refused(given: ColumnType | str, text: str, reason: str) -> None:
     with pytest.raises(ConversionError) as refused:
         rule_for(_type(given)).convert(text)
     assert refused.value.reason == reason
-    assert text[:50] in refused.value.message.replace(r"\n", "\n")
+    assert repr(text[:50])[1:-1] in refused.value.message
     assert len(refused.value.message) < 250
 
 
@@ -193,6 +261,11 @@ def test_shortcut_for_whole_columns_lets_nothing_wrong_through(given: ColumnType
         (ColumnType("numeric", precision=9, scale=0), "15", 15),
         (ColumnType("numeric", precision=16, scale=2), "1.50", "1.50"),
         ("date", "2020-01-02", "2020-01-02"),
+        ("json", "[1]", "[1]"),
+        ("jsonb", "1", "1"),
+        ("xml", "<a/>", "<a/>"),
+        (BYTES_HEX, "\\x00ff", b"\x00\xff"),
+        (BYTES_BASE64, "\\x", b""),
     ],
 )
 def test_python_values(given: ColumnType | str, canonical: str, value: object) -> None:
@@ -207,6 +280,21 @@ def test_finite_targets_refuse_what_they_cannot_store(name: str, text: str) -> N
     with pytest.raises(ConversionError) as refused:
         rule_for(ColumnType(name), finite=True).convert(text)
     assert refused.value.reason == "out_of_range"
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("", "\\x"),
+        ("AAECAw==", "\\x00010203"),
+        ("\n  aGVs\r\n\tbG8=  ", "\\x68656c6c6f"),
+        ("+/+/", "\\xfbffbf"),
+    ],
+)
+def test_base64(text: str, canonical: str) -> None:
+    assert rule_for(BYTES_BASE64).convert(text) == canonical
+    assert rule_for(ColumnType("bytes")).convert(text) == canonical
+    assert rule_for(BYTES_BASE64).python(canonical) == bytes.fromhex(canonical[2:])
 
 
 def test_every_type_is_in_these_tables() -> None:

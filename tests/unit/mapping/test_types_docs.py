@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -96,10 +97,9 @@ def test_what_the_page_says_of_lists(tmp_path: Path, postgres_url: str) -> None:
     assert rows[0] == ('{"rock, pop","\\"best\\"",""}', "{1999,2001}")
     assert all(f"`{text}`" in PAGE for text in rows[0])
     load(number, tmp_path, f"sqlite:///{tmp_path}/rows.db")
-    connection = sqlite3.connect(tmp_path / "rows.db")
     assert "json_each(tags)" in PAGE
-    tags = connection.execute("SELECT j.value FROM album, json_each(tags) j ORDER BY album.record_id").fetchall()
-    connection.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "rows.db")) as file:
+        tags = file.execute("SELECT j.value FROM album, json_each(tags) j ORDER BY album.record_id").fetchall()
     assert tags == [("rock, pop",), ('"best"',), ("",), ("NULL",)]
 
 
