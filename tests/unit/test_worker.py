@@ -11,9 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from etl.engines.base import WorkerSetup
+from etl.engines.inline import InlineEngine
+from etl.engines.processes import ProcessEngine
+from etl.engines.threads import ThreadEngine
 from etl.errors import InternalError
+from etl.mapping.reader import parse_mapping
 from etl.messages import RAW_LIMIT, CopyRows, Part, PartCounts, RejectedRecord, Skeleton, Split
-from tests.splits import ROOT, copy_rows_of, make_run, make_split, make_worker, mapping_of, rows_of, run_records
+from etl.worker import make_worker as make_process_worker
+from tests.splits import ROOT, SOURCE, copy_rows_of, make_run, make_split, make_worker, mapping_of, rows_of, run_records
 
 MAPPING = mapping_of("""
   r:
@@ -437,3 +443,47 @@ def test_messages_stay_short() -> None:
     batch = run_records(MAPPING, b"<r><" + name + b"></r>", b"<r n='" + b"9" * 100_000 + b"'/>")
     assert [reject.reason for reject in batch.rejects] == ["malformed", "out_of_range"]
     assert all(len(reject.message) < 400 for reject in batch.rejects)
+
+
+# --- mappings with everything, in every kind of worker ---
+
+
+def test_functions_and_xpaths_work_in_every_kind_of_worker(tmp_path: Path) -> None:
+    (tmp_path / "cleaning.py").write_text(
+        "print('printed')\ndef row(row):\n    return {**row, 'n': row['n'] * 2} if row['n'] else None\n"
+        "def text(text):\n    print(text)\n    return text[::-1]\n",
+        "utf-8",
+    )
+    mapping = parse_mapping(
+        """
+version: 1
+tables:
+  r:
+    each: /root/r
+    where: "not(@no) and count(c) < 3"
+    transform: {python: "cleaning:row"}
+    columns:
+      n: {path: "@n", type: integer}
+      t: {path: t, many: array, transform: [upper, {python: "cleaning:text"}]}
+      s: {path: "sum(c)", type: integer}
+      j: {path: c, many: json, key: "@k", value: .}
+      x: {path: t, type: xml}
+""",
+        str(tmp_path / "m.yaml"),
+    )
+    setup = WorkerSetup(mapping, "tuples", (SOURCE,))
+    records = [b"<r n='2'><t>ab</t><t/><c k='a'>1</c><c k='b'>2</c></r>", b"<r n='0'/>", b"<r n='1' no=''/>"]
+    split = make_split(make_run(records))
+    engines = [
+        InlineEngine(make_process_worker, setup),
+        ThreadEngine(make_process_worker, setup, workers=2, prefetch=1),
+        ProcessEngine("etl.worker", setup, workers=1, prefetch=1),
+    ]
+    for engine in engines:
+        try:
+            batches = [future.result(timeout=60) for future in [engine.submit(split), engine.submit(split)]]
+        finally:
+            engine.close()
+        for batch in batches:
+            assert rows_of(batch) == [(2**40 + 1, 4, '["BA", ""]', 3, '{"a": "1", "b": "2"}', "<t>ab</t>")]
+            assert batch.counts == (PartCounts(records=3, loaded=1, rejected=0, discarded=2),)
