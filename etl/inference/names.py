@@ -112,6 +112,8 @@ def _name(tag: str) -> str:
 def _of_record(rows: Rows, namespaces: Namespaces) -> list[str]:
     containers = [_name(tag) for tag in reversed(rows.each[0][:-1])]
     telling = [name for name in containers if name not in SAYS_NOTHING]
+    if rows.selection:
+        return [f"{_name(rows.each[0][-1])}_element"]
     if not rows.tag:
         return [f"{name}_value" for name in [*telling, *containers]]
     own = _name(rows.tag)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from etl.inference.contents import ContentsBuilder
 from etl.inference.profile import ElementProfile, Profile
-from etl.inference.rows import Field, Rows, Steps
+from etl.inference.rows import Field, Rows, Selection, Steps
 from etl.inference.shapes import (
     SMALL,
     attributes_of,
@@ -26,6 +26,7 @@ from etl.inference.shapes import (
     repeats_below,
 )
 from etl.inference.values import ValueProfile
+from etl.inference.width import KINDS_LIMIT
 from etl.inference.words import is_plural_of, local_name
 
 CONTAINER_ATTRIBUTES_LIMIT = 40
@@ -34,11 +35,11 @@ CONTAINER_ATTRIBUTES_LIMIT = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kind:
-    """Elements that are records of one table: of one path, or the single texts of a container."""
+    """Elements that are records of one table: of one path, the single texts of a container, or all that is in it."""
 
     elements: tuple[ElementProfile, ...]
     path: Steps
-    """Of the first of them."""
+    """Of the first of them; for all of a container the last step is empty."""
     above: tuple[Field, ...] = ()
     """Attributes of containers."""
 
@@ -69,12 +70,15 @@ class _RecordFinder:
     def _rows(self, kind: _Kind) -> Rows:
         if len(kind.elements) == 1:
             return self._contents.record(kind.elements[0], kind.path, kind.above)
-        return _texts(kind)
+        return _whole(kind) if not kind.path[-1] else _texts(kind)
 
     # --- containers ---
 
     def _container(self, element: ElementProfile, path: Steps) -> list[_Kind]:
         """The records in a container, at any depth."""
+        if len(element.children) > KINDS_LIMIT:
+            whole = _Kind(tuple(element.children.values()), (*path, ""))
+            return _with_attributes(element, path, [whole], [whole], [whole])
         texts = tuple(child for child in element.children.values() if child.most <= 1 and is_bare(child))
         text_tags = {child.tag for child in texts}
         kinds: list[_Kind] = []
@@ -202,4 +206,17 @@ def _texts(kind: _Kind) -> Rows:
         count=count,
         fields=(Field((), "name", present=count), Field((), "string", present=count), *kind.above),
         note=f"single texts of {local_name(kind.path[-2])}",
+    )
+
+
+def _whole(kind: _Kind) -> Rows:
+    """The table of everything in a container that holds too many kinds of elements."""
+    count = sum(element.count for element in kind.elements)
+    return Rows(
+        tag="",
+        each=(kind.path[:-1],),
+        count=count,
+        fields=(Field((), "name", present=count), Field((), "xml", present=count), *kind.above),
+        selection=Selection(bare=False),
+        note=f"{len(kind.elements):,} kinds of elements, too many to be tables",
     )

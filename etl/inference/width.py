@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 from etl.inference.profile import ElementProfile
 from etl.inference.rows import Contents, Field, Rows, Selection
@@ -15,6 +16,8 @@ ATTRIBUTES_LIMIT = FIELDS_LIMIT // 2
 """Attributes of one element that become columns."""
 HEIGHT_LIMIT = 16
 """Tables above each other that narrowing may make."""
+KINDS_LIMIT = 2000
+"""Kinds of elements in one element; more are no kinds: something else than what they are is written in their names."""
 EXCLUDED_LIMIT = 30
 """Names in a condition that a person can still read."""
 
@@ -24,13 +27,22 @@ Part = tuple[ElementProfile, Contents]
 
 def fit(element: ElementProfile, own: Contents, parts: list[Part]) -> Contents:
     """All that an element gives to its row, in at most FIELDS_LIMIT fields; `own` are its attributes and its text."""
-    parts = _hang_out(parts, FIELDS_LIMIT - len(own.fields))
-    if _width(parts) > FIELDS_LIMIT - len(own.fields):
-        parts, pairs = _as_pairs(element, parts)
-        if _width(parts) > FIELDS_LIMIT - len(own.fields):
-            parts, pairs = [], _pairs(element, Selection(bare=False))
+    room = FIELDS_LIMIT - len(own.fields)
+    fitting = _hang_out(parts, room)
+    if _is_too_much(fitting, room):
+        rest, pairs = _as_pairs(element, parts)
+        fitting = _hang_out(rest, room)
+        if _is_too_much(fitting, room):
+            fitting, pairs = [], _pairs(element, Selection(bare=False))
         own += Contents(children=(pairs,))
-    return sum((contents for _, contents in parts), own)
+    return Contents(
+        own.fields + tuple(chain.from_iterable(contents.fields for _, contents in fitting)),
+        own.children + tuple(chain.from_iterable(contents.children for _, contents in fitting)),
+    )
+
+
+def _is_too_much(parts: list[Part], room: int) -> bool:
+    return len(parts) > KINDS_LIMIT or _width(parts) > room
 
 
 def _width(parts: list[Part]) -> int:

@@ -66,14 +66,14 @@ def _all_but_nearest(group: list[Wish]) -> list[Wish]:
 
 
 def _numbered(names: list[str], reserved: Collection[str], limit: int) -> list[str]:
-    taken = set(reserved)
+    taken: set[str] = set()
     wanted = {name.lower() for name in names}
     chosen: list[str] = []
     for name in names:
         unique, number = name, 1
-        while unique.lower() in taken or (number > 1 and unique.lower() in wanted):
+        while (key := unique.lower()) in reserved or key in taken or (number > 1 and key in wanted):
             number += 1
             unique = f"{shortened(name, limit - len(f'_{number}'))}_{number}"
-        taken.add(unique.lower())
+        taken.add(key)
         chosen.append(unique)
     return chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from etl.inference.design import infer_mapping
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.values import ValueProfile
+from etl.inference.width import KINDS_LIMIT
 from etl.mapping.reader import parse_mapping
 from tests.profiles import columns_of, each_of, mapping_of, profile_of
 
@@ -142,3 +143,10 @@ def test_a_thousand_record_types_are_a_thousand_tables() -> None:
         root.children[record.tag] = record
     mapping = parse_mapping(infer_mapping(Profile(roots={"root": root}, documents=1), "x").text, "inferred")
     assert len(mapping.tables) == 1000
+
+
+def test_names_that_are_no_kinds_are_one_table() -> None:
+    records = "".join(f"<entry{n}><a>1</a><b>2</b></entry{n}>" for n in range(KINDS_LIMIT + 1))
+    mapping = mapping_of(f"<log v='1'>{records}<entry1><a>3</a></entry1></log>")
+    assert each_of(mapping) == {"log_element": ["/log/*"]}
+    assert columns_of(mapping, "log_element") == {"name": "name()", "content": ".", "log_v": "../@v"}
