@@ -360,14 +360,17 @@ def _flat_body(rng: Random) -> str:
 
 # --- wide-paths --------------------------------------------------------------------------------------------------
 
-_FORMS, _SECTIONS, _FIELDS = 100, 9, 10
+_FORMS, _SECTIONS = 100, 9
+_FIELDS = _words(
+    "amount_paid|begin_date|contact_person|description|fee_rate|gross_income|hearing_date|issued_by|legal_name|net_share"
+)
 _SECTION_POOL = 16
 
 
 def _wide_paths(rng: Random) -> Iterator[bytes]:
     sections = [
-        [[_wide_section(rng, form, section) for _ in range(_SECTION_POOL)] for section in range(_SECTIONS)]
-        for form in range(_FORMS)
+        [[_wide_section(rng, section) for _ in range(_SECTION_POOL)] for section in range(_SECTIONS)]
+        for _ in range(_FORMS)
     ]
     for number in count(1):
         bits = rng.getrandbits(128)
@@ -382,7 +385,7 @@ def _wide_paths(rng: Random) -> Iterator[bytes]:
         yield "".join(parts).encode()
 
 
-def _wide_section(rng: Random, form: int, section: int) -> str:
+def _wide_section(rng: Random, section: int) -> str:
     values = (
         lambda: str(rng.randint(1, 10**6)),
         lambda: f"{rng.randint(1979, 2025)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
@@ -392,11 +395,9 @@ def _wide_section(rng: Random, form: int, section: int) -> str:
     )
     # Which kind of value a field has depends on its place alone.
     fields = "".join(
-        f"<{name}>{values[(form + section + field) % len(values)]()}</{name}>"
-        for field in range(_FIELDS)
-        for name in [f"field{section}{field}"]
+        f"<{name}_{section}>{values[place % len(values)]()}</{name}_{section}>\n" for place, name in enumerate(_FIELDS)
     )
-    return f"<section{section}>{fields}</section{section}>"
+    return f"<section_{section}>\n{fields}</section_{section}>\n"
 
 
 KINDS = {
