@@ -45,6 +45,10 @@ SCALARS = {
     "timestamp": ColumnType("timestamp"),
     "timestamptz": ColumnType("timestamptz"),
     "uuid": ColumnType("uuid"),
+    "json": ColumnType("json"),
+    "jsonb": ColumnType("jsonb"),
+    "xml": ColumnType("xml"),
+    "bytes": ColumnType("bytes", encoding="hex"),
 }
 
 
@@ -83,6 +87,11 @@ def single(name: str, *columns: Column, key: Sequence[str] = ("id",)) -> Mapping
     return Mapping((Table(name, columns, tuple(key)),), f"{name}.yaml", "version: 1")
 
 
+def listed(name: str, type_: str | ColumnType) -> Column:
+    """A column of lists."""
+    return column(name, type_, source=FromPath(ValuePath(name), many="array"))
+
+
 def constant(name: str) -> Column:
     return column(name, source=Constant("x"))
 
@@ -100,6 +109,8 @@ def _copy_text(value: object) -> str:
         return "\\N"
     if isinstance(value, bool):
         return "t" if value else "f"
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
     escapes = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
     return "".join(escapes.get(character, character) for character in str(value))
 

@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 from etl.errors import TargetError
 from etl.mapping.model import Column, FromPath, Mapping, Table
 from etl.targets.fitting import fits_postgres, fits_sqlite
-from etl.targets.schema import quote, type_name
+from etl.targets.schema import quote, type_name, written_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _column_differences(table: Table, column: Column, there: MappingOf[str, Any]
     fits = fits_sqlite if dialect == "sqlite" else fits_postgres
     # A type the mapping names itself is its own affair.
     if not column.sql and not fits(column, type_):
-        is_ = "of a type unknown here" if isinstance(type_, types.NullType) else str(type_)
+        is_ = "of a type unknown here" if isinstance(type_, types.NullType) else written_type(type_, dialect)
         wanted = f"{column.type}{'[]' if column.is_array else ''}"
         differences.append(
             f"{place} is {is_}, {_why_not(column, type_)} the mapping's {wanted} (make it {type_name(column, dialect)})"

@@ -117,7 +117,12 @@ def sql_type(column: Column, dialect: str) -> TypeEngine[Any]:
 
 def type_name(column: Column, dialect: str) -> str:
     """The same as it is written."""
-    return str(sql_type(column, dialect).compile(dialect=_dialect(dialect)))
+    return written_type(sql_type(column, dialect), dialect)
+
+
+def written_type(type_: TypeEngine[Any], dialect: str) -> str:
+    """A type as the database's DDL has it."""
+    return str(type_.compile(dialect=_dialect(dialect)))
 
 
 def check_width(mapping: Mapping, dialect: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import decimal
+import json
 import threading
 import uuid
 
@@ -62,6 +63,10 @@ VALUES: dict[str, list[object]] = {
     "timestamp": ["2020-02-29 12:30:00.000001", "1999-12-31 23:59:59", None],
     "timestamptz": ["2020-02-29 12:30:00+00:00", "1999-12-31 23:59:59.5+00:00", None],
     "uuid": ["123e4567-e89b-12d3-a456-426614174000", "00000000-0000-0000-0000-000000000000", None],
+    "json": ['{"a": [1]}', '"x"', None],
+    "jsonb": ['{"a": [1]}', "1", None],
+    "xml": ["<a b='c'>d</a>", "<a/>", None],
+    "bytes": [b"\x00\\\xff", b"", None],
 }
 
 
@@ -82,6 +87,8 @@ def same(name: str, stored: object) -> object:
             return datetime.datetime.fromisoformat(str(stored))
         case "uuid":
             return uuid.UUID(str(stored))
+        case "json" | "jsonb":
+            return json.loads(stored) if isinstance(stored, str) and stored != "x" else stored
         case _:
             return stored
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 
-from etl.mapping.model import ColumnType, ForeignKey, Mapping, Table
-from etl.targets.schema import MAX_NAME_BYTES, ddl, late_keys, quote, sql_type
-from tests.target_rows import SCALARS, column, family, scalars, single
+from etl.errors import TargetError
+from etl.mapping.model import Column, ColumnType, ForeignKey, Mapping, Table
+from etl.targets.schema import MAX_COLUMNS, MAX_NAME_BYTES, ddl, late_keys, quote, sql_type
+from tests.target_rows import SCALARS, column, family, listed, scalars, single
 
 
 def test_postgres_gets_its_keys_after_the_last_row() -> None:
@@ -84,17 +86,86 @@ def test_sqlite_runs_what_is_shown(keys: str) -> None:
         ("timestamp", "TIMESTAMP WITHOUT TIME ZONE", "TEXT"),
         ("timestamptz", "TIMESTAMP WITH TIME ZONE", "TEXT"),
         ("uuid", "UUID", "TEXT"),
+        ("json", "JSON", "TEXT"),
+        ("jsonb", "JSONB", "TEXT"),
+        ("xml", "XML", "TEXT"),
+        ("bytes", "BYTEA", "BLOB"),
     ],
 )
 def test_types(name: str, postgres: str, sqlite: str) -> None:
     mapping = single("t", column("id", "integer"), column("value", SCALARS[name]))
     assert f'"value" {postgres}\n' in ddl(mapping, "postgresql", "after")
     assert f'"value" {sqlite},\n' in ddl(mapping, "sqlite", "after")
+    lists = single("t", column("id", "integer"), listed("value", SCALARS[name]))
+    assert f'"value" {postgres}[]\n' in ddl(lists, "postgresql", "after")
+    assert '"value" TEXT,\n' in ddl(lists, "sqlite", "after")
 
 
 def test_sqlite_keeps_fifteen_digits_as_a_number() -> None:
     assert str(sql_type(column("n", ColumnType("numeric", precision=15, scale=2)), "sqlite")) == "NUMERIC(15, 2)"
     assert str(sql_type(column("n", ColumnType("numeric", precision=16, scale=2)), "sqlite")) == "TEXT"
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("make", [column, listed])
+def test_a_type_of_the_databases_own_stands_as_it_is(dialect: str, make: Callable[[str, str], Column]) -> None:
+    own = dataclasses.replace(make("value", "integer"), sql='character varying (20)\n  COLLATE "C"')
+    key = dataclasses.replace(column("id", "integer"), sql="oid")
+    text = ddl(single("t", key, own), dialect, "after")
+    assert '"value" character varying (20) COLLATE "C"\n' in text
+    assert '"id" oid NOT NULL,\n' in text
+
+
+COMMENTED = single(
+    "release",
+    dataclasses.replace(column("id", "bigint", required=True), comment="the number; unique"),
+    column("title"),
+    dataclasses.replace(column("a rather long name of a column, longer than most"), comment="-- 'x' /* \\q"),
+    dataclasses.replace(column("line\nbreak"), comment="nowhere"),
+    dataclasses.replace(column("last"), comment="a\r\nDROP TABLE x;\u2028\x00\x85.quit"),
+)
+COMMENTED = dataclasses.replace(
+    COMMENTED, tables=(dataclasses.replace(COMMENTED.tables[0], comment="one row a release\n.quit; \\q"),)
+)
+
+
+def test_comments_stand_beside_what_they_are_about() -> None:
+    mapping = dataclasses.replace(
+        COMMENTED, tables=(dataclasses.replace(COMMENTED.tables[0], columns=COMMENTED.tables[0].columns[:3]),)
+    )
+    assert ddl(mapping, "postgresql", "before") == (
+        "-- one row a release .quit; \\q\n"
+        'CREATE TABLE "release" (\n'
+        '    "id" BIGINT NOT NULL,                                     -- the number; unique\n'
+        '    "title" TEXT,\n'
+        "    \"a rather long name of a column, longer than most\" TEXT,  -- -- 'x' /* \\q\n"
+        '    CONSTRAINT "release_pkey" PRIMARY KEY ("id")\n'
+        ");\n"
+    )
+
+
+def test_comments_end_with_their_line() -> None:
+    text = ddl(COMMENTED, "sqlite", "after")
+    assert '"last" TEXT,' in text
+    assert len(text.splitlines()) == 10
+    assert "nowhere" not in text
+    assert '"title" TEXT,\n' in text
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(text)
+    assert [row[1] for row in connection.execute("PRAGMA table_info(release)")][-2:] == ["line\nbreak", "last"]
+    connection.close()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+def test_a_table_of_more_columns_than_there_can_be(dialect: str) -> None:
+    limit = MAX_COLUMNS[dialect]
+    widest = single("wide", column("id", "integer"), *(column(f"c{n}") for n in range(limit - 1)))
+    assert ddl(widest, dialect, "after").count(" TEXT") == limit - 1
+    table = dataclasses.replace(widest.tables[0], columns=(*widest.tables[0].columns, column("more")), line=7)
+    with pytest.raises(
+        TargetError, match=rf"The table wide \(wide.yaml:7\) has {limit + 1} columns, \w+ takes {limit}\. Move some"
+    ):
+        ddl(dataclasses.replace(widest, tables=(table,)), dialect, "after")
 
 
 def test_required_columns_and_keys_are_not_null() -> None:
