@@ -88,3 +88,16 @@ def _pieces(element: Any) -> Iterator[str]:
     for inner in element.iter(etree.Element):
         texts = [inner.text, *(child.tail for child in inner), *inner.attrib.values()]
         yield from (text.strip(" \t\r\n") for text in texts if text and text.strip(" \t\r\n"))
+
+
+@SOME
+@given(shaped_documents())
+def test_loading_with_the_written_mapping_is_loading_without_one(document: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file, written = Path(folder, "document.xml"), Path(folder, "written.yaml")
+        file.write_text(document)
+        written.write_text(etl.infer(file))
+        assert etl.infer(file) == written.read_text()
+        without = etl.load(file, target="memory://", settings=SETTINGS)
+        with_it = etl.load(file, mapping=written, target="memory://", settings=SETTINGS)
+    assert without.rows == with_it.rows
