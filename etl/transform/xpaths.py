@@ -19,7 +19,9 @@ from etl.transform.elements import Element, Reader
 
 XPATH_FAILED = "xpath_failed"
 
-_NAMES = re.compile(r"[^\W\d][\w.\-]*")
+_LITERALS = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NAMES = re.compile(r"(?<![\w.\-])[^\W\d][\w.\-]*+(?!\s*(?:\(|::))")
+"""Names, but those of functions and axes."""
 
 
 class XPathFailure(Exception):
@@ -75,7 +77,7 @@ def truth_of(xpath: XPath) -> Callable[[Element], bool]:
 
 def names_in(xpath: XPath) -> set[str]:
     """Names that the XPath may look at, without their namespaces."""
-    return set(_NAMES.findall(xpath.text))
+    return set(_NAMES.findall(_LITERALS.sub("", xpath.text)))
 
 
 def _evaluation(xpath: XPath) -> Callable[[Element], Any]:
