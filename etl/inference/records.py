@@ -17,6 +17,7 @@ from etl.inference.rows import Field, Rows, Selection, Steps
 from etl.inference.shapes import (
     SMALL,
     attributes_of,
+    has_text,
     is_bare,
     is_leaf,
     is_recursive,
@@ -127,7 +128,8 @@ class _RecordFinder:
         if not complete or self._mean_bytes(element) >= SMALL:
             return False
         repeating = [child for child in element.children.values() if child.most > 1]
-        values = sum(child.most <= 1 and is_leaf(child) for child in element.children.values())
+        singles = [child for child in element.children.values() if child.most <= 1]
+        values = sum(is_leaf(child) and has_text(child) for child in singles)
         if element.depth == 0:
             return values > len(repeating)
         # A track with its name and its segments is a thing; a list of records with a token beside them is not.

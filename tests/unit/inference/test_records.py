@@ -150,3 +150,8 @@ def test_names_that_are_no_kinds_are_one_table() -> None:
     mapping = mapping_of(f"<log v='1'>{records}<entry1><a>3</a></entry1></log>")
     assert each_of(mapping) == {"log_element": ["/log/*"]}
     assert columns_of(mapping, "log_element") == {"name": "name()", "content": ".", "log_v": "../@v"}
+
+
+def test_notes_in_attributes_beside_records_make_no_entity() -> None:
+    mapping = mapping_of("<run><info type='a'/><level n='1'/><host ip='1'/><host ip='2'/></run>")
+    assert list(each_of(mapping)) == ["info", "level", "host"]
