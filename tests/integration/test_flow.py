@@ -19,7 +19,7 @@ import pytest
 
 import etl
 from etl.errors import TargetError
-from etl.metrics import Snapshot
+from etl.metrics import PoolStats, Snapshot
 from etl.options import Settings, build_settings
 from etl.report import LoadReport
 from tests.acceptance.contents import count, query
@@ -52,13 +52,15 @@ class Watcher:
     def stop(self) -> None:
         self._stopped.set()
 
-    def now(self) -> Snapshot | None:
-        return self._snapshot() if self._snapshot else None
+    def now(self) -> PoolStats | None:
+        return self._snapshot().pool if self._snapshot else None
 
     def _watch(self) -> None:
         assert self._snapshot is not None
         while not self._stopped.wait(0.001):
-            self.largest_window = max(self.largest_window, self._snapshot().pool.queued_bytes)
+            pool = self._snapshot().pool
+            assert pool is not None
+            self.largest_window = max(self.largest_window, pool.queued_bytes)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -118,7 +120,7 @@ def test_workers_go_on_until_the_window_is_full_while_the_database_takes_nothing
 
     def window_is_full() -> bool:
         now = watcher.now()
-        return now is not None and now.pool.busy == now.pool.splits_in_flight == 0 and now.pool.queue_fill > 0.8
+        return now is not None and now.busy == now.splits_in_flight == 0 and now.queue_fill > 0.8
 
     with psycopg.connect(postgres_url) as blocker:
         blocker.execute("LOCK TABLE item IN SHARE MODE")
@@ -228,7 +230,7 @@ def test_a_blocked_feeder_hears_of_a_dead_insert_thread(tmp_path: Path, mapping:
 
     def window_is_full() -> bool:
         now = watcher.now()
-        return now is not None and now.pool.busy == now.pool.splits_in_flight == 0 and now.pool.queue_fill > 0.8
+        return now is not None and now.busy == now.splits_in_flight == 0 and now.queue_fill > 0.8
 
     with psycopg.connect(postgres_url) as blocker:
         blocker.execute("LOCK TABLE item IN SHARE MODE")

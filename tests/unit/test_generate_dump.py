@@ -105,7 +105,9 @@ def test_dirty_differs_only_where_it_is_dirty() -> None:
 
 
 def test_samples_load_as_they_promise() -> None:
-    clean = etl.load(str(SAMPLE / "catalog.xml.gz"), mapping=SAMPLE / "catalog-by-hand.mapping.yaml", target="memory://")
+    clean = etl.load(
+        str(SAMPLE / "catalog.xml.gz"), mapping=SAMPLE / "catalog-by-hand.mapping.yaml", target="memory://"
+    )
     assert (clean.records, clean.loaded, clean.rejected) == (246, 246, 0)
     assert clean.notices == ()
     assert all(clean.tables.values())
