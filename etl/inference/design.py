@@ -48,8 +48,8 @@ def _head(profile: Profile, label: str, warnings: Sequence[str]) -> Iterator[str
     share = "all of it" if profile.whole else "a sample"
     documents = f"{profile.documents:,} documents, " if profile.documents > 1 else ""
     yield f"Inferred from {label}: {share}, {documents}{profile.bytes:,} bytes."
-    yield "Edit it as you like (`etl docs mapping`). The comments say in how many rows a value was seen (nothing said:"
-    yield "in all), why it has its type, and what it was."
+    yield "Edit it as you like (`etl docs mapping`). Comments: in how many rows a value was seen (nothing: in all),"
+    yield "why it has its type, and what it was."
     for warning in warnings[:WARNINGS_SHOWN]:
         yield f"Note: {warning}."
     if len(warnings) > WARNINGS_SHOWN:

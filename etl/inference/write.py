@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 
 from etl.inference.comments import one_line
 from etl.inference.tables import ColumnDesign, TableDesign
@@ -23,7 +24,7 @@ _ESCAPED = re.compile(
 
 def write_mapping(head: Sequence[str], namespaces: Mapping[str, str], tables: Sequence[TableDesign]) -> str:
     """The text of the mapping file; `head` are the lines of the comment at its beginning."""
-    lines = [f"# {one_line(line)}".rstrip() for line in head]
+    lines = [f"# {part}" for line in head for part in _wrapped(line)]
     lines += ["", "version: 1"]
     if namespaces:
         lines.append("namespaces:")
@@ -33,6 +34,10 @@ def write_mapping(head: Sequence[str], namespaces: Mapping[str, str], tables: Se
     for table in tables:
         lines += ["", *_table(table)]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(line: str) -> list[str]:
+    return wrap(one_line(line), WIDTH - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _table(table: TableDesign) -> Iterator[str]:

@@ -20,8 +20,8 @@ def test_the_file_as_a_person_reads_it() -> None:
         text
         == """\
 # Inferred from books.xml: all of it, 245 bytes.
-# Edit it as you like (`etl docs mapping`). The comments say in how many rows a value was seen (nothing said:
-# in all), why it has its type, and what it was.
+# Edit it as you like (`etl docs mapping`). Comments: in how many rows a value was seen (nothing: in all),
+# why it has its type, and what it was.
 
 version: 1
 namespaces:
