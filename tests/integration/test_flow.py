@@ -19,7 +19,7 @@ import pytest
 
 import etl
 from etl.errors import TargetError
-from etl.metrics import PoolStats, Snapshot
+from etl.metrics import Snapshot
 from etl.options import Settings, build_settings
 from etl.report import LoadReport
 from tests.acceptance.contents import count, query
@@ -52,8 +52,13 @@ class Watcher:
     def stop(self) -> None:
         self._stopped.set()
 
-    def now(self) -> PoolStats | None:
-        return self._snapshot().pool if self._snapshot else None
+    def now(self) -> Snapshot | None:
+        return self._snapshot() if self._snapshot else None
+
+    def window_is_full(self) -> bool:
+        """And no worker has anything left to do."""
+        pool = self._snapshot().pool if self._snapshot else None
+        return pool is not None and pool.busy == pool.splits_in_flight == 0 and pool.queue_fill > 0.8
 
     def _watch(self) -> None:
         assert self._snapshot is not None
@@ -118,14 +123,10 @@ def test_workers_go_on_until_the_window_is_full_while_the_database_takes_nothing
     def load() -> LoadReport:
         return etl.load(source, mapping=mapping, target=postgres_url, settings=SMALL_WINDOW, progress=watcher)
 
-    def window_is_full() -> bool:
-        now = watcher.now()
-        return now is not None and now.busy == now.splits_in_flight == 0 and now.queue_fill > 0.8
-
     with psycopg.connect(postgres_url) as blocker:
         blocker.execute("LOCK TABLE item IN SHARE MODE")
         with in_background(load) as loading:
-            wait_until(window_is_full)
+            wait_until(watcher.window_is_full)
             stalled = watcher.now()
             blocker.rollback()
             report = loading.result(WAIT_SECONDS)
@@ -228,14 +229,10 @@ def test_a_blocked_feeder_hears_of_a_dead_insert_thread(tmp_path: Path, mapping:
     def load() -> LoadReport:
         return etl.load(source, mapping=mapping, target=postgres_url, settings=SMALL_WINDOW, progress=watcher)
 
-    def window_is_full() -> bool:
-        now = watcher.now()
-        return now is not None and now.busy == now.splits_in_flight == 0 and now.queue_fill > 0.8
-
     with psycopg.connect(postgres_url) as blocker:
         blocker.execute("LOCK TABLE item IN SHARE MODE")
         with in_background(load) as loading:
-            wait_until(window_is_full)
+            wait_until(watcher.window_is_full)
             blocker.execute("DROP TABLE item")
             blocker.commit()
             with pytest.raises(TargetError, match="item"):
