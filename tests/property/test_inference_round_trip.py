@@ -16,6 +16,7 @@ import etl
 from etl.extract.source import expand
 from etl.inference.design import Inferred, infer_mapping
 from etl.inference.survey import survey
+from etl.mapping.model import FromPath
 from etl.mapping.reader import parse_mapping
 from etl.options import build_settings
 from tests.property.documents import Document, documents, parser
@@ -26,7 +27,7 @@ SOME = settings(MANY, max_examples=50)
 SETTINGS = build_settings({"workers": {"kind": "inline"}})
 
 Cells = list[tuple[str, str]]
-"""Type and text of every value that is a text."""
+"""Type and text of every value of the documents; not of the copies of keys in child tables."""
 
 
 def infer(files: list[str]) -> Inferred:
@@ -44,13 +45,18 @@ def loaded(texts: list[bytes]) -> tuple[Inferred, Cells]:
         report = etl.load(files, mapping=mapping, target="memory://", settings=SETTINGS)
     assert report.rejected == 0, inferred.text
     assert report.rows is not None
-    types = {(table.name, column.name): column.type.name for table in mapping.tables for column in table.columns}
+    types = {
+        (table.name, column.name): column.type.name
+        for table in mapping.tables
+        for column in table.columns
+        if isinstance(column.source, FromPath)
+    }
     return inferred, [
         (types[table, column], value)
         for table, rows in report.rows.items()
         for row in rows
         for column, value in row.items()
-        if isinstance(value, str)
+        if isinstance(value, str) and (table, column) in types
     ]
 
 
