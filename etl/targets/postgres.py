@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows
 from etl.targets.postgres_errors import said, translate
-from etl.targets.schema import Keys, LateKey, Xml, quote, statement_text, type_name
+from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
 from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver_error
 
 CONNECTION_DEFAULTS = {
@@ -117,7 +117,7 @@ class PostgresConnection(SqlConnection):
     def execute_all(self, statements: Sequence[ExecutableDDLElement]) -> None:
         if statements:
             # One way to the server and back for all of them.
-            text = "\n".join(statement_text(statement, "postgresql") for statement in statements)
+            text = ";\n".join(compiled(statement, "postgresql") for statement in statements)
             with self.translated():
                 self.driver.execute(text.encode())
 
@@ -174,10 +174,14 @@ class PostgresTarget(SqlTarget):
         return replace(preparation, notices=notices + preparation.notices)
 
     def _has_xml(self) -> bool:
-        with closing(self.connect()) as connection, suppress(pg_errors.FeatureNotSupported):
-            connection.driver.execute("SELECT xml '<a/>'")
-            return True
-        return False
+        try:
+            with closing(self.connect()) as connection, connection.translated():
+                connection.driver.execute("SELECT xml '<a/>'")
+        except TargetError as error:
+            if isinstance(driver_error(error), pg_errors.FeatureNotSupported):
+                return False
+            raise
+        return True
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:
         try:
@@ -243,7 +247,7 @@ class PostgresTarget(SqlTarget):
         statements = [f"SET LOCAL maintenance_work_mem = '{KEY_MEMORY}'", "SET LOCAL lock_timeout = 0"]
         for key in keys:
             if key.build is not None:
-                statements += ["SAVEPOINT etl_key", *_locks(mapping, key), statement_text(key.build, self.dialect)]
+                statements += ["SAVEPOINT etl_key", *_locks(mapping, key), compiled(key.build, self.dialect)]
                 statements.append("RELEASE SAVEPOINT etl_key")
         try:
             with connection.translated():

@@ -172,7 +172,7 @@ def ddl(mapping: Mapping, dialect: str, keys: Keys) -> str:
     built = build_tables(mapping, dialect, keys)
     statements = [_create_text(*pair, dialect) for pair in zip(mapping.tables, built, strict=True)]
     if keys == "after":
-        late = [statement_text(key.build, dialect) for key in late_keys(mapping, dialect) if key.build is not None]
+        late = [_text(key.build, dialect) for key in late_keys(mapping, dialect) if key.build is not None]
         if late:
             statements.append("-- After the last row:\n" + "\n".join(late))
     return "\n\n".join(statements) + "\n"
@@ -180,7 +180,7 @@ def ddl(mapping: Mapping, dialect: str, keys: Keys) -> str:
 
 def _create_text(table: Table, built: sa.Table, dialect: str) -> str:
     """CREATE TABLE with the mapping's comments: the table's above it, the columns' beside them."""
-    first, *lines = statement_text(CreateTable(built), dialect).split("\n")
+    first, *lines = _text(CreateTable(built), dialect).split("\n")
     width = max((len(line) for line in lines[: len(table.columns)] if len(line) <= _COMMENT_COLUMN), default=0)
     for place, column in enumerate(table.columns):
         comment = _one_line(column.comment)
@@ -255,10 +255,14 @@ def _quoted(name: str) -> quoted_name:
     return quoted_name(name, quote=True)
 
 
-def statement_text(statement: ExecutableDDLElement, dialect: str) -> str:
-    """A statement as a person reads it and the database runs it."""
-    lines = str(statement.compile(dialect=_dialect(dialect))).strip().split("\n")
-    return "\n".join(re.sub(r"^\t", "    ", line).rstrip(" ") for line in lines if line) + ";"
+def compiled(statement: ExecutableDDLElement, dialect: str) -> str:
+    """A statement as the database runs it."""
+    return str(statement.compile(dialect=_dialect(dialect))).strip()
+
+
+def _text(statement: ExecutableDDLElement, dialect: str) -> str:
+    """A statement as a person reads it."""
+    return re.sub(r"([(,]) ?\n\t", r"\1\n    ", compiled(statement, dialect)) + ";"
 
 
 @cache

@@ -124,12 +124,14 @@ def test_awkward_texts_come_back_as_they_went_in(way: tuple[str, str]) -> None:
 
 
 def test_names_may_be_anything(way: tuple[str, str]) -> None:
-    mapping = single('select "%s" :x', column("id", "integer"), column("order % by"), column('a"b'), key=["id"])
+    odd = [column("order % by"), column('a"b'), column("line\n\n\tbreak, \n\there")]
+    mapping = single('select "%s" :x', column("id", "integer"), *odd, key=["id"])
     with opened(way[0], insert={"method": way[1]}) as target:
         target.prepare(mapping, "after")
-        write(target, [(1, "one", "two")])
+        write(target, [(1, "one", "two", "three")])
         assert target.build_keys(mapping) == []
-        assert read(target, mapping, 'select "%s" :x') == [(1, "one", "two")]
+        assert target.dialect == "memory" or target.prepare(mapping, "after").created == frozenset()
+        assert read(target, mapping, 'select "%s" :x') == [(1, "one", "two", "three")]
 
 
 @EVERY_TARGET
