@@ -26,7 +26,8 @@ def format_problem(form: str, type_name: str) -> str | None:
     if "z" in directives and type_name != "timestamptz":
         return f"%z is an offset from UTC, which {type_name} cannot keep: use timestamptz"
     try:
-        parsed = datetime.strptime(_SAMPLE.strftime(form), form)
+        written = _SAMPLE.strftime(form)
+        parsed = datetime.strptime(written, form)
     except (ValueError, re.error) as error:
         reason = str(error).partition(" in format")[0] if "directive" in str(error) else str(error)
         return f"not a form that Python's strptime reads: {reason}"
@@ -38,6 +39,8 @@ def format_problem(form: str, type_name: str) -> str | None:
         return "gives no hour, which time needs (%H)"
     if type_name == "time" and parsed.date() != _NO_DAY:
         return "gives a day, which time cannot keep: use timestamp"
+    if parsed.strftime(form) != written:
+        return "a week or a day of the week says no date without the rest of it (as %G-W%V-%u)"
     return None
 
 

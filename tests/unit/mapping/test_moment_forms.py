@@ -47,6 +47,8 @@ def test_forms_that_work(form: str, type_name: str) -> None:
         ("%Y-%", "date", "not a form that Python's strptime reads"),
         ("%Y %Y", "date", "not a form that Python's strptime reads"),
         ("%-d.%m.%Y", "date", "bad directive"),
+        ("%Y-%W", "date", "a week or a day of the week says no date"),
+        ("%Y %u", "timestamp", "a week or a day of the week says no date"),
     ],
 )
 def test_forms_that_do_not(form: str, type_name: str, expected: str) -> None:
