@@ -111,7 +111,9 @@ def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
     if sentences:
         yield heading
     for sentence in sentences:
-        yield f"  - {sentence}"
+        first, *lines_to_copy = sentence.splitlines()
+        yield f"  - {first}"
+        yield from lines_to_copy
 
 
 def _next_steps(report: LoadReport) -> Iterator[str]:

@@ -133,6 +133,12 @@ def test_key_problems_and_notices_are_listed() -> None:
     ]
 
 
+def test_lines_to_copy_into_a_mapping_stand_as_they_are() -> None:
+    lines = summarize_load(replace(FINISHED, notices=("Add this:\n      a: b\n      c: d", "Look.")))
+    place = lines.index("Worth a look:")
+    assert lines[place + 1 : place + 5] == ["  - Add this:", "      a: b", "      c: d", "  - Look."]
+
+
 def test_what_a_mapping_could_change_comes_with_how_to_change_it() -> None:
     assert not any("mapping" in line for line in summarize_load(FINISHED))
     saved = summarize_load(replace(FINISHED, notices=("Look.",)))[-1]
