@@ -12,11 +12,22 @@ DIGEST_CHARACTERS = 8
 
 _BORDERS = re.compile(
     r"(?<=[^\W\d_A-Z])(?=[A-Z])"  # dateCompleted
-    r"|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])"  # ISSNLinking
+    r"|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z]{2})"  # ISSNLinking, but URLs
     r"|(?<=\d)(?=[A-Z][^\W\d_A-Z])"  # Line2Text
 )
+_ONE_WORD = re.compile(r"[A-Z]{2}[^\W\d_A-Z]+")
+"""XPath, EMail, JMdict."""
 _OTHER_CHARACTERS = re.compile(r"[\W_]+")
-_IRREGULAR = {"children": "child", "people": "person", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
+_IRREGULAR = {
+    "children": "child",
+    "cookies": "cookie",
+    "feet": "foot",
+    "men": "man",
+    "mice": "mouse",
+    "movies": "movie",
+    "people": "person",
+    "women": "woman",
+}
 _NO_PLURALS = frozenset({"news", "series", "species", "lens", "canvas", "atlas", "alias", "bias", "gas", "its", "has"})
 _GATHERING = ("list", "set", "collection", "array", "group")
 
@@ -35,7 +46,8 @@ def local_name(tag: str) -> str:
 @lru_cache(maxsize=65536)
 def snake_case(name: str) -> str:
     """``PubmedArticle`` is pubmed_article, ``MedlineTA`` medline_ta, ``x-y.z`` x_y_z; letters of every script stay."""
-    words = _OTHER_CHARACTERS.sub("_", _BORDERS.sub("_", name)).strip("_").lower()
+    divided = name if _ONE_WORD.fullmatch(name) else _BORDERS.sub("_", name)
+    words = _OTHER_CHARACTERS.sub("_", divided).strip("_").lower()
     if not words:
         return "unnamed"
     return f"_{words}" if words[0].isdigit() else words

@@ -28,6 +28,10 @@ from etl.inference.words import is_plural_of, shortened, singular, snake_case
         ("日本語", "日本語"),
         ("ÄrzteHaus", "ärzte_haus"),
         ("EMPNO", "empno"),
+        ("JMdict", "jmdict"),
+        ("XPath", "xpath"),
+        ("resultURLs", "result_urls"),
+        ("PDBxThing", "pdbx_thing"),
     ],
 )
 def test_snake_case(name: str, expected: str) -> None:
@@ -42,7 +46,7 @@ def test_snake_case(name: str, expected: str) -> None:
         ("releases", "release"),
         ("boxes", "box"),
         ("batches", "batch"),
-        ("caches", "cach" + "e"),
+        ("caches", "cache"),
         ("statuses", "status"),
         ("aliases", "alias"),
         ("addresses", "address"),
@@ -54,7 +58,7 @@ def test_snake_case(name: str, expected: str) -> None:
         ("status", "status"),
         ("analysis", "analysis"),
         ("series", "series"),
-        ("movies", "movy"),
+        ("movies", "movie"),
         ("sub_tracks", "sub_track"),
         ("ties", "tie"),
         ("gas", "gas"),
