@@ -66,7 +66,7 @@ class _RecordFinder:
             path = (root.tag,)
             kinds = self._container(root, path) if self._is_container(root) else [_Kind((root,), path)]
             tables += map(self._rows, kinds)
-        return tables, self._warnings + self._contents.warnings
+        return tables, list(dict.fromkeys(self._warnings + self._contents.warnings))
 
     def _rows(self, kind: _Kind) -> Rows:
         if len(kind.elements) == 1:
@@ -78,6 +78,7 @@ class _RecordFinder:
     def _container(self, element: ElementProfile, path: Steps) -> list[_Kind]:
         """The records in a container, at any depth."""
         if len(element.children) > KINDS_LIMIT:
+            self._warn_of_lost(element, path, sure=not element.leaves)
             whole = _Kind(tuple(element.children.values()), (*path, ""))
             return _with_attributes(element, path, [whole], [whole], [whole])
         texts = tuple(child for child in element.children.values() if child.most <= 1 and is_bare(child))
@@ -149,6 +150,8 @@ class _RecordFinder:
             self._warnings.append(
                 f"{shown} holds too many different elements: {element.others:,} of them are in no table"
             )
+        if len(attributes_of(element)) > CONTAINER_ATTRIBUTES_LIMIT:
+            self._warnings.append(f"Only {CONTAINER_ATTRIBUTES_LIMIT} of the attributes of {shown} are in a table")
         if attributes_of(element) and not sure and self._may_be_empty(element):
             self._warnings.append(f"The attributes of {shown} are in no table where it holds no records")
 
@@ -172,7 +175,7 @@ def _with_attributes(
     element: ElementProfile, path: Steps, kinds: Sequence[_Kind], always: Sequence[_Kind], direct: Sequence[_Kind]
 ) -> list[_Kind]:
     """The kinds, with the attributes of their container where they are sure to be in some row."""
-    attributes = attributes_of(element)
+    attributes = dict(list(attributes_of(element).items())[:CONTAINER_ATTRIBUTES_LIMIT])
     if not attributes:
         return list(kinds)
     chosen = set(_sure(element, kinds, always, direct))

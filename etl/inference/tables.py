@@ -10,6 +10,8 @@ from etl.inference.keys import find_key
 from etl.inference.names import child_names, column_names, record_names
 from etl.inference.namespaces import Namespaces
 from etl.inference.rows import Field, Rows
+from etl.inference.words import NAME_BYTES
+from etl.mapping.build import LEDGER_TABLES
 from etl.mapping.keys import inherited_name
 
 
@@ -51,16 +53,25 @@ def design_tables(records: Sequence[Rows], namespaces: Namespaces, *, whole: boo
 class _Designer:
     def __init__(self, namespaces: Namespaces, whole: bool) -> None:
         self.tables: list[TableDesign] = []
-        self.taken: set[str] = set()
+        self.taken = set(LEDGER_TABLES)
         self._namespaces = namespaces
         self._whole = whole
 
     def add_record(self, name: str, rows: Rows) -> None:
-        key = find_key(rows, name, whole=self._whole)
-        columns = self._columns(rows, () if key else ("record_id",))
-        key_name = columns[rows.fields.index(key)].name if key else ""
-        self._add(name, rows, "", key_name, columns)
-        self._add_children(name, rows, (inherited_name(name, key_name or "record_id"),))
+        key, columns = self._key(name, rows)
+        self._add(name, rows, "", key, columns)
+        self._add_children(name, rows, (inherited_name(name, key or "record_id"),))
+
+    def _key(self, name: str, rows: Rows) -> tuple[str, tuple[ColumnDesign, ...]]:
+        """The name of the key column, empty without one; and all columns."""
+        if field := find_key(rows, name, whole=self._whole):
+            columns = self._columns(rows, ())
+            key = columns[rows.fields.index(field)].name
+            inherited = inherited_name(name, key)
+            # In tables below it must be a name, and no other than the numbers of tables in between.
+            if len(inherited.encode()) <= NAME_BYTES and not inherited.endswith("_seq"):
+                return key, columns
+        return "", self._columns(rows, ("record_id",))
 
     def _add_children(self, name: str, rows: Rows, inherited: tuple[str, ...]) -> None:
         """The child tables of `rows`, which is called `name`; `inherited` are the columns they get from its key."""

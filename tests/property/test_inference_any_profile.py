@@ -16,7 +16,24 @@ MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 
 STARTS = st.sampled_from("abtTéЖ日_") | st.characters(categories=["Lu", "Ll", "Lo"], min_codepoint=0xC0)
 LOCAL = st.builds("{}{}".format, STARTS, st.text(st.sampled_from("abAB12.-_é日·"), max_size=6)) | st.sampled_from(
-    ["id", "ID", "seq", "row", "item", "items", "record_id", "etl_source", "true", "null", "a" * 80, "日" * 40, "rows"]
+    [
+        "id",
+        "ID",
+        "seq",
+        "row",
+        "item",
+        "items",
+        "record_id",
+        "a_seq",
+        "etl",
+        "split",
+        "k" * 50,
+        "true",
+        "null",
+        "a" * 80,
+        "日" * 40,
+        "rows",
+    ]
 )
 NAMESPACES = ["", "", "", "urn:a", "urn:b", "http://www.w3.org/XML/1998/namespace", 'odd "{}"\\\x85\u2028 # :', "#"]
 TAGS = st.builds(

@@ -103,3 +103,15 @@ def test_long_names_are_shortened_with_room_for_keys() -> None:
     names = [table.name for table in mapping.tables]
     assert len(set(names)) == len(names) == 2
     assert all(len(name) <= CHILD_TABLE_BYTES for name in names)
+
+
+def test_child_tables_keep_clear_of_the_ledger() -> None:
+    mapping = mapping_of("<x><etl><split/><split/></etl><etl/></x>")
+    assert each_of(mapping) == {"etl": ["/x/etl"], "etl_split_2": ["split"]}
+
+
+@pytest.mark.parametrize("key", ["x_seq", "k" * 62])
+def test_a_key_whose_name_is_no_use_in_child_tables_is_none(key: str) -> None:
+    record = "<rec {key}='{n}'><x><y/><y/></x><x/></rec>"
+    mapping = mapping_of(f"<recs>{''.join(record.format(key=key, n=n) for n in range(1000))}</recs>")
+    assert mapping.table("rec").key == ("record_id",)

@@ -155,3 +155,12 @@ def test_names_that_are_no_kinds_are_one_table() -> None:
 def test_notes_in_attributes_beside_records_make_no_entity() -> None:
     mapping = mapping_of("<run><info type='a'/><level n='1'/><host ip='1'/><host ip='2'/></run>")
     assert list(each_of(mapping)) == ["info", "level", "host"]
+
+
+def test_more_attributes_of_a_large_root_than_records_should_carry_are_warned_about() -> None:
+    attributes = " ".join(f'a{n}="{n}"' for n in range(50))
+    profile = profile_of(f"<dump {attributes}><thing/><thing/></dump>")
+    profile.bytes = 2**30
+    inferred = infer_mapping(profile, "dump")
+    assert len(columns_of(parse_mapping(inferred.text, "inferred"), "thing")) == 41
+    assert inferred.warnings == ("Only 40 of the attributes of /dump are in a table",)
