@@ -36,7 +36,8 @@ def _as_table(rows: Sequence[Row], width: int) -> list[str]:
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     if max(widths) > _CELL or sum(widths) + 2 * len(widths) > width:
         return []
-    numbers = [all(isinstance(row[name], int | float | None) for row in rows) for name in columns]
+    kinds = [{type(row[name]) for row in rows} - {type(None)} for name in columns]
+    numbers = [bool(kind) and kind <= {int, float} for kind in kinds]
     return [
         "".join("  " + _aligned(*cell) for cell in zip(line, widths, numbers, strict=True)).rstrip() for line in cells
     ]

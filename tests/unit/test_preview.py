@@ -9,15 +9,15 @@ from etl.preview import preview
 
 def test_narrow_rows_are_a_table_with_numbers_on_the_right() -> None:
     rows = [
-        {"id": 7, "name": "Aphex Twin", "score": 1.5, "note": None},
-        {"id": 1234, "name": "", "score": None, "note": "x\n y"},
+        {"id": 7, "name": "Aphex Twin", "score": 1.5, "note": None, "gone": None},
+        {"id": 1234, "name": "", "score": None, "note": "x\n y", "gone": None},
     ]
     assert list(preview({"artist": rows}, {"artist": 1000}, 80)) == [
         "",
         "artist: 2 of 1,000 rows",
-        "    id  name        score  note",
-        "     7  Aphex Twin    1.5  NULL",
-        "  1234  ''           NULL  x y",
+        "    id  name        score  note  gone",
+        "     7  Aphex Twin    1.5  NULL  NULL",
+        "  1234  ''           NULL  x y   NULL",
     ]
 
 
