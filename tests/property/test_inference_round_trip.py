@@ -22,8 +22,8 @@ from etl.options import build_settings
 from tests.property.documents import Document, documents, parser
 from tests.property.shaped_documents import MARKS, shaped_documents
 
-MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-SOME = settings(MANY, max_examples=50)
+MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(MANY, max_examples=30)
 SETTINGS = build_settings({"workers": {"kind": "inline"}})
 
 Cells = list[tuple[str, str]]
