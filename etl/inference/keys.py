@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from etl.inference.rows import Field, Rows
-from etl.inference.words import local_name, singular, snake_case
+from etl.inference.words import name_of, singular
 
 MIN_RECORDS = 2
 """One record has nothing to be told from."""
@@ -58,7 +58,7 @@ def _rank(field: Field, table: str, *, many: bool, whole: bool) -> int:
     """How much it looks like the key: 1 is best, 0 not at all."""
     if field.above or field.take not in ("attribute", "string"):
         return 0
-    name = snake_case(local_name(field.attribute or (field.steps[-1] if field.steps else table)))
+    name = name_of(field.attribute or (field.steps[-1] if field.steps else table))
     depth = len(field.steps) + bool(field.attribute)
     ranks = (
         (1, depth <= 1 and name == "id"),

@@ -12,7 +12,7 @@ from etl.inference.namespaces import Namespaces
 from etl.inference.rows import Field, Rows, Steps
 from etl.inference.vague import MEANINGLESS, NEEDS_CONTEXT, SAYS_NOTHING, VAGUE_RECORDS, VAGUE_ROWS
 from etl.inference.wishes import Wish, settle
-from etl.inference.words import NAME_BYTES, is_plural_of, local_name, singular, snake_case
+from etl.inference.words import NAME_BYTES, is_plural_of, name_of, singular, snake_case
 from etl.mapping.build import LEDGER_TABLES
 
 RECORD_TABLE_BYTES = NAME_BYTES - len("_record_id")
@@ -49,10 +49,10 @@ def _of_field(field: Field, rows: Rows, namespaces: Namespaces, unclear: Collect
         return [field.take]
     if not rows.tag and not field.steps and not field.above:
         return ["value" if field.take == "string" else "content"]
-    own = _name(rows.tag or "value")
-    parts = [_name(tag) for tag in field.steps]
+    own = name_of(rows.tag or "value")
+    parts = [name_of(tag) for tag in field.steps]
     if field.take == "attribute":
-        around = [_name(field.above[-1])] if field.above else parts
+        around = [name_of(field.above[-1])] if field.above else parts
         return _of_attribute(own, around, field.attribute, namespaces, unclear)
     if not parts:
         return [own, f"{own}_{'xml' if field.take == 'xml' else 'text'}"]
@@ -66,7 +66,7 @@ def _of_attribute(
     own: str, around: list[str], name: str, namespaces: Namespaces, unclear: Collection[str]
 ) -> list[str]:
     """An attribute of another element than the row's is never named without it."""
-    prefix, local = snake_case(namespaces.prefix_of(name) or "no_namespace"), _name(name)
+    prefix, local = snake_case(namespaces.prefix_of(name) or "no_namespace"), name_of(name)
     exact = f"{prefix}_{local}"
     if name.startswith(_XSI):
         local = exact
@@ -101,22 +101,18 @@ def _at_several_places(rows: Rows) -> set[str]:
     paths = [field.steps for field in rows.fields] + [steps for child in rows.children for steps in child.each]
     for path in paths:
         for depth, tag in enumerate(path, 1):
-            places.setdefault(_name(tag), set()).add(path[:depth])
+            places.setdefault(name_of(tag), set()).add(path[:depth])
     return {name for name, found in places.items() if len(found) > 1}
 
 
-def _name(tag: str) -> str:
-    return snake_case(local_name(tag))
-
-
 def _of_record(rows: Rows, namespaces: Namespaces) -> list[str]:
-    containers = [_name(tag) for tag in reversed(rows.each[0][:-1])]
+    containers = [name_of(tag) for tag in reversed(rows.each[0][:-1])]
     telling = [name for name in containers if name not in SAYS_NOTHING]
     if rows.selection:
-        return [f"{_name(rows.each[0][-1])}_element"]
+        return [f"{name_of(rows.each[0][-1])}_element"]
     if not rows.tag:
         return [f"{name}_value" for name in [*telling, *containers]]
-    own = _name(rows.tag)
+    own = name_of(rows.tag)
     candidates = [own]
     if own in VAGUE_RECORDS and telling:
         near = telling[0] == containers[0]
@@ -129,14 +125,14 @@ def _of_record(rows: Rows, namespaces: Namespaces) -> list[str]:
 
 def _of_child(parent: str, rows: Rows, child: Rows, namespaces: Namespaces) -> list[str]:
     if not child.tag:
-        return [_joined([parent, *map(_name, child.each[0]), "value"])]
-    parts = [_name(tag) for tag in child.each[0]]
+        return [_joined([parent, *map(name_of, child.each[0]), "value"])]
+    parts = [name_of(tag) for tag in child.each[0]]
     own = parts[-1]
     names = [own]
     if len(parts) > 1:
         wrapper = parts[-2]
         instead = _instead_of(own, wrapper)
-        same_as_parent = bool(rows.tag) and own == _name(rows.tag)
+        same_as_parent = bool(rows.tag) and own == name_of(rows.tag)
         if same_as_parent or (own in VAGUE_ROWS and wrapper not in SAYS_NOTHING):
             names = []
         # Of artists/artist and extraartists/artist the first stays artist where the second moves on.

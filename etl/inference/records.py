@@ -23,12 +23,11 @@ from etl.inference.shapes import (
     is_recursive,
     is_wrapper_of,
     mean_bytes,
-    name_of,
     repeats_below,
 )
 from etl.inference.values import ValueProfile
 from etl.inference.width import KINDS_LIMIT
-from etl.inference.words import is_plural_of, local_name
+from etl.inference.words import is_plural_of, local_name, name_of
 
 CONTAINER_ATTRIBUTES_LIMIT = 40
 """With more, an element is a record: a container's attributes are columns of the tables of its children."""
@@ -134,7 +133,7 @@ class _RecordFinder:
         if element.depth == 0:
             return values > len(repeating)
         # A track with its name and its segments is a thing; a list of records with a token beside them is not.
-        named_for = any(is_plural_of(name_of(element), name_of(child)) for child in repeating)
+        named_for = any(is_plural_of(name_of(element.tag), name_of(child.tag)) for child in repeating)
         return values > 0 and values >= len(repeating) and not named_for
 
     def _mean_bytes(self, element: ElementProfile) -> float:

@@ -6,17 +6,13 @@ from collections.abc import Iterator
 
 from etl.inference.profile import ElementProfile
 from etl.inference.values import ValueProfile
-from etl.inference.words import is_plural_of, local_name, singular, snake_case
+from etl.inference.words import is_plural_of, name_of
 
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 """Says that an element is NULL, so that is what becomes of it."""
 
 SMALL = 2**20
 """Bytes below which an element is taken in as one record; a worker holds a whole record, and gets one at a time."""
-
-
-def name_of(element: ElementProfile) -> str:
-    return snake_case(local_name(element.tag))
 
 
 def attributes_of(element: ElementProfile) -> dict[str, ValueProfile]:
@@ -58,7 +54,7 @@ def carries_attributes_below(element: ElementProfile) -> bool:
 
 def is_wrapper_of(element: ElementProfile, child: ElementProfile) -> bool:
     """The element is there to hold elements of the child's kind, though only one may have been seen in it."""
-    return len(element.children) == 1 and not element.mixed and is_plural_of(name_of(element), name_of(child))
+    return len(element.children) == 1 and not element.mixed and is_plural_of(name_of(element.tag), name_of(child.tag))
 
 
 def repeats(child: ElementProfile, parent: ElementProfile) -> bool:
@@ -87,7 +83,3 @@ def descendants(element: ElementProfile) -> Iterator[ElementProfile]:
 def mean_bytes(element: ElementProfile) -> float:
     """Bytes of one of them; 0 where they are too small to have been measured."""
     return element.bytes / max(element.count, 1)
-
-
-def singular_name(element: ElementProfile) -> str:
-    return singular(name_of(element))

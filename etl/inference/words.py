@@ -53,6 +53,11 @@ def snake_case(name: str) -> str:
     return f"_{words}" if words[0].isdigit() else words
 
 
+def name_of(tag: str) -> str:
+    """What elements or attributes of that name are called in a database, namespaces aside."""
+    return snake_case(local_name(tag))
+
+
 def singular(name: str) -> str:
     """The singular of the last word of a snake_case name, where plain English has one; else the name."""
     before, underscore, word = name.rpartition("_")
