@@ -58,7 +58,9 @@ def _unseen(paths: Collection[str]) -> Iterable[str]:
 def _additions(mapping: Mapping, tally: Tally) -> Iterable[str]:
     """For each table the lines of columns that would take what nobody takes; a few, as examples of how to."""
     by_table: dict[int, list[str]] = {}
-    for number, path in sorted(tally.additions)[:_SHOWN]:
+    # What was empty in one place and had elements in another is taken with those.
+    holders = {(number, path[:at]) for number, path in tally.additions for at in _slashes(path)}
+    for number, path in sorted(tally.additions.keys() - holders)[:_SHOWN]:
         by_table.setdefault(number, []).append(path)
     for number, paths in by_table.items():
         table = mapping.tables[number]
@@ -66,6 +68,10 @@ def _additions(mapping: Mapping, tally: Tally) -> Iterable[str]:
         lines = [_column_line(path, taken, several=tally.additions[number, path]) for path in paths]
         place = f"{mapping.label}:{table.line}" if table.line else mapping.label
         yield "\n".join([f"Columns of {table.name} ({place}) that would take some of it:", *lines])
+
+
+def _slashes(path: str) -> Iterable[int]:
+    return (at for at, character in enumerate(path) if character == "/")
 
 
 def _column_line(path: str, taken: set[str], *, several: bool) -> str:

@@ -82,6 +82,11 @@ def test_names_that_yaml_would_take_for_something_else() -> None:
     assert additions.split("\n")[1:] == ['      "true": "@true"', '      "null": "null"']
 
 
+def test_an_element_that_is_empty_in_one_place() -> None:
+    *_, additions = said("  r: {each: /root/r, columns: {x: x}}", b"<r><x/><a/></r>", b"<r><x/><a><b/></a></r>")
+    assert additions.split("\n")[1:] == ["      b: a/b"]
+
+
 def test_a_misspelt_path() -> None:
     never, unseen, additions = said("  r: {each: /root/r, columns: {a: a, t: tilte}}", b"<r><a/><title/></r>")
     assert never == "Columns whose path never matched, in test.mapping.yaml: r.t (line 3: tilte)."
