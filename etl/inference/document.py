@@ -37,21 +37,26 @@ _MANY = 10
 
 _STEP_BYTES = 1 << 12
 _SPECIALS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
+_MARK_BYTES = 8
 _SPECIAL = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
-_START_TAG = re.compile(rb"<" + NAME + INSIDE_TAG + rb"(/?)>")
+_START_TAG = re.compile(rb"<" + NAME + INSIDE_TAG + rb">")
 _ANY_TAG = re.compile(rb"<(?:/(" + NAME + rb")|[A-Za-z_:\x80-\xff])")
+_BARE_AMPERSAND = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)|(&)(?![^<>&\s;]*+(?:;|\Z))", re.DOTALL
+)
+_BEGUN_REFERENCE = re.compile(rb"&[^<>&\s;]{0,99}\Z")
 _START = re.compile(rb"<[A-Za-z_:\x80-\xff]")
 _OPEN_START = re.compile(rb"<(" + NAME + rb")(?=[\s/])" + INSIDE_TAG + rb"\Z")
 
 
-def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The document in pieces that end before a tag, as far as that can be seen."""
+def pieces(chunks: Iterable[bytes], size: int = PIECE_BYTES) -> Iterator[bytes]:
+    """The document in pieces of at most `size` bytes that end before a tag, as far as that can be seen."""
     held = b""
     for chunk in chunks:
         held += chunk
         at = 0
-        while len(held) - at > PIECE_BYTES:
-            cut = _cut(held, at, at + PIECE_BYTES)
+        while len(held) - at > size:
+            cut = _cut(held, at, at + size)
             yield held[at:cut]
             at = cut
         held = held[at:]
@@ -66,6 +71,25 @@ def _cut(data: bytes, start: int, end: int) -> int:
             cut = at
     cut = cut if cut < end else data.rfind(b"<", start + 1, end)
     return cut if cut > 0 else end
+
+
+def _terminator(data: bytes, terminator: bytes) -> bytes:
+    """What ends the comment, CDATA section or processing instruction that the end of `data` is in, if it is in one.
+
+    `terminator` is the same for its beginning.
+    """
+    at = 0
+    while True:
+        if terminator:
+            end = data.find(terminator, at)
+            if end < 0:
+                return terminator
+            at = end + len(terminator)
+        begun = [(found, mark, end) for mark, end in _SPECIALS if (found := data.find(mark, at)) >= 0]
+        if not begun:
+            return b""
+        at, mark, terminator = min(begun)
+        at += len(mark)
 
 
 class Document:
@@ -85,13 +109,15 @@ class Document:
         try:
             self._tree = self._new_tree([])
         except etree.XMLSyntaxError as error:
-            self._note_problem(error, 0)
+            self._note_problem(_message(error), 0)
             self._prolog = replace(prolog, subset=b"")
             self._tree = self._new_tree([])
         self._held = b""
         """What was read last: what the tree has got since it was consumed, or where the next place may begin."""
         self._tail = b""
         """What was read before that: the last start tag, and all behind it."""
+        self._terminator = self._begun_reference = self._mark = b""
+        """Of what the end of all that was read is in: a comment or the like, a reference, a mark of either."""
         self._seeking: re.Pattern[bytes] | None = None
         """Where the survey goes on behind what did not parse."""
 
@@ -107,9 +133,9 @@ class Document:
                 self._tree.close()
             except etree.XMLSyntaxError as error:
                 if self._is_doubtful(self._tree.last_children()):
-                    self.feed(self._recover(self._held, error))
+                    self.feed(self._recover(self._held, _message(error)))
                     continue
-                self._note_problem(error, 0)
+                self._note_problem(_message(error), 0)
                 if self._open_depth():
                     break
             self._tree.consume([])
@@ -125,14 +151,18 @@ class Document:
 
     def _parse(self, piece: bytes) -> bytes:
         """Parse a piece; if that fails, return what is behind the place where it does."""
+        start = len(self._held)
         held = self._held = self._held + piece
+        bare = self._bare_ampersand(held, start)
+        if bare is not None:
+            return self._recover(held, "an & that begins no reference", bare)
         try:
             self._tree.feed(piece)
         except etree.XMLSyntaxError as error:
-            return self._recover(held, error)
+            return self._recover(held, _message(error))
         chain = self._tree.last_children()
         if self._is_doubtful(chain):
-            return b"" if len(held) < MAX_HELD_BYTES else self._recover(held, None)
+            return b"" if len(held) < MAX_HELD_BYTES else self._recover(held, "an end tag is missing")
         self._tree.consume(chain)
         self._pass(held)
         self._tail = held if _START.search(held) else (self._tail + held)[-MAX_HELD_BYTES:]
@@ -142,6 +172,29 @@ class Document:
     def _pass(self, data: bytes) -> None:
         self._read += len(data)
         self._line += data.count(b"\n")
+
+    def _bare_ampersand(self, held: bytes, start: int) -> int | None:
+        """Where an ``&`` begins no reference: the parser would wait for the next semicolon, however far that is."""
+        begun, self._begun_reference = self._begun_reference, b""
+        terminator, piece = self._terminator, held[start:]
+        self._terminator = _terminator(self._mark + piece, terminator)
+        self._mark = (self._mark + piece)[-_MARK_BYTES:]
+        if terminator or (b"&" not in piece and not begun):
+            return None
+        piece = begun + piece
+        place = next((match.start(1) for match in _BARE_AMPERSAND.finditer(piece) if match[1]), None)
+        if place is None:
+            last = _BEGUN_REFERENCE.search(piece)
+            self._begun_reference = last[0] if last is not None else b""
+            return None
+        place = max(0, start + place - len(begun))
+        # An attribute's value is no matter: the parser does not wait in it.
+        frames = [replace(frame) for frame in self._tree.frames[: self._open_depth()]]
+        try:
+            self._new_tree(frames).feed(held[:place] + b"&;")
+        except etree.XMLSyntaxError:
+            return place
+        return None
 
     def _is_doubtful(self, chain: Sequence[Any]) -> bool:
         """Whether an open element has, as the first of many, a child of its own name: its end tag may be missing."""
@@ -156,18 +209,18 @@ class Document:
             tally = tally.children.get(child.tag) if tally is not None else None
         return False
 
-    def _recover(self, data: bytes, error: etree.XMLSyntaxError | None) -> bytes:
-        """Count what is whole in `data`, behind which the tree is of no more use; return what is not looked at yet."""
-        self._held = b""
+    def _recover(self, data: bytes, why: str, end: int | None = None) -> bytes:
+        """Count what is whole in `data` (up to `end`) with a new tree, and return what is to be looked at next."""
+        self._held = self._begun_reference = b""
         begun = bool(self._tree.frames)
         self._tree.finish_from(self._open_depth())
         frames = self._tree.detach()
         if begun and not frames:
-            self._note_problem(error, 0)
+            self._note_problem(why, 0)
             self.exhausted = True
             return b""
-        end = self._find_break(frames, data)
-        self._note_problem(error, data.count(b"\n", 0, end))
+        end = self._find_break(frames, data[:end])
+        self._note_problem(why, data.count(b"\n", 0, end))
         self._tail = b"".join(frame.tag for frame in frames) + data[:end]
         self._tree = self._new_tree(frames)
         self._tree.feed(data[:end])
@@ -241,7 +294,7 @@ class Document:
                 frames = self._tree.detach()
                 self._tree = self._new_tree(frames)
                 self._tail = b"".join(frame.tag for frame in frames)
-                self._held = b""
+                self._held = self._terminator = self._mark = b""
                 self._seeking = None
                 return data[found.start() :]
             at = found.end()
@@ -265,19 +318,22 @@ class Document:
             if tail.startswith(b"</", at):
                 closed += 1
             elif (tag := _START_TAG.match(tail, at)) is not None:
-                closed += bool(tag[1])
+                closed += tag[0].endswith(b"/>")
                 break
         return max(0, len(self._tree.frames) - closed)
 
-    def _note_problem(self, error: etree.XMLSyntaxError | None, lines: int) -> None:
+    def _note_problem(self, why: str, lines: int) -> None:
         self.problems += 1
         self.exhausted = self.problems >= MAX_PROBLEMS
         if not self.first_problem:
-            why = str(error.msg).rsplit(", line ", 1)[0] if error is not None else "an end tag is missing"
-            self.first_problem = f"line {self._line + lines}: {why[:MESSAGE_LENGTH]}"
+            self.first_problem = f"line {self._line + lines}: {why}"
 
     def _new_tree(self, frames: Sequence[Frame]) -> GrowingTree:
         return GrowingTree(self._tallies, _parser(self._prolog), self._prolog.subset, frames, self._read)
+
+
+def _message(error: etree.XMLSyntaxError) -> str:
+    return str(error.msg).rsplit(", line ", 1)[0][:MESSAGE_LENGTH]
 
 
 def _parser(prolog: Prolog) -> etree.XMLPullParser:

@@ -148,7 +148,9 @@ class GrowingTree:
         for frame in reversed(over):
             self._finish(frame)
         if over and self.frames:
-            self.frames[-1].add(Level([over[0].element], [over[0].tally]))
+            parent, child = self.frames[-1], over[0]
+            parent.add(Level([child.element], [child.tally]))
+            parent.element.remove(child.element)
 
     def drop_from(self, depth: int) -> None:
         """The elements from that depth on (not the root) are not to be counted."""
