@@ -54,9 +54,10 @@ class ContentsBuilder:
 
     def _child(self, child: ElementProfile, parent: ElementProfile, lineage: Steps, level: int) -> Contents:
         lineage = (*lineage, child.tag)
-        if repeats(child, parent) and not _is_mere_wrapper(child):
+        endless = self._is_endless(child, lineage)
+        if repeats(child, parent) and (endless or not _is_mere_wrapper(child)):
             return Contents(children=(self._child_rows(child, lineage, level + 1),))
-        if self._is_endless(child, lineage):
+        if endless:
             return Contents((_markup((child.tag,), child.count, "elements of its own name stand in it"),))
         return self._contents(child, lineage, level).below(child.tag)
 

@@ -105,7 +105,7 @@ class _RecordFinder:
         if self._mean_bytes(element) >= SMALL and repeats_below(element):
             return True
         repeating = element.depth > 0 and element.most > 1
-        if repeating or element.mixed or is_recursive(element):
+        if repeating or has_text(element) or is_recursive(element):
             return False
         if len(attributes_of(element)) > CONTAINER_ATTRIBUTES_LIMIT:
             return False
@@ -143,7 +143,7 @@ class _RecordFinder:
 
     def _warn_of_lost(self, element: ElementProfile, path: Steps, *, sure: bool) -> None:
         shown = "/" + "/".join(map(local_name, path))
-        if element.mixed:
+        if has_text(element):
             self._warnings.append(f"The text between the elements of {shown} is in no table: it is not a record")
         if element.others:
             self._warnings.append(

@@ -155,3 +155,10 @@ def test_nil_is_no_attribute_but_null() -> None:
     xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
     mapping = mapping_of(record(f'<died {xsi} xsi:nil="true"/>', "<died>1999</died>"))
     assert columns_of(mapping, "rec") == {"died": "died"}
+
+
+def test_wrappers_that_repeat_are_rows_where_recursion_is_cut() -> None:
+    one = "<items><item/></items>"
+    mapping = mapping_of(record(f"<items><item><items><item>{one}{one}</item></items></item></items>"))
+    assert each_of(mapping)["rec_item_item_items"] == ["items"]
+    assert str(mapping.table("rec_item_item_items").columns[-1].type) == "xml"

@@ -164,3 +164,9 @@ def test_more_attributes_of_a_large_root_than_records_should_carry_are_warned_ab
     inferred = infer_mapping(profile, "dump")
     assert len(columns_of(parse_mapping(inferred.text, "inferred"), "thing")) == 41
     assert inferred.warnings == ("Only 40 of the attributes of /dump are in a table",)
+
+
+def test_a_root_that_is_nothing_but_text_in_some_documents_is_the_record() -> None:
+    mapping = mapping_of("<items>none</items>", "<items><item/><item/></items>")
+    assert each_of(mapping) == {"items": ["/items"], "items_item": ["item"]}
+    assert columns_of(mapping, "items") == {"items": "text()"}
