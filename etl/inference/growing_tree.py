@@ -173,8 +173,13 @@ class GrowingTree:
                 self._root = value
 
     def _open(self, element: Any) -> Frame:
-        tag = element.tag
-        tally = self.frames[-1].tally.children[tag] if self.frames else self._tallies.root(tag)
+        if self.frames:
+            parent = self.frames[-1].tally
+            tally = parent.children[element.tag]
+            # It is counted as one of the others when it is whole.
+            parent.profile.others -= tally is self._tallies.dropped
+        else:
+            tally = self._tallies.root(element.tag)
         name, start_tag = _names(element)
         return Frame(element, tally, name, start_tag, self._read, element.items())
 

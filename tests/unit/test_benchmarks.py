@@ -1,4 +1,4 @@
-"""The benchmark's form, never its figures: what it prints, that its loaders do the same, that it cleans up."""
+"""The benchmarks' form, never their figures: what they print, that their loaders do the same, that they clean up."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ import psycopg
 import pytest
 
 import etl
-from performance_tuning.benchmarks import benchmark_end_to_end, ready_rows, usual_loader
+from etl.mapping.reader import read_mapping
+from performance_tuning.benchmarks import benchmark_end_to_end, benchmark_inference, ready_rows, usual_loader
 from performance_tuning.benchmarks.databases import Database, Postgres, Sqlite
 from performance_tuning.benchmarks.dumps import make_dump
 from performance_tuning.benchmarks.harness import Run, RunFailed, measure, noise, spread
+from performance_tuning.benchmarks.inferred_mappings import infer_same_tables
 from performance_tuning.benchmarks.tables import TABLES
 
 ROOT = Path(benchmark_end_to_end.__file__).parents[2]
@@ -115,6 +117,62 @@ def test_prints_a_table_with_ratios_and_keeps_raw_values(tmp_path: Path) -> None
     assert result["runs"].keys() == benchmark_end_to_end.LOADERS.keys()
     assert all(len(runs) == 1 and runs[0]["wall"] > 0 for runs in result["runs"].values())
     assert result["big"]["run"]["peak_memory"] > 0
+
+
+def test_inference_prints_speeds_memory_and_ratios(tmp_path: Path) -> None:
+    sizes = ["--size", "300KB", "--load-size", "300KB", "--repeat", "1", "--targets", "sqlite"]
+    files = ["--source", str(ROOT / "env_prep" / "sample" / "catalog.xml.gz"), "--json", str(tmp_path / "runs.json")]
+    script = "performance_tuning/benchmarks/benchmark_inference.py"
+    command = [sys.executable, script, *sizes, *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout
+    for name in ("wide-paths.xml", "catalog.xml.gz"):
+        assert len(re.findall(rf"^{name}, 0 MB: median of 1$", printed, re.M)) == 1
+    for way in ("survey", "libxml2"):
+        pattern = rf"^{way} +[\d.]+ MB/s  \([\d.]+ to [\d.]+ s\)  peak memory \d+ MB$"
+        assert len(re.findall(pattern, printed, re.M)) == 2
+    assert len(re.findall(r"^A survey takes [\d.]+ times as long as libxml2 alone\.$", printed, re.M)) == 2
+    assert len(re.findall(r"^Loading with the inferred mapping takes [\d.]+ times", printed, re.M)) == 2
+    results = json.loads((tmp_path / "runs.json").read_text("utf-8"))
+    loads = [f"{kind} into sqlite" for kind in ("nested", "flat")]
+    assert [result["what"] for result in results] == [
+        "survey of wide-paths.xml",
+        "survey of catalog.xml.gz",
+        *loads,
+    ]
+    assert all(run["wall"] > 0 for result in results for taken in result["runs"].values() for run in taken)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_inferred_mapping_can_be_cut_down_to_a_hand_written_one(kind: str, tmp_path: Path) -> None:
+    dump = make_dump(kind, 200_000, tmp_path)
+    inferred = tmp_path / "inferred.yaml"
+    names = infer_same_tables(dump.path, MAPPINGS / f"{kind}.mapping.yaml", inferred)
+    by_hand = read_mapping(MAPPINGS / f"{kind}.mapping.yaml")
+    cut_down = {table.name: table for table in read_mapping(inferred).tables}
+    assert cut_down.keys() == set(names.values())
+    for table in by_hand.tables:
+        assert len(cut_down[names[table.name]].columns) == len(table.columns)
+    report = etl.load(str(dump.path), mapping=inferred, target="memory://")
+    assert {name: report.tables[names[name]] for name in names} == dump.rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "nowhere.xml"], "there is no file nowhere.xml"),
+        (["--targets", "oracle"], "'oracle' is none of postgres, sqlite"),
+        (["--repeat", "0"], "at least 1 run"),
+    ],
+)
+def test_usage_of_the_benchmark_of_inference(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        benchmark_inference.main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -90,6 +91,12 @@ def test_flat_has_escaped_html_in_attributes() -> None:
     assert any("<p>" in body and "\n" in body for body in bodies)
     assert {row.get("PostTypeId") for row in rows} == {"1", "2"}
     assert len({row.get("Id") for row in rows}) == len(rows)
+
+
+def test_wide_paths_has_ten_thousand_and_one() -> None:
+    tree = etree.fromstring(make("wide-paths", 600_000)).getroottree()
+    paths = {re.sub(r"\[\d+\]", "", tree.getpath(element)) for element in tree.iter(etree.Element)}
+    assert len(paths) == 10_001
 
 
 def test_dirty_differs_only_where_it_is_dirty() -> None:
