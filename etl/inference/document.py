@@ -19,7 +19,7 @@ from lxml import etree
 from etl.extract.markup import INSIDE_TAG, NAME
 from etl.inference.growing_tree import Frame, GrowingTree
 from etl.inference.prolog import Prolog
-from etl.inference.tally import MAX_DEPTH, MAX_NAME_LENGTH, Tallies
+from etl.inference.tally import MAX_DEPTH, MAX_NAME_LENGTH, Tallies, Tally
 from etl.transform.parser import MESSAGE_LENGTH
 
 PIECE_BYTES = 1 << 18
@@ -31,6 +31,9 @@ for the next one, behind one whose end tag is missing."""
 
 MAX_PROBLEMS = 1000
 """In one document; each costs two more looks at what is before it in its piece."""
+
+MAX_KNOWN_CHILDREN = 1000
+"""Names of elements that are searched for at once."""
 
 _MANY = 10
 """An element that was seen so often without another of its name in it is not likely to hold one."""
@@ -105,6 +108,8 @@ class Document:
         self._tallies = tallies
         self._prolog = prolog
         self._line = prolog.lines + 1
+        self._gap = ""
+        """Where it is, roughly, once bytes were left out."""
         self._read = 0
         try:
             self._tree = self._new_tree([])
@@ -148,6 +153,28 @@ class Document:
             self._tree.consume(self._tree.last_children())
         self._tree.drop_from(self._outermost_of_many(self._tree.frames))
         self._tree.finish_from(0)
+
+    def jump(self, offset: int) -> None:
+        """What comes next begins at that byte of the document; what is between is not looked at.
+
+        The document goes on with the first of the `known_children` there.
+        """
+        self._seeking, known = None, self.known_children()
+        self._tree.consume(self._tree.last_children())
+        self._tree.drop_from(self._outermost_of_many(self._tree.frames))
+        self._held = b""
+        self._read = max(self._read, offset)
+        self._gap = f"somewhere behind byte {offset}"
+        self._seeking = known
+
+    def known_children(self) -> re.Pattern[bytes]:
+        """The start tags of children of what will stay open, as far as their names occur nowhere further below."""
+        frames = self._tree.frames
+        tally = frames[self._outermost_of_many(frames) - 1].tally if frames else self._tallies.dropped
+        children = {child.rpartition("}")[2] for child in tally.children}
+        names = children - {name for child in tally.children.values() for name in _names_below(child)}
+        some = b"|".join(re.escape(name.encode()) for name in sorted(names)[:MAX_KNOWN_CHILDREN])
+        return re.compile(rb"<(?:[^\s<>/=\"':]+:)?(?:" + (some or b"(?!)") + rb")(?=[\s/>])")
 
     def _parse(self, piece: bytes) -> bytes:
         """Parse a piece; if that fails, return what is behind the place where it does."""
@@ -287,7 +314,7 @@ class Document:
         data = self._held + piece
         at = 0
         while (found := place.search(data, at)) is not None:
-            depth = self._depth_of(found[1])
+            depth = self._depth_of(found[1] if place.groups else None)
             if depth:
                 self._pass(data[: found.start()])
                 self._tree.finish_from(depth)
@@ -326,10 +353,17 @@ class Document:
         self.problems += 1
         self.exhausted = self.problems >= MAX_PROBLEMS
         if not self.first_problem:
-            self.first_problem = f"line {self._line + lines}: {why}"
+            self.first_problem = f"{self._gap or f'line {self._line + lines}'}: {why}"
 
     def _new_tree(self, frames: Sequence[Frame]) -> GrowingTree:
         return GrowingTree(self._tallies, _parser(self._prolog), self._prolog.subset, frames, self._read)
+
+
+def _names_below(tally: Tally) -> Iterator[str]:
+    """The local names of all elements inside of those of a tally."""
+    for tag, child in tally.children.items():
+        yield tag.rpartition("}")[2]
+        yield from _names_below(child)
 
 
 def _message(error: etree.XMLSyntaxError) -> str:

@@ -7,7 +7,7 @@ own (`etl.extract.reader`). Memory holds a piece of a document, whatever its sha
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
@@ -16,30 +16,26 @@ from etl.extract.source import Source, open_source
 from etl.inference.document import Document, pieces
 from etl.inference.profile import Profile
 from etl.inference.prolog import read_prolog
+from etl.inference.sample import can_be_sought, look_further_in
 from etl.inference.tally import Tallies
 
 
 def survey(sources: Sequence[Source], *, sample_bytes: int | None, on_bytes: Callable[[int], object]) -> Profile:
     """Look at the documents, or at so many bytes of them in all; `on_bytes` hears of each piece.
 
-    Raises SourceError where no source can be read, or none holds XML: one bad file must not keep the others out.
+    Raises SourceError where a source cannot be read, or holds no XML.
     """
     profile = Profile()
     tallies = Tallies()
     left = sample_bytes
-    for number, source in enumerate(sources):
-        share = None if left is None else max(1, left // (len(sources) - number))
-        try:
-            seen = _survey_source(source, share, profile, tallies, on_bytes)
-        except SourceError as error:
-            if number + 1 == len(sources) and not profile.documents:
-                raise
-            profile.whole = False
-            profile.skipped += 1
-            profile.first_problem = profile.first_problem or str(error)
-            continue
-        left = None if left is None else left - seen
-    tallies.finish(profile)
+    with _without_collection():
+        for number, source in enumerate(sources):
+            share = None if left is None else max(1, left // (len(sources) - number))
+            look = _Look(source, tallies, on_bytes)
+            look.take(share)
+            look.add_to(profile)
+            left = None if left is None else left - look.seen
+        tallies.finish(profile)
     if not profile.roots:
         raise SourceError(f"No element could be read. {profile.first_problem}.")
     return profile
@@ -57,33 +53,60 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _survey_source(
-    source: Source, limit: int | None, profile: Profile, tallies: Tallies, on_bytes: Callable[[int], object]
-) -> int:
-    seen = 0
-    with open_source(source) as reader:
-        prolog = read_prolog(reader, source.label)
+class _Look:
+    """One source, looked at."""
+
+    def __init__(self, source: Source, tallies: Tallies, on_bytes: Callable[[int], object]) -> None:
+        self.seen = 0
+        """Bytes of the document."""
+        self._source = source
+        self._tallies = tallies
+        self._on_bytes = on_bytes
+        self._whole = False
+        self._problem = ""
+
+    def take(self, limit: int | None) -> None:
+        """Look at the whole document, or at about `limit` bytes of it."""
+        path, size = self._source.path, self._source.size
+        spread = limit is not None and size is not None and size > limit and can_be_sought(self._source)
+        with open_source(self._source) as reader:
+            prolog = read_prolog(reader, self._source.label)
+            self._document = Document(self._tallies, prolog)
+            try:
+                self._whole = self._feed(
+                    pieces(chain([prolog.rest], reader)), limit // 2 if spread and limit else limit
+                )
+            except SourceError as error:
+                self._problem = str(error)
+        if self._whole:
+            self._document.finish()
+        elif spread and limit is not None and path is not None and not self._document.exhausted:
+            with path.open("rb") as file:
+                look_further_in(file, self.seen, limit - self.seen, self._document, self._feed_passage)
+        else:
+            self._document.cut_off()
+
+    def _feed(self, data: Iterable[bytes], limit: int | None) -> bool:
+        """Whether there was no more, and all of it could be looked at."""
+        for piece in data:
+            self._document.feed(piece)
+            self._tallies.settle()
+            self.seen += len(piece)
+            self._on_bytes(len(piece))
+            if self._document.exhausted or (limit is not None and self.seen >= limit):
+                return False
+        return True
+
+    def _feed_passage(self, passage: bytes) -> None:
+        self._feed(pieces([passage]), None)
+
+    def add_to(self, profile: Profile) -> None:
+        """Add what there is to say about the document."""
+        document = self._document
         profile.documents += 1
-        document = Document(tallies, prolog)
-        problem = ""
-        try:
-            for piece in pieces(chain([prolog.rest], reader)):
-                document.feed(piece)
-                tallies.settle()
-                seen += len(piece)
-                on_bytes(len(piece))
-                if document.exhausted or (limit is not None and seen >= limit):
-                    profile.whole = False
-                    document.cut_off()
-                    break
-            else:
-                document.finish()
-        except SourceError as error:
-            profile.whole = False
-            problem = str(error)
-            document.cut_off()
-    profile.bytes += seen
-    profile.skipped += document.problems + bool(problem)
-    if not profile.first_problem:
-        profile.first_problem = f"{source.label}, {document.first_problem}" if document.problems else problem
-    return seen
+        profile.bytes += self.seen
+        profile.whole = profile.whole and self._whole
+        profile.skipped += document.problems + bool(self._problem)
+        if not profile.first_problem:
+            label = self._source.label
+            profile.first_problem = f"{label}, {document.first_problem}" if document.problems else self._problem
