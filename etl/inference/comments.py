@@ -44,7 +44,8 @@ def column_comment(field: Field, count: int) -> str:
 
 def _share(field: Field, count: int) -> str:
     if field.values is not None and field.values.empty == field.values.count:
-        return f"{'a flag, ' if field.take == 'string' else ''}always empty{_in(field.present, count)}"
+        is_flag = field.take == "string" and field.present < count
+        return f"{'a flag, ' if is_flag else ''}always empty{_in(field.present, count)}"
     if field.present >= count:
         empty = field.values.empty if field.values is not None else 0
         return f"empty in {_percent(empty, count)}" if empty else ""

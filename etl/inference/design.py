@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from etl.inference.namesakes import lend_types
 from etl.inference.namespaces import Namespaces
 from etl.inference.profile import Profile
 from etl.inference.records import find_records
@@ -31,6 +32,7 @@ class Inferred:
 
 def infer_mapping(profile: Profile, label: str) -> Inferred:
     """A mapping for documents like those of the profile; `label` says what was looked at."""
+    lend_types(profile)
     namespaces = Namespaces(profile)
     records, warnings = find_records(profile)
     tables = design_tables(records, namespaces, whole=profile.whole)

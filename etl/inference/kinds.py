@@ -138,6 +138,18 @@ class Evidence:
             if len(fractions) < len(distinct):
                 self._scales.add(0)
 
+    def allows(self, column_type: ColumnType) -> bool:
+        """Whether all values are of a type that `verdict` gave others."""
+        kind = {"integer": "bigint", "numeric": "double"}.get(column_type.name, column_type.name)
+        if kind not in {possible.name for possible in self._kinds}:
+            return False
+        if column_type.name == "integer":
+            return self._small
+        if kind == "double":
+            fits = column_type.scale is None or self._scales == {column_type.scale}
+            return fits and self._digits <= DOUBLE_DIGITS and not (column_type.name == "numeric" and self._exponents)
+        return True
+
     def verdict(self, seen: int, unique: bool) -> tuple[ColumnType, str]:
         """The type of `seen` values, and why; no reason where it is text because it looks like text."""
         kind = self._kinds[0].name if self._kinds else "text"

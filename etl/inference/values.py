@@ -33,7 +33,7 @@ class Guess:
 class ValueProfile:
     """Values in, what they have in common out; bounded memory."""
 
-    __slots__ = ("_evidence", "_uniqueness", "count", "empty", "examples", "longest")
+    __slots__ = ("_evidence", "_uniqueness", "count", "empty", "examples", "lent", "longest")
 
     def __init__(self) -> None:
         self.count = 0
@@ -44,6 +44,8 @@ class ValueProfile:
         """The first few different values that are not empty, shortened."""
         self.longest = 0
         """Characters of the longest value."""
+        self.lent: Guess | None = None
+        """What is guessed while there are too few values to say more."""
         self._evidence = Evidence()
         self._uniqueness: Uniqueness | None = Uniqueness()
 
@@ -84,13 +86,22 @@ class ValueProfile:
         if self._uniqueness is not None:
             self._uniqueness.shrink(hashes)
 
+    @property
+    def is_sure(self) -> bool:
+        """There are enough values to guess what the next ones are."""
+        return self.count - self.empty >= MIN_VALUES
+
+    def allows(self, column_type: ColumnType) -> bool:
+        """Whether there are values, and all of them are of that type."""
+        return self.count > self.empty and self._evidence.allows(column_type)
+
     def guess(self) -> Guess:
-        """The type that every value seen is of, from at least 100 that are not empty; else text."""
+        """The type that every value seen is of, from at least 100 that are not empty; else what is lent, or text."""
         seen = self.count - self.empty
         if not seen:
             return Guess(ColumnType("text"), "always empty" if self.count else "no value seen")
-        if seen < MIN_VALUES:
-            return Guess(ColumnType("text"), f"only {seen} value{'s' if seen > 1 else ''} seen")
+        if not self.is_sure:
+            return self.lent or Guess(ColumnType("text"), f"only {seen} value{'s' if seen > 1 else ''} seen")
         column_type, why = self._evidence.verdict(seen, self.unique)
         return Guess(column_type, why or self._text_reason())
 
