@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
-from etl.inference.document import Document, pieces
+from etl.inference.document import Document
+from etl.inference.pieces import pieces
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.prolog import read_prolog
 from etl.inference.tally import Tallies

@@ -9,7 +9,7 @@ documents) is left out, and the survey goes on at the next one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
@@ -18,16 +18,17 @@ from lxml import etree
 
 from etl.extract.markup import INSIDE_TAG, NAME
 from etl.inference.growing_tree import Frame, GrowingTree
+from etl.inference.pieces import SPECIAL, References
 from etl.inference.prolog import Prolog
 from etl.inference.tally import MAX_DEPTH, MAX_NAME_LENGTH, Tallies, Tally
 from etl.transform.parser import MESSAGE_LENGTH
 
-PIECE_BYTES = 1 << 18
-"""Parsed at once: enough for many elements to be looked at together, few enough for the cache."""
-
 MAX_HELD_BYTES = 1 << 20
 """A first element inside one of its own name is believed if the outer one ends within so many bytes; else it is taken
 for the next one, behind one whose end tag is missing."""
+
+MAX_TAG_BYTES = 1 << 26
+"""Of a tag or a comment, which the parser takes only whole: no record that loads has longer ones."""
 
 MAX_PROBLEMS = 1000
 """In one document; each costs two more looks at what is before it in its piece."""
@@ -39,60 +40,10 @@ _MANY = 10
 """An element that was seen so often without another of its name in it is not likely to hold one."""
 
 _STEP_BYTES = 1 << 12
-_SPECIALS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
-_MARK_BYTES = 8
-_SPECIAL = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 _START_TAG = re.compile(rb"<" + NAME + INSIDE_TAG + rb">")
 _ANY_TAG = re.compile(rb"<(?:/(" + NAME + rb")|[A-Za-z_:\x80-\xff])")
-_BARE_AMPERSAND = re.compile(
-    rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)|(&)(?![^<>&\s;]*+(?:;|\Z))", re.DOTALL
-)
-_BEGUN_REFERENCE = re.compile(rb"&[^<>&\s;]{0,99}\Z")
 _START = re.compile(rb"<[A-Za-z_:\x80-\xff]")
 _OPEN_START = re.compile(rb"<(" + NAME + rb")(?=[\s/])" + INSIDE_TAG + rb"\Z")
-
-
-def pieces(chunks: Iterable[bytes], size: int = PIECE_BYTES) -> Iterator[bytes]:
-    """The document in pieces of at most `size` bytes that end before a tag, as far as that can be seen."""
-    held = b""
-    for chunk in chunks:
-        held += chunk
-        at = 0
-        while len(held) - at > size:
-            cut = _cut(held, at, at + size)
-            yield held[at:cut]
-            at = cut
-        held = held[at:]
-    yield held
-
-
-def _cut(data: bytes, start: int, end: int) -> int:
-    cut = end
-    for opening, closing in _SPECIALS:
-        at = data.rfind(opening, start + 1, cut)
-        if at >= 0 and data.find(closing, at, cut) < 0:
-            cut = at
-    cut = cut if cut < end else data.rfind(b"<", start + 1, end)
-    return cut if cut > 0 else end
-
-
-def _terminator(data: bytes, terminator: bytes) -> bytes:
-    """What ends the comment, CDATA section or processing instruction that the end of `data` is in, if it is in one.
-
-    `terminator` is the same for its beginning.
-    """
-    at = 0
-    while True:
-        if terminator:
-            end = data.find(terminator, at)
-            if end < 0:
-                return terminator
-            at = end + len(terminator)
-        begun = [(found, mark, end) for mark, end in _SPECIALS if (found := data.find(mark, at)) >= 0]
-        if not begun:
-            return b""
-        at, mark, terminator = min(begun)
-        at += len(mark)
 
 
 class Document:
@@ -121,8 +72,10 @@ class Document:
         """What was read last: what the tree has got since it was consumed, or where the next place may begin."""
         self._tail = b""
         """What was read before that: the last start tag, and all behind it."""
-        self._terminator = self._begun_reference = self._mark = b""
-        """Of what the end of all that was read is in: a comment or the like, a reference, a mark of either."""
+        self._extent: tuple[int, ...] = ()
+        self._waiting = 0
+        """Bytes in which the parser has found nothing new: it keeps them all."""
+        self._references = References()
         self._seeking: re.Pattern[bytes] | None = None
         """Where the survey goes on behind what did not parse."""
 
@@ -150,7 +103,8 @@ class Document:
     def cut_off(self) -> None:
         """There is no more of the document: what is open, and not the first of its kind, does not count."""
         if self._seeking is None and not self.exhausted:
-            self._tree.consume(self._tree.last_children())
+            self._consume(self._tree.last_children())
+            self._tree.finish_from(self._open_depth())
         self._tree.drop_from(self._outermost_of_many(self._tree.frames))
         self._tree.finish_from(0)
 
@@ -159,8 +113,10 @@ class Document:
 
         The document goes on with the first of the `known_children` there.
         """
-        self._seeking, known = None, self.known_children()
-        self._tree.consume(self._tree.last_children())
+        if self._seeking is None and not self.exhausted:
+            self._consume(self._tree.last_children())
+            self._tree.finish_from(self._open_depth())
+        known = self.known_children()
         self._tree.drop_from(self._outermost_of_many(self._tree.frames))
         self._held = b""
         self._read = max(self._read, offset)
@@ -178,9 +134,8 @@ class Document:
 
     def _parse(self, piece: bytes) -> bytes:
         """Parse a piece; if that fails, return what is behind the place where it does."""
-        start = len(self._held)
         held = self._held = self._held + piece
-        bare = self._bare_ampersand(held, start)
+        bare = self._bare_ampersand(held, piece)
         if bare is not None:
             return self._recover(held, "an & that begins no reference", bare)
         try:
@@ -188,39 +143,42 @@ class Document:
         except etree.XMLSyntaxError as error:
             return self._recover(held, _message(error))
         chain = self._tree.last_children()
+        self._waiting = self._waiting + len(piece) if _extent(chain) == self._extent else 0
+        if self._waiting > MAX_TAG_BYTES:
+            self._note_problem("a comment, a tag or the like that has no end", 0)
+            self._consume(chain)
+            self._tree.finish_from(self._open_depth())
+            self.exhausted = True
+            return b""
         if self._is_doubtful(chain):
             return b"" if len(held) < MAX_HELD_BYTES else self._recover(held, "an end tag is missing")
-        self._tree.consume(chain)
-        self._pass(held)
-        self._tail = held if _START.search(held) else (self._tail + held)[-MAX_HELD_BYTES:]
-        self._held = b""
+        self._consume(chain)
         return b""
+
+    def _consume(self, chain: Sequence[Any]) -> None:
+        """Count what is whole in what the tree has got."""
+        self._tree.consume(chain)
+        self._pass(self._held)
+        self._extent = _extent(chain)
+        self._tail = self._held if _START.search(self._held) else (self._tail + self._held)[-MAX_HELD_BYTES:]
+        self._held = b""
 
     def _pass(self, data: bytes) -> None:
         self._read += len(data)
         self._line += data.count(b"\n")
 
-    def _bare_ampersand(self, held: bytes, start: int) -> int | None:
-        """Where an ``&`` begins no reference: the parser would wait for the next semicolon, however far that is."""
-        begun, self._begun_reference = self._begun_reference, b""
-        terminator, piece = self._terminator, held[start:]
-        self._terminator = _terminator(self._mark + piece, terminator)
-        self._mark = (self._mark + piece)[-_MARK_BYTES:]
-        if terminator or (b"&" not in piece and not begun):
+    def _bare_ampersand(self, held: bytes, piece: bytes) -> int | None:
+        """Where in `held`, which ends with `piece`, an ``&`` begins no reference."""
+        found = self._references.find_bare(piece)
+        if found is None:
             return None
-        piece = begun + piece
-        place = next((match.start(1) for match in _BARE_AMPERSAND.finditer(piece) if match[1]), None)
-        if place is None:
-            last = _BEGUN_REFERENCE.search(piece)
-            self._begun_reference = last[0] if last is not None else b""
-            return None
-        place = max(0, start + place - len(begun))
-        # An attribute's value is no matter: the parser does not wait in it.
+        place = max(0, len(held) - len(piece) + found)
         frames = [replace(frame) for frame in self._tree.frames[: self._open_depth()]]
         try:
             self._new_tree(frames).feed(held[:place] + b"&;")
         except etree.XMLSyntaxError:
             return place
+        # In an attribute, where it is no matter: the parser does not wait in it.
         return None
 
     def _is_doubtful(self, chain: Sequence[Any]) -> bool:
@@ -238,7 +196,8 @@ class Document:
 
     def _recover(self, data: bytes, why: str, end: int | None = None) -> bytes:
         """Count what is whole in `data` (up to `end`) with a new tree, and return what is to be looked at next."""
-        self._held = self._begun_reference = b""
+        self._held = b""
+        self._references = References()
         begun = bool(self._tree.frames)
         self._tree.finish_from(self._open_depth())
         frames = self._tree.detach()
@@ -321,7 +280,7 @@ class Document:
                 frames = self._tree.detach()
                 self._tree = self._new_tree(frames)
                 self._tail = b"".join(frame.tag for frame in frames)
-                self._held = self._terminator = self._mark = b""
+                self._held = b""
                 self._seeking = None
                 return data[found.start() :]
             at = found.end()
@@ -339,7 +298,7 @@ class Document:
 
     def _open_depth(self) -> int:
         """How many of the tree's frames are of elements that are really open, behind `_tail`."""
-        tail = _SPECIAL.sub(b"", self._tail)
+        tail = SPECIAL.sub(b"", self._tail)
         closed, at = 0, len(tail)
         while (at := tail.rfind(b"<", 0, at)) >= 0:
             if tail.startswith(b"</", at):
@@ -357,6 +316,13 @@ class Document:
 
     def _new_tree(self, frames: Sequence[Frame]) -> GrowingTree:
         return GrowingTree(self._tallies, _parser(self._prolog), self._prolog.subset, frames, self._read)
+
+
+def _extent(chain: Sequence[Any]) -> tuple[int, ...]:
+    """What changes as soon as the parser finds anything new."""
+    if not chain:
+        return ()
+    return len(chain), id(chain[-1]), len(chain[-1].text or ""), sum(len(element.tail or "") for element in chain)
 
 
 def _names_below(tally: Tally) -> Iterator[str]:

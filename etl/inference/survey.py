@@ -13,7 +13,8 @@ from itertools import chain
 
 from etl.errors import SourceError
 from etl.extract.source import Source, open_source
-from etl.inference.document import Document, pieces
+from etl.inference.document import Document
+from etl.inference.pieces import pieces
 from etl.inference.profile import Profile
 from etl.inference.prolog import read_prolog
 from etl.inference.sample import can_be_sought, look_further_in

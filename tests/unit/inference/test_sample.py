@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def wrapped() -> str:
 
 
 @pytest.mark.parametrize("document", [map_data, wrapped])
-def test_kinds_that_come_late_are_seen_in_their_places(document: type[str], tmp_path: Path) -> None:
+def test_kinds_that_come_late_are_seen_in_their_places(document: Callable[[], str], tmp_path: Path) -> None:
     path = tmp_path / "dump.xml"
     path.write_text("\ufeff" + document(), "utf-8")
     whole = sample_of(path, None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from etl.errors import SourceError
 from etl.extract.source import expand
-from etl.inference import tally
+from etl.inference import document, tally
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.survey import survey
 from tests.surveys import surveyed
@@ -217,10 +217,10 @@ def flat_root() -> Iterator[bytes]:
     yield b"</r>"
 
 
-@pytest.mark.parametrize("document", [big_record, big_text, flat_root])
-def test_memory_does_not_grow_with_the_document(document: type[Iterator[bytes]], tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [big_record, big_text, flat_root])
+def test_memory_does_not_grow_with_the_document(content: Callable[[], Iterator[bytes]], tmp_path: Path) -> None:
     path = tmp_path / "dump.xml"
-    path.write_bytes(b"".join(document()))
+    path.write_bytes(b"".join(content()))
     tracemalloc.start()
     try:
         profile = survey_of(path)
@@ -243,6 +243,13 @@ def test_long_texts_are_measured() -> None:
 def test_long_comments_are_passed() -> None:
     profile = surveyed(b"".join(big_comment()))
     assert (profile.skipped, profile.roots["r"].children["rec"].count) == (0, 1)
+
+
+def test_a_comment_without_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "MAX_TAG_BYTES", 1 << 20)
+    profile = surveyed(b"<r>" + b"<rec/>" * 100 + b"<!-- " + b"<rec/>" * 1_000_000)
+    assert (profile.skipped, profile.roots["r"].children["rec"].count) == (1, 100)
+    assert "has no end" in profile.first_problem
 
 
 def test_large_elements_have_a_size() -> None:
