@@ -16,8 +16,8 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from etl.inference.levels import Level, children_of, count_attributes, count_children, is_blank, take_level
-from etl.inference.tally import Tallies, Tally
+from etl.inference.levels import Level, children_of, count_attributes, is_blank, take_level
+from etl.inference.tally import Tallies, Tally, count_children
 from etl.inference.values import XML_WHITE_SPACE
 
 LONG_TEXT = 1 << 16
@@ -128,7 +128,7 @@ class GrowingTree:
                 below = self._finish(finished[depth - stay])
             if self._tallies.any_dropped:
                 level.remove(self._tallies.dropped)
-            below.extend(take_level(level))
+            below.extend(take_level(level, self._tallies.shapes))
             if depth < len(chain):
                 if depth >= stay:
                     self.frames.append(self._open(chain[depth]))

@@ -6,7 +6,6 @@ what makes a survey as fast as it is.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice, repeat
@@ -15,7 +14,7 @@ from typing import Any
 
 from lxml import etree
 
-from etl.inference.tally import Tally
+from etl.inference.tally import Shapes, Tally
 from etl.inference.values import XML_WHITE_SPACE
 
 _tag, _text, _tail = attrgetter("tag"), attrgetter("text"), attrgetter("tail")
@@ -57,15 +56,6 @@ def children_of(element: Any, tally: Tally, end: int | None = None) -> Level:
     return Level(elements, [tally.children[child.tag] for child in elements])
 
 
-def count_children(numbers: Iterable[tuple[Tally, int]], parents: int) -> None:
-    """So many parents had each these numbers of children."""
-    for child, number in numbers:
-        profile = child.profile
-        profile.parents += parents
-        if number > profile.most:
-            profile.most = number
-
-
 def count_attributes(tallies: Iterable[Tally], attributes: Iterable[Sequence[tuple[str, str]]]) -> None:
     """Take in the attributes of elements."""
     for tally, pairs in zip(tallies, attributes, strict=True):
@@ -75,7 +65,7 @@ def count_attributes(tallies: Iterable[Tally], attributes: Iterable[Sequence[tup
                 known[name].append(value)
 
 
-def take_level(level: Level) -> Level:
+def take_level(level: Level, shapes: Shapes) -> Level:
     """Count whole elements, and return their children."""
     elements, tallies = level.elements, level.tallies
     lengths = list(map(len, elements))
@@ -93,20 +83,10 @@ def take_level(level: Level) -> Level:
     lengths_of_parents = list(filter(None, lengths))
     owners = chain.from_iterable(map(repeat, [parent.children for parent in parents], lengths_of_parents))
     below = Level(children, list(map(getitem, owners, map(_tag, children))))
-    _count_shapes(below.tallies, lengths_of_parents)
+    position = iter(below.tallies)
+    shapes.update(tuple(islice(position, length)) for length in lengths_of_parents)
     _count_mixed(parents, list(compress(texts, lengths)), list(map(_tail, children)), lengths_of_parents)
     return below
-
-
-def _count_shapes(tallies: Sequence[Tally], lengths: Sequence[int]) -> None:
-    """Many parents have the same children: each different row of children is looked at once."""
-    position = iter(tallies)
-    shapes = Counter(tuple(islice(position, length)) for length in lengths)
-    for shape, times in shapes.items():
-        if len(set(shape)) == len(shape):
-            count_children(zip(shape, repeat(1)), times)
-        else:
-            count_children(Counter(shape).items(), times)
 
 
 def _count_mixed(

@@ -18,7 +18,9 @@ _SPECIALS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
 _MARK_BYTES = 8
 """Such a mark may be cut: the longest one has a byte more."""
 
-_BARE_AMPERSAND = re.compile(SPECIAL.pattern + rb"|(&)(?![^<>&\s;]*+(?:;|\Z))", re.DOTALL)
+_BARE = rb"(&)(?![^<>&\s;]*+(?:;|\Z))"
+_BARE_ANYWHERE = re.compile(_BARE)
+_BARE_IN_TEXT = re.compile(SPECIAL.pattern + rb"|" + _BARE, re.DOTALL)
 _BEGUN_REFERENCE = re.compile(rb"&[^<>&\s;]{0,99}\Z")
 
 
@@ -38,12 +40,23 @@ def pieces(chunks: Iterable[bytes], size: int = PIECE_BYTES) -> Iterator[bytes]:
 
 def _cut(data: bytes, start: int, end: int) -> int:
     cut = end
-    for opening, closing in _SPECIALS:
+    for opening, closing in _SPECIALS if _may_have_specials(data, start, end) else ():
         at = data.rfind(opening, start + 1, cut)
         if at >= 0 and data.find(closing, at, cut) < 0:
             cut = at
     cut = cut if cut < end else data.rfind(b"<", start + 1, end)
     return cut if cut > 0 else end
+
+
+def _may_have_specials(data: bytes, start: int, end: int) -> bool:
+    """Whether there is a ``<!`` or ``<?``: looked for by the byte that is rare."""
+    for sign in (b"!", b"?"):
+        at = data.find(sign, start, end)
+        while at >= 0:
+            if data.startswith(b"<", max(at - 1, 0)):
+                return True
+            at = data.find(sign, at + 1, end)
+    return False
 
 
 class References:
@@ -60,14 +73,18 @@ class References:
         """Where in the next piece there is one; negative if it was the end of what was read before."""
         begun, self._begun = self._begun, b""
         terminator = self._terminator
-        self._terminator = _terminator(self._mark + piece, terminator)
-        self._mark = (self._mark + piece)[-_MARK_BYTES:]
+        border = self._mark + piece[:_MARK_BYTES]
+        if terminator or any(_may_have_specials(part, 0, len(part)) for part in (border, piece)):
+            self._terminator = _terminator(self._mark + piece, terminator)
+        self._mark = (border if len(piece) < _MARK_BYTES else piece)[-_MARK_BYTES:]
         if terminator or (b"&" not in piece and not begun):
             return None
         data = begun + piece
-        for found in _BARE_AMPERSAND.finditer(data):
-            if found[1]:
-                return found.start(1) - len(begun)
+        # The search that knows what is text takes many times as long.
+        if _BARE_ANYWHERE.search(data) is not None:
+            for found in _BARE_IN_TEXT.finditer(data):
+                if found[1]:
+                    return found.start(1) - len(begun)
         last = _BEGUN_REFERENCE.search(data)
         self._begun = last[0] if last is not None else b""
         return None

@@ -7,6 +7,10 @@ counted by the parent, and gets the one tally `Tallies.dropped`.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from itertools import repeat
+
 from etl.inference.profile import MAX_PATHS, ElementProfile, Profile
 from etl.inference.values import XML_WHITE_SPACE, ValueProfile
 
@@ -18,6 +22,9 @@ MAX_NAME_LENGTH = 1000
 
 MAX_PENDING = 500_000
 """Values that wait at most, together: some 40 MB."""
+
+SHAPES_EVERY = 32
+"""Pieces of documents whose rows of children wait together: less than a MB each, however long the rows are."""
 
 MAX_HASHES = 400_000
 """Kept of all columns together in order to know which are unique: some 30 MB."""
@@ -86,6 +93,19 @@ class Tally:
         return self.inner + self.profile.text.count + len(self.texts)
 
 
+Shapes = Counter[tuple[Tally, ...]]
+"""How many parents have which row of children. Many have the same: each row is looked at once."""
+
+
+def count_children(numbers: Iterable[tuple[Tally, int]], parents: int) -> None:
+    """So many parents have each these numbers of children."""
+    for child, number in numbers:
+        profile = child.profile
+        profile.parents += parents
+        if number > profile.most:
+            profile.most = number
+
+
 class Tallies:
     """All paths of a survey."""
 
@@ -97,6 +117,8 @@ class Tallies:
         """Stands for all elements that there is no room for."""
         self.any_dropped = False
         """Whether a child was dropped since this was last set to False."""
+        self.shapes: Shapes = Counter()
+        self._unsettled = 0
         self._nowhere = _Nowhere(ValueProfile())
         self.roots: dict[str, Tally] = {}
         self.prefixes: dict[str, str] = {}
@@ -149,7 +171,10 @@ class Tallies:
         return tally
 
     def settle(self) -> None:
-        """Look at values that wait, if they are many: first of all where most of them are."""
+        """Look at what waits, after each piece, if it is much: at values first of all where most of them are."""
+        self._unsettled += 1
+        if self._unsettled >= SHAPES_EVERY:
+            self._settle_shapes()
         waiting = sum(map(len, self._values))
         if waiting <= MAX_PENDING:
             return
@@ -158,6 +183,15 @@ class Tallies:
             if len(values) >= mean:
                 values.flush()
         self._forget_hashes()
+
+    def _settle_shapes(self) -> None:
+        for shape, parents in self.shapes.items():
+            if len(set(shape)) == len(shape):
+                count_children(zip(shape, repeat(1)), parents)
+            else:
+                count_children(Counter(shape).items(), parents)
+        self.shapes.clear()
+        self._unsettled = 0
 
     def _forget_hashes(self) -> None:
         profiles = [values.profile for values in self._values]
@@ -171,6 +205,7 @@ class Tallies:
 
     def finish(self, profile: Profile) -> None:
         """Put all that was seen into `profile`."""
+        self._settle_shapes()
         for values in self._values:
             values.flush()
         for tally in self._all:
