@@ -245,11 +245,7 @@ class Document:
         depth = self._outermost_of_many(frames)
         broken = frames[depth].name if depth < len(frames) else self._broken_tag(frames[-1], data)
         self._tree.drop_from(depth)
-        if broken:
-            ends = b"|".join(re.escape(frame.name) for frame in frames)
-            self._seeking = re.compile(rb"<(?:/(" + ends + rb")|" + re.escape(broken) + rb")(?=[\s/>])")
-        else:
-            self._seeking = _ANY_TAG
+        self._seeking = _behind(broken, [frame.name for frame in frames], data) if broken else _ANY_TAG
 
     @staticmethod
     def _outermost_of_many(frames: Sequence[Frame]) -> int:
@@ -273,16 +269,17 @@ class Document:
         data = self._held + piece
         at = 0
         while (found := place.search(data, at)) is not None:
-            depth = self._depth_of(found[1] if place.groups else None)
+            depth = 0 if SPECIAL.match(found[0]) else self._depth_of(found[1] if place.groups else None)
             if depth:
-                self._pass(data[: found.start()])
+                start = found.end() if found[0].endswith(b">") else found.start()
+                self._pass(data[:start])
                 self._tree.finish_from(depth)
                 frames = self._tree.detach()
                 self._tree = self._new_tree(frames)
                 self._tail = b"".join(frame.tag for frame in frames)
                 self._held = b""
                 self._seeking = None
-                return data[found.start() :]
+                return data[start:]
             at = found.end()
         keep = max(at, len(data) - MAX_NAME_LENGTH, data.rfind(b"<"))
         self._pass(data[:keep])
@@ -316,6 +313,16 @@ class Document:
 
     def _new_tree(self, frames: Sequence[Frame]) -> GrowingTree:
         return GrowingTree(self._tallies, _parser(self._prolog), self._prolog.subset, frames, self._read)
+
+
+def _behind(broken: bytes, open_names: Sequence[bytes], data: bytes) -> re.Pattern[bytes]:
+    """What ends an element that did not parse: its end tag, the next one of its name, or the end of an outer one."""
+    name = re.escape(broken)
+    if re.search(rb"</" + name + rb"\s*\Z", data):
+        return re.compile(rb">")
+    ends = b"|".join(map(re.escape, open_names))
+    places = rb"|</" + name + rb"\s*>|<" + name + rb"(?=[\s/>])|</(" + ends + rb")(?=[\s/>])"
+    return re.compile(SPECIAL.pattern + places, re.DOTALL)
 
 
 def _extent(chain: Sequence[Any]) -> tuple[int, ...]:

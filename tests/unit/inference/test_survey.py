@@ -149,6 +149,18 @@ def test_broken_records_are_passed_over() -> None:
     assert dirty_counts["/catalogue/releases/release"] == clean_counts["/catalogue/releases/release"] - 12
 
 
+def test_what_follows_a_broken_record_is_seen_also_of_another_kind() -> None:
+    whole = "<article><title>a</title></article>"
+    broken = ("<article><title>&uuml;</title></article>", "<article><title>a</article>")
+    for record in broken:
+        profile = surveyed(f"<dblp>{whole * 3}{record}<www><url>u</url></www><!-- </dblp> --><phd/></dblp>".encode())
+        seen = dict(counts(profile.roots["dblp"]))
+        assert seen.keys() == {
+            f"/dblp{path}" for path in ("", "/article", "/article/title", "/www", "/www/url", "/phd")
+        }
+        assert (seen["/dblp/article"], seen["/dblp/www"], seen["/dblp/phd"]) == (3, 1, 1)
+
+
 def test_a_missing_end_tag_is_not_taken_for_recursion() -> None:
     records = [f"<rec><a>{number}</a></rec>" for number in range(50_000)]
     records[777] = "<rec><a>777</a>"
