@@ -82,12 +82,15 @@ def widen(stream: BinaryIO) -> None:
 def serve(make_worker: MakeWorker) -> None:
     """The worker process: answer until the parent closes its end.
 
-    Standard output carries the answers, so whatever else prints there (a user's function) goes to standard error.
+    Standard output carries the answers, so whatever else prints there (a user's function) goes to standard error; and
+    standard input the splits, so whatever else reads it finds nothing.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent drains on Ctrl-C and tells us when to end
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     splits = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
     with contextlib.suppress(EOFError, BrokenPipeError):
         setup = receive(splits)
         run_split = _made(make_worker, setup)

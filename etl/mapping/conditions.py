@@ -17,8 +17,9 @@ _BLANKS = " \t\r\n"
 _LITERAL = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _WORD = {word: re.compile(rf"{word}(?![\w.\-:])") for word in ("and", "or")}
 _NOT = re.compile(r"not[ \t\r\n]*\(")
-# A path ends at a blank or an operator that is not inside a predicate.
-_PATH = re.compile(r"""(?:[^\s\[\]()=!<>'"|+,]|\[(?:[^\[\]'"]|'[^']*'|"[^"]*")*\]|\{\*\})+(?:(?<=text)\(\))?""")
+# A path ends at a blank, a parenthesis or an operator that is not inside a predicate: text() is none, since XPath
+# compares each text node, and a column has them joined.
+_PATH = re.compile(r"""(?:[^\s\[\]()=!<>'"|+,]|\[(?:[^\[\]'"]|'[^']*'|"[^"]*")*\]|\{\*\})+""")
 
 
 def parse_condition(text: str, namespaces: Mapping[str, str]) -> Condition:
@@ -113,9 +114,6 @@ class _Parser:
         if match is None:
             raise ValueError("no path")
         path = parse_value_path(match[0], self._namespaces)
-        if path.leaf == "text":
-            # XPath compares each text node, a column has them joined.
-            raise ValueError("text nodes")
         self._place = match.end()
         self._skip_blanks()
         return path

@@ -16,7 +16,7 @@ from etl.mapping.model import Column, FromPath, Many, Mapping, Table
 from etl.mapping.paths import ValuePath, XPath
 from etl.transform.elements import Element, Reader, pair_reader, read_markup, read_string, read_text
 from etl.transform.name_tests import attribute_tests, local_name, passes, qualified, shown_attribute
-from etl.transform.where import Test, compile_condition
+from etl.transform.where import Where, compile_condition
 from etl.transform.xpaths import elements_of, names_in, values_of
 
 NAMES_LIMIT = 10_000
@@ -234,7 +234,7 @@ class TablePlan:
     number: int
     table: Table
     place: Place
-    where: Test | None
+    where: Where | None
     """Elements for which it does not hold give no row."""
     above: tuple[Above, ...]
     xpath_columns: tuple[XPathColumn, ...]

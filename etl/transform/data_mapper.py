@@ -18,7 +18,7 @@ from lxml import etree
 
 from etl.mapping.model import Mapping
 from etl.transform.compile import Choice, Item, Keep, Place, TablePlan, compile_mapping
-from etl.transform.elements import NIL, NULL, Element, is_nil
+from etl.transform.elements import NIL, NULL, Element, ancestor, is_nil
 from etl.transform.unseen import CloseLook
 from etl.transform.xpaths import XPathFailure
 
@@ -231,9 +231,9 @@ class DataMapper:
         self, plan: TablePlan, elements: Sequence[Element], parents: Sequence[int]
     ) -> tuple[Sequence[Element], Sequence[int]]:
         """The elements for which the table's `where` holds, and their parents."""
-        holds = plan.where or bool
+        assert plan.where is not None, "asked only then"
         try:
-            held = [holds(element) for element in elements]
+            held = plan.where(elements)
         except XPathFailure as failure:
             self._fail(plan.number, None, failure)
             return (), ()
@@ -261,19 +261,16 @@ class DataMapper:
 
     def _look_above(self, plan: TablePlan, element: Element, values: RawRow, row: int) -> None:
         for above in plan.above:
-            ancestor = element
-            for _ in range(above.up):
-                ancestor = ancestor.getparent()
-                if ancestor is None:
-                    break
-            else:
-                seen = self._above.get((above.place, ancestor))
-                if seen is None:
-                    # Kept, or each of a million siblings would walk over all the others.
-                    seen = self._above[above.place, ancestor] = self._templates[plan.number].copy()
-                    self._walk(ancestor, above.place, seen, row, [])
-                for slot in above.slots:
-                    values[slot] = seen[slot]
+            start = ancestor(element, above.up)
+            if start is None:
+                continue
+            seen = self._above.get((above.place, start))
+            if seen is None:
+                # Kept, or each of a million siblings would walk over all the others.
+                seen = self._above[above.place, start] = self._templates[plan.number].copy()
+                self._walk(start, above.place, seen, row, [])
+            for slot in above.slots:
+                values[slot] = seen[slot]
 
 
 def _choose(child: Element, choice: Any, positions: dict[Item, int]) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from itertools import islice
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -88,20 +89,25 @@ def _nil_or_empty(element: Element) -> str:
     return NIL if is_nil(element) else ""
 
 
-def select(element: Element, path: ValuePath) -> list[Element]:
-    """The elements that a path's steps lead to, in document order; its leaf does not matter here."""
-    for _ in range(path.up):
-        element = element.getparent()
+def ancestor(element: Element, up: int) -> Element | None:
+    """The element `up` steps above, None where there is none."""
+    for _ in range(up):
         if element is None:
-            return []
-    found = [element]
+            return None
+        element = element.getparent()
+    return element
+
+
+def select(start: Element, path: ValuePath) -> list[Element]:
+    """The elements that a path's steps down lead to from `start`, in document order; its leaf does not matter here."""
+    found = [start]
     for step in path.steps:
         found = [child for parent in found for child in _children(parent, step)]
     return found
 
 
 def values(element: Element, path: ValuePath) -> list[str]:
-    """The values that a path finds from an element, as columns take them; NIL where the element has none."""
+    """The values that a path without `..` finds from an element, as columns take them; NIL where one has none."""
     found = select(element, path)
     if path.attribute is not None:
         name = qualified(path.attribute)
@@ -117,4 +123,4 @@ def _children(element: Element, step: Step) -> Iterable[Element]:
         children = (child for child in children if all(child.get(name) == value for name, value in tests))
     if step.position is None:
         return children
-    return (child for place, child in enumerate(children, 1) if place == step.position)
+    return islice(children, step.position - 1, step.position)

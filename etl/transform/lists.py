@@ -18,6 +18,7 @@ from etl.mapping.conversion import ConversionError
 from etl.mapping.model import Column, FromPath
 from etl.transform.columns import MISSING, ColumnConverter, Converted, Failure, ValueSteps
 from etl.transform.elements import NULL
+from etl.transform.transforms import XML_WHITE_SPACE
 
 Converter = Callable[[Sequence[Any], bool], Converted]
 """From the raw values of all rows, and whether some may be NIL, to their canonical texts."""
@@ -47,7 +48,7 @@ def converter(column: Column, source: FromPath, *, finite: bool, array: ArrayTex
     if source.many == "json":
         # Each value may be NULL; the whole is one of JSON's own texts.
         whole = replace(column, nulls=())
-        together = _json_array if source.pair is None else _json_object
+        together = _json_array if source.pair is None else _json_object(strip=column.strip)
         return _TextConverter(whole, steps, together, finite=finite, nulls=column.nulls).convert
     return ColumnConverter(column, finite=finite, steps=steps).convert
 
@@ -154,10 +155,15 @@ def _json_array(values: Sequence[str], worked: Worked) -> str:
     return json.dumps([_text(value, worked) for value in values], ensure_ascii=False)
 
 
-def _json_object(pairs: Sequence[tuple[str, list[str]]], worked: Worked) -> str:
+def _json_object(*, strip: bool) -> Together:
     """An object; a key that comes again has a list of its values, and one without any is null."""
-    found: dict[str, list[str | None]] = {}
-    for key, values in pairs:
-        found.setdefault(key, []).extend([_text(value, worked) for value in values] or [None])
-    members = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
-    return json.dumps(members, ensure_ascii=False)
+
+    def json_object(pairs: Sequence[tuple[str, list[str]]], worked: Worked) -> str:
+        found: dict[str, list[str | None]] = {}
+        for key, values in pairs:
+            name = key.strip(XML_WHITE_SPACE) if strip else key
+            found.setdefault(name, []).extend([_text(value, worked) for value in values] or [None])
+        members = {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+        return json.dumps(members, ensure_ascii=False)
+
+    return json_object

@@ -12,7 +12,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
-from etl.mapping.conversion import shown
 from etl.mapping.model import ColumnType
 
 Natural = Callable[[str], object]
@@ -25,7 +24,7 @@ def natural(column_type: ColumnType) -> Natural:
 
 
 def to_text(value: object) -> str:
-    """A value as text that the rule of a fitting type takes; raises TypeError for what is no value, saying what."""
+    """A value as text that the rule of a fitting type takes; raises TypeError for what is no value."""
     match value:
         case str():
             return str(value)
@@ -44,7 +43,7 @@ def to_text(value: object) -> str:
         case bytes() | bytearray():
             return "\\x" + value.hex()
         case _:
-            raise TypeError(f"{type(value).__name__} {shown(str(value))}")
+            raise TypeError(f"no column takes {type(value).__name__}")
 
 
 def json_text(value: object) -> str:

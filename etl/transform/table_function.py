@@ -6,22 +6,26 @@ dropped; one for which it fails, or gives what a column cannot hold, makes its r
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from etl.mapping.arrays import json_strings, postgres_array
-from etl.mapping.conversion import BAD_VALUE, ConversionError
-from etl.mapping.functions import load_function
+from etl.mapping.conversion import ConversionError
 from etl.mapping.model import Column, Constant, FromMeta, FromPath, PythonFunction, Table
 from etl.mapping.types import rule_for, rule_for_column
 from etl.transform.columns import MISSING, Failure
 from etl.transform.elements import NULL
 from etl.transform.natural import json_text, natural, to_text
-from etl.transform.transforms import TRANSFORM_FAILED, call_function, checked_text
+from etl.transform.user_function import TRANSFORM_FAILED, UserFunction
 
 neutral_array = json_strings
 """How arrays are written for a table's function, whatever the target: this module reads them again."""
+
+
+_SHOWN = 5
+"""Names of columns in a sentence at most."""
 
 
 @dataclass(slots=True)
@@ -40,10 +44,9 @@ class TableFunction:
     """The function of one table. Raises MappingError where it cannot be loaded."""
 
     def __init__(self, table: Table, name: PythonFunction, *, finite: bool) -> None:
-        self._name = name
-        self._function = load_function(name)
+        self._function = UserFunction(name)
         self._columns = {
-            place: _ColumnValues(column, finite=finite)
+            place: _ColumnValues(column, self._function, finite=finite)
             for place, column in enumerate(table.columns)
             if isinstance(column.source, FromPath | Constant | FromMeta)
         }
@@ -76,28 +79,39 @@ class TableFunction:
                 return
 
     def _call(self, given: dict[str, object]) -> dict[str, object] | None:
-        names = list(given)
-        returned = call_function(self._function, self._name, given)
+        names = list(given)  # the function may add to what it is given
+        returned = self._function.call(given)
         if returned is None:
             return None
         if not isinstance(returned, dict):
             raise ConversionError(
-                TRANSFORM_FAILED, f"{self._name} returned {type(returned).__name__}, expected a dict of the row or None"
+                TRANSFORM_FAILED,
+                f"{self._function.name} returned {type(returned).__name__}, expected a dict of the row or None",
             )
         for name in returned:
             if name not in names:
                 raise ConversionError(
-                    TRANSFORM_FAILED, f"{self._name} returned {name!r}, which is no column: {', '.join(names)}"
+                    TRANSFORM_FAILED,
+                    f"{self._function.name} returned {name!r}, which is no column; {_meant(str(name), names)}",
                 )
         return returned
+
+
+def _meant(name: str, columns: Sequence[str]) -> str:
+    """Which columns there are; only a few, since this stands in every reject."""
+    close = difflib.get_close_matches(name, columns, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"columns: {', '.join(columns[:_SHOWN])}{', ...' if len(columns) > _SHOWN else ''}"
 
 
 class _ColumnValues:
     """The values of one column, to and fro."""
 
-    def __init__(self, column: Column, *, finite: bool) -> None:
+    def __init__(self, column: Column, function: UserFunction, *, finite: bool) -> None:
         self.name = column.name
         self._column = column
+        self._function = function
         # Markup that the mapper takes from a document is trusted, what a function returns is not.
         self._rule = rule_for(column.type) if column.type.name == "xml" else rule_for_column(column, finite)
         self._read = natural(column.type)
@@ -121,29 +135,30 @@ class _ColumnValues:
             return NULL
         if value is given and not isinstance(value, list | dict):
             return before
-        try:
-            if self._column.is_array:
-                return self._array(value)
-            if self._column.type.name in ("json", "jsonb"):
-                return before if self._same_json(value, before) else self._rule.convert(json_text(value))
+        if self._column.is_array:
+            return self._array(value)
+        if self._column.type.name not in ("json", "jsonb"):
             return self._converted(value)
-        except ConversionError:
-            raise
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ConversionError(BAD_VALUE, f"the table's function returned {error}") from None
+        text = self._function.text(value, lambda value: before if self._same_json(value, before) else json_text(value))
+        return text if text == before else self._rule.convert(text)
 
     def _array(self, value: object) -> str:
         if not isinstance(value, list | tuple):
-            raise TypeError(f"{type(value).__name__}, expected a list")
+            raise self._refused(value, "a list")
         elements = [None if element is None else self._converted(element) for element in value]
         return (self._rule.array or postgres_array)(elements)
 
     def _converted(self, value: object) -> str:
         if isinstance(value, bytes | bytearray):
             if self._column.type.name != "bytes":
-                raise TypeError("bytes, which only a column of the type bytes can hold")
+                raise self._refused(value, "a value of another type (only columns of the type bytes take them)")
             return to_text(value)
-        return self._rule.convert(checked_text(to_text(value)))
+        return self._rule.convert(self._function.text(value))
+
+    def _refused(self, value: object, expected: str) -> ConversionError:
+        return ConversionError(
+            TRANSFORM_FAILED, f"{self._function.name} returned {type(value).__name__}, expected {expected}"
+        )
 
     def _same_json(self, value: object, before: str) -> bool:
         """Whether the value still says what it was made of: then that stays as it is written."""

@@ -92,16 +92,15 @@ def _evaluation(xpath: XPath) -> Callable[[Element], Any]:
     return evaluation
 
 
-def _node_value(xpath: XPath, node: Any, read: Reader, elements_only: bool) -> Any:
-    if isinstance(node, etree._Element):
+def _node_value(xpath: XPath, node: Element | str, read: Reader, elements_only: bool) -> Any:
+    if not isinstance(node, str):
         return read(node)
     if elements_only:
         raise XPathFailure(f"{xpath.text!r} gives {_kind(node)} where elements are wanted")
-    # A namespace node is a pair: its prefix and what it stands for, which is its string value.
-    return node if isinstance(node, str) else str(node[1])
+    return node
 
 
-def _kind(result: object) -> str:
+def _kind(result: bool | float | str) -> str:
     match result:
         case bool():
             return "a boolean"
@@ -109,8 +108,6 @@ def _kind(result: object) -> str:
             return "a number"
         case str():
             return "text"
-        case _:
-            return "a namespace"
 
 
 def _text(result: bool | float | str) -> str:
@@ -120,10 +117,13 @@ def _text(result: bool | float | str) -> str:
 
 
 def number_text(number: float) -> str:
-    """A number as XPath's `string()` writes it: no exponent, and no fraction where it has none."""
+    """A number as XPath's `string()` writes it: no exponent, and no fraction where it has none.
+
+    Fractions have 15 significant digits, which every double holds: more of them would show how 1.1 * 3 was computed.
+    """
     if math.isnan(number):
         return "NaN"
     if math.isinf(number):
         return "Infinity" if number > 0 else "-Infinity"
     # Negative zero is written 0.
-    return str(int(number)) if number.is_integer() else format(Decimal(repr(number)), "f")
+    return str(int(number)) if number.is_integer() else format(Decimal(f"{number:.15g}"), "f")

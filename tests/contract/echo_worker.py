@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from array import array
 
@@ -25,6 +26,8 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
             raise ZeroDivisionError("a defect")
         if order == b"die":
             os._exit(7)
+        if order == b"read":
+            raise SourceError(f"standard input holds {sys.stdin.read()!r}")
         if order.startswith(b"sleep"):
             time.sleep(float(order.split()[1]))
         print("standard output is not the channel of answers")  # noqa: T201

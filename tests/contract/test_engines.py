@@ -99,6 +99,15 @@ def test_work_is_spread_over_the_workers(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("engine", ["process"], indirect=True)
+def test_standard_input_is_empty_for_what_runs_in_a_process(engine: Engine) -> None:
+    futures = [engine.submit(split(number, b"read" if number < 2 else b"")) for number in range(4)]
+    for future in futures[:2]:
+        with pytest.raises(SourceError, match="holds ''"):
+            result(future)
+    assert [result(future).split for future in futures[2:]] == [2, 3]
+
+
+@pytest.mark.parametrize("engine", ["process"], indirect=True)
 def test_processes_are_others_and_report_their_memory(engine: Engine) -> None:
     table = result(engine.submit(split(1))).tables[0]
     assert isinstance(table, TupleRows)

@@ -63,6 +63,12 @@ def test_values_of_a_path() -> None:
         assert values(one, parse_value_path(path, {})) == expected, path
 
 
+def test_a_position_is_found_without_a_look_at_what_comes_behind() -> None:
+    one = element("<a><b k='1'>x</b><c/><b>y</b><b k='1'>z</b><b k='1'>w</b></a>")
+    for path, expected in [("b[1]", ["x"]), ("b[3]", ["z"]), ("b[@k='1'][2]", ["z"]), ("b[5]", []), ("*[2]", [""])]:
+        assert values(one, parse_value_path(path, {})) == expected, path
+
+
 def test_keys_and_values() -> None:
     read = pair_reader(parse_value_path("k", {}), parse_value_path("v", {}))
     assert read(element("<t><v>1</v><k>a</k><v>2</v><k>b</k></t>")) == ("a", ["1", "2"])

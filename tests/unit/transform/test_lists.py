@@ -81,6 +81,13 @@ def test_json_of_keys_and_values() -> None:
     assert value(definition, b"<r/>") is None
 
 
+def test_json_keys_are_stripped_like_values() -> None:
+    record = b"<r><tag k=' a '> 1 </tag><tag k='a'>2</tag><tag k=' '>3</tag><tag>4</tag></r>"
+    definition = "{path: tag, many: json, key: '@k', value: ., strip: STRIP}"
+    assert value(definition.replace("STRIP", "true"), record) == '{"a": ["1", "2"], "": ["3", "4"]}'
+    assert value(definition.replace("STRIP", "false"), record) == '{" a ": " 1 ", "a": "2", " ": "3", "": "4"}'
+
+
 def test_json_of_keys_and_values_below_the_elements_and_nil() -> None:
     definition = "{path: a/tag, many: json, key: name, value: .}"
     assert value(definition, b"<r><a><tag><name>n</name>:<b>v</b></tag></a></r>") == '{"n": "n:v"}'

@@ -146,7 +146,7 @@ def test_arrays_come_and_go_as_lists() -> None:
     assert result('row["n"] + [None, "3"]', columns, record) == "[1, 2, null, 3]"
     assert result("(5,)", columns, record) == "[5]"
     assert result("[]", columns, record) == "[]"
-    assert failure('{"n": 5}', columns)[:2] == ("bad_value", "n")
+    assert failure('{"n": 5}', columns)[:2] == ("transform_failed", "n")
 
 
 def test_a_changed_dict_is_the_same_as_a_new_one() -> None:
@@ -165,15 +165,20 @@ def test_missing_columns_are_null() -> None:
     ("expression", "expected"),
     [
         ("[1]", ("transform_failed", "", "returned list, expected a dict of the row or None (test.mapping.yaml:4)")),
-        ('{"m": 1}', ("transform_failed", "", "returned 'm', which is no column: give, n (test.mapping.yaml:4)")),
+        (
+            '{"m": 1}',
+            ("transform_failed", "", "returned 'm', which is no column; columns: give, n (test.mapping.yaml:4)"),
+        ),
+        ("row.update(m=1) or row", ("transform_failed", "", "returned 'm', which is no column; columns: give, n (")),
         ("1 / 0", ("transform_failed", "", "raised ZeroDivisionError for this row: division by zero")),
         ('{"n": "x"}', ("bad_value", "n", "'x' is not an integer: digits with an optional sign (test.mapping.yaml:9)")),
         ('{"n": 10 ** 12}', ("out_of_range", "n", "(test.mapping.yaml:9)")),
-        ('{"n": 10 ** 5000}', ("bad_value", "n", "")),
-        ('{"n": object()}', ("bad_value", "n", "the table's function returned object ")),
-        ('{"n": [1]}', ("bad_value", "n", "the table's function returned list '[1]'")),
+        ('{"n": 10 ** 5000}', ("transform_failed", "n", "Exceeds the limit (4300 digits)")),
+        ('{"n": object()}', ("transform_failed", "n", "no column takes object (test.mapping.yaml:9)")),
+        ('{"n": [1]}', ("transform_failed", "n", "tests.row_functions:changed returned list '[1]', which is no value")),
+        ('exec("raise KeyboardInterrupt")', ("transform_failed", "", "raised KeyboardInterrupt for this row")),
         ('{"give": "\\x00"}', ("transform_failed", "give", "U+0000")),
-        ('{"give": b"x"}', ("bad_value", "give", "bytes")),
+        ('{"give": b"x"}', ("transform_failed", "give", "bytes")),
     ],
 )
 def test_what_it_cannot_return(expression: str, expected: tuple[str, str, str]) -> None:
@@ -183,8 +188,10 @@ def test_what_it_cannot_return(expression: str, expected: tuple[str, str, str]) 
 
 
 def test_json_that_json_cannot_say() -> None:
-    for expression in ('{"n": float("nan")}', '{"n": {"a": float("inf")}}', '{"n": {(1, 2): 3}}'):
-        assert failure(expression, "n: {path: nope, type: json}")[:2] == ("bad_value", "n")
+    loop = '{"n": (lambda one: one.append(one) or one)([])}'
+    for value in ('float("nan")', '{"a": float("inf")}', "{(1, 2): 3}", '{"j": "\\ud800"}', "[10**5000]", "[object()]"):
+        assert failure(f'{{"n": {value}}}', "n: {path: nope, type: json}")[:2] == ("transform_failed", "n"), value
+    assert failure(loop, "n: {path: n, type: json}")[:2] == ("transform_failed", "n")
 
 
 def test_a_required_column_that_the_function_leaves_out() -> None:

@@ -6,9 +6,9 @@ import pytest
 from lxml import etree
 
 from etl.mapping.conditions import parse_condition
-from etl.mapping.model import Compare, Exists
-from etl.mapping.paths import ValuePath, XPath, parse_value_path
+from etl.mapping.paths import XPath
 from etl.messages import PartCounts, Skeleton
+from etl.transform.elements import Element, string_value
 from etl.transform.where import compile_condition
 from tests.splits import mapping_of, rows_of, run_records
 
@@ -49,19 +49,34 @@ ELEMENT = etree.fromstring(
 )
 def test_a_condition_means_what_xpath_means(text: str) -> None:
     namespaces = {"p": "urn:p"}
-    held = compile_condition(parse_condition(text, namespaces))(ELEMENT)
+    (held,) = compile_condition(parse_condition(text, namespaces))([ELEMENT])
     assert held is ELEMENT.xpath(f"boolean({text})", namespaces=namespaces)
 
 
 @pytest.mark.parametrize("path", ["text()", "b/text()", "a/text()", "nope/text()", "b/c/text()"])
 def test_text_nodes_are_compared_one_by_one(path: str) -> None:
-    parsed = parse_value_path(path, {})
-    assert isinstance(parsed, ValuePath)
-    assert compile_condition(Exists(parsed))(ELEMENT) is ELEMENT.xpath(f"boolean({path})")
-    for literal in ("one", "tail", "3", "1", ""):
-        for operator in ("=", "!="):
-            held = compile_condition(Compare(parsed, literal, operator == "="))(ELEMENT)
-            assert held is ELEMENT.xpath(f"boolean({path} {operator} '{literal}')"), (literal, operator)
+    comparisons = [f"{path} {sign} '{literal}'" for literal in ("one", "tail", "3", "1", "") for sign in ("=", "!=")]
+    for text in (path, *comparisons, f"not({path})", f"@nope or {path} = 'tail'"):
+        condition = parse_condition(text, {})
+        assert compile_condition(condition)([ELEMENT]) == [ELEMENT.xpath(f"boolean({text})")], text
+
+
+def test_what_is_looked_at_above_is_looked_at_once_for_all_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(element: Element) -> str:
+        asked.append(element.tag)
+        return string_value(element)
+
+    monkeypatch.setattr("etl.transform.where.string_value", counted)
+    root = etree.fromstring(f"<g><r><k>1</k>{'<c/>' * 9}</r><r><k>2</k>{'<c/>' * 9}</r></g>")
+    where = compile_condition(parse_condition("../k = '1' or not(../k = '1' or ../k != '2')", {}))
+    children = [child for record in root for child in record.iterchildren("c")]
+    assert where(children) == [True] * 9 + [True] * 9
+    # Three conditions, of which the first is enough in the first record.
+    assert asked == ["k"] * (1 + 3)
+    assert where(children[:1]) == [True]
+    assert len(asked) == 5, "nothing is kept for other elements of other records"
 
 
 def test_the_quick_form_is_quick() -> None:
