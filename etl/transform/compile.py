@@ -7,7 +7,7 @@ wildcards and namespaces cost nothing after that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,9 +15,10 @@ from etl.mapping.conditions import condition_paths
 from etl.mapping.model import Column, FromPath, Many, Mapping, Table
 from etl.mapping.paths import ValuePath, XPath
 from etl.transform.elements import Element, Reader, pair_reader, read_markup, read_string, read_text
+from etl.transform.mentions import Mentions, table_names, xpaths_of
 from etl.transform.name_tests import attribute_tests, local_name, passes, qualified, shown_attribute
 from etl.transform.where import Where, compile_condition
-from etl.transform.xpaths import elements_of, names_in, values_of
+from etl.transform.xpaths import elements_of, values_of
 
 NAMES_LIMIT = 10_000
 """Different tags remembered in one place; a document that makes up names without end must not fill the memory."""
@@ -261,8 +262,7 @@ class Compiled:
     """One for each table, in the mapping's order."""
     known: set[str]
     """Collects the paths of elements and attributes that some table takes."""
-    mentioned: frozenset[str]
-    """Names that an XPath may look at: whether such an element is taken cannot be told."""
+    mentions: Mentions
 
 
 def compile_mapping(mapping: Mapping) -> Compiled:
@@ -273,8 +273,7 @@ def compile_mapping(mapping: Mapping) -> Compiled:
     for number in reversed(range(len(mapping.tables))):
         children = [plans[n] for n, table in enumerate(mapping.tables) if table.parent == number]
         plans[number] = _Planner(mapping, number, known).plan(children)
-    mentioned = frozenset(name for table in mapping.tables for xpath in _xpaths(table) for name in names_in(xpath))
-    return Compiled([plans[number] for number in range(len(mapping.tables))], known, mentioned)
+    return Compiled([plans[number] for number in range(len(mapping.tables))], known, Mentions(mapping))
 
 
 class _Planner:
@@ -284,7 +283,7 @@ class _Planner:
         self.table = mapping.tables[number]
         self.number = number
         self.known = known
-        self.names = _names(mapping, number)
+        self.names = table_names(mapping, number)
         self.below: list[Goal] = []
         self.upward: dict[int, list[Goal]] = {}
         self.xpath_columns: list[XPathColumn] = []
@@ -325,7 +324,7 @@ class _Planner:
             slots=len(sources),
             children=tuple(linked),
             lists=lists,
-            alone=any(child.alone for child in children) or any(True for _ in _xpaths(self.table)),
+            alone=any(child.alone for child in children) or any(True for _ in xpaths_of(self.table)),
         )
 
     def _add_column(self, slot: int, column: Column, source: FromPath) -> None:
@@ -367,25 +366,5 @@ def _reader(column: Column, source: FromPath) -> Reader | None:
     return read_markup if column.type.name == "xml" else None
 
 
-def _xpaths(table: Table) -> Iterator[XPath]:
-    paths = [column.source.path for column in table.columns if isinstance(column.source, FromPath)]
-    for path in (*paths, *table.each, table.where):
-        if isinstance(path, XPath):
-            yield path
-
-
 def _slots(goals: Sequence[Goal]) -> tuple[int, ...]:
     return tuple(goal.slot for goal in goals if goal.slot is not None)
-
-
-def _names(mapping: Mapping, number: int) -> list[str]:
-    """Names from the record's down to the table's element (along its first path), for notices."""
-    table = mapping.tables[number]
-    if table.parent is None:
-        return [table.records[0].steps[-1].element.name or "*"]
-    return _names(mapping, table.parent) + step_names(table.each[0])
-
-
-def step_names(path: ValuePath | XPath) -> list[str]:
-    """The names that a path goes down by, as notices show them."""
-    return [path.text] if isinstance(path, XPath) else [step.element.name or "*" for step in path.steps]

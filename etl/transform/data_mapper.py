@@ -73,7 +73,7 @@ class DataMapper:
         compiled = compile_mapping(mapping)
         self.plans = compiled.plans
         self._known = compiled.known
-        self._mentioned = compiled.mentioned
+        self._mentions = compiled.mentions
         self._look = CloseLook(self.plans)
         self._templates = [[NULL] * plan.slots for plan in self.plans]
         self.begin()
@@ -117,14 +117,13 @@ class DataMapper:
     def take(self) -> Mapped:
         """Everything mapped since the last call."""
         candidates = (self.unseen | self._look.unseen) - self._known
-        unseen = frozenset(sorted(path for path in candidates if path and not self._is_mentioned(path))[:UNSEEN_LIMIT])
+        unseen = frozenset(
+            sorted(path for path in candidates if path and not self._mentions.include(path))[:UNSEEN_LIMIT]
+        )
         additions = {at: one.several for at, one in self._look.additions.items() if one.unseen in unseen}
         mapped = Mapped(self.tables, self.several, self.mixed, unseen, additions, self.nil, self.failures)
         self.begin()
         return mapped
-
-    def _is_mentioned(self, path: str) -> bool:
-        return path.rpartition("/")[2].removeprefix("@").removeprefix("xml:") in self._mentioned
 
     def _map_table(self, plan: TablePlan, elements: Sequence[Element], parents: Sequence[int]) -> None:
         if plan.where is not None:

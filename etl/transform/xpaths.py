@@ -22,6 +22,8 @@ XPATH_FAILED = "xpath_failed"
 _LITERALS = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NAMES = re.compile(r"(?<![\w.\-])[^\W\d][\w.\-]*+(?!\s*(?:\(|::))")
 """Names, but those of functions and axes."""
+_PREDICATE = re.compile(r"\[[^\[\]]*\]")
+_ANY_NAME = re.compile(r"(?:^|[/|(:,])\s*(?:\*|node\s*\()")
 
 
 class XPathFailure(Exception):
@@ -78,6 +80,14 @@ def truth_of(xpath: XPath) -> Callable[[Element], bool]:
 def names_in(xpath: XPath) -> set[str]:
     """Names that the XPath may look at, without their namespaces."""
     return set(_NAMES.findall(_LITERALS.sub("", xpath.text)))
+
+
+def looks_at_all(xpath: XPath) -> bool:
+    """Whether it has a step for elements of any name, outside of predicates."""
+    text, found = _LITERALS.sub("", xpath.text), 1
+    while found:
+        text, found = _PREDICATE.subn("", text)
+    return _ANY_NAME.search(text) is not None
 
 
 def _evaluation(xpath: XPath) -> Callable[[Element], Any]:
