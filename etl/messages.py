@@ -144,14 +144,16 @@ class TupleRows:
     """A flat list of the values, row after row, as `marshal` writes it: a few times faster than pickled tuples."""
     records: array[int]
     """As in `CopyRows`."""
+    split: int = 0
+    """The split's number: these count in the order of the sources, however the splits arrive."""
 
     @classmethod
-    def of_columns(cls, columns: Sequence[Sequence[object]], records: array[int]) -> TupleRows:
+    def of_columns(cls, columns: Sequence[Sequence[object]], records: array[int], split: int = 0) -> TupleRows:
         """Rows from their columns, each with a value for each of `records`."""
         values: list[object] = [None] * (len(columns) * len(records))
         for place, column in enumerate(columns):
             values[place :: len(columns)] = column
-        return cls(marshal.dumps(values), records)
+        return cls(marshal.dumps(values), records, split)
 
     @property
     def values(self) -> list[object]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 
 from etl.loading.result_thread import Tally
 from etl.mapping.model import Column, FromPath, Mapping
+from etl.mapping.reserved_names import free_column
 
 _SHOWN = 12
 """Names in one sentence at most: enough to see a pattern, short enough to be read."""
@@ -76,7 +77,7 @@ def _slashes(path: str) -> Iterable[int]:
 
 def _column_line(path: str, taken: set[str], *, several: bool) -> str:
     names = [re.sub(r"\W+", "_", step.rpartition("}")[2].lstrip("@")).lower() for step in path.split("/")]
-    candidates = ("_".join(names[start:]) for start in reversed(range(len(names))))
+    candidates = (free_column("_".join(names[start:])) for start in reversed(range(len(names))))
     name = next((name for name in candidates if name not in taken), "_".join([*names, "2"]))
     taken.add(name)
     key, value = _yaml(name), _yaml(path)

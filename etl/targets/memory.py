@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from bisect import insort
 from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingOf
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import MetaData
@@ -16,9 +18,16 @@ from etl.messages import TupleRows
 from etl.targets.base import KeyProblem, Preparation, Rows, Target, TargetConnection
 from etl.targets.schema import Keys
 
+_Row = tuple[object, ...]
+_SplitRows = tuple[int, list[_Row]]
+"""A split's number and its rows of a table, in the order of their records."""
+
 
 class MemoryTarget(Target):
-    """Tables as lists of tuples; rows appear at commit. Nothing outlives the object, so there is no ledger."""
+    """Tables as lists of tuples; rows appear at commit. Nothing outlives the object, so there is no ledger.
+
+    Rows are in the order of the sources and their records, in whatever order splits arrive.
+    """
 
     label = "memory://"
     row_format = "tuples"
@@ -28,10 +37,10 @@ class MemoryTarget(Target):
     dialect = "memory"
 
     def __init__(self, keep: int | None = None) -> None:
-        """`keep`: how many rows of each table stay; None: all."""
+        """`keep`: how many rows of each table stay, the first ones; None: all."""
         self._lock = threading.Lock()
         self._keep = keep
-        self._tables: dict[int, list[tuple[object, ...]]] = {}
+        self._tables: dict[int, list[_SplitRows]] = {}
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         self._tables = {place: [] for place in range(len(mapping.tables))}
@@ -55,12 +64,14 @@ class MemoryTarget(Target):
     def close(self) -> None:
         """The rows stay: `rows` is asked for them after the load."""
 
-    def append(self, tables: MappingOf[int, list[tuple[object, ...]]]) -> None:
+    def append(self, tables: MappingOf[int, list[_SplitRows]]) -> None:
         """Make a transaction's rows visible, all at once."""
         with self._lock:
-            for place, rows in tables.items():
-                kept = self._tables[place]
-                kept += rows if self._keep is None else rows[: max(0, self._keep - len(kept))]
+            for place, splits in tables.items():
+                for split in splits:
+                    insort(self._tables[place], split, key=itemgetter(0))
+                if self._keep is not None:
+                    self._tables[place] = _first(self._tables[place], self._keep)
 
     def rows(self, mapping: Mapping) -> dict[str, list[dict[str, Any]]]:
         """Committed rows by table, as {column: value}."""
@@ -68,16 +79,28 @@ class MemoryTarget(Target):
             return {
                 table.name: [
                     dict(zip((column.name for column in table.columns), row, strict=True))
-                    for row in self._tables[place]
+                    for _, rows in self._tables[place]
+                    for row in rows
                 ]
                 for place, table in enumerate(mapping.tables)
             }
 
 
+def _first(splits: Sequence[_SplitRows], count: int) -> list[_SplitRows]:
+    """The first `count` rows."""
+    kept = []
+    for number, rows in splits:
+        if count <= 0:
+            break
+        kept.append((number, rows[:count]))
+        count -= len(rows)
+    return kept
+
+
 class MemoryConnection(TargetConnection):
     def __init__(self, target: MemoryTarget) -> None:
         self._target = target
-        self._pending: dict[int, list[tuple[object, ...]]] = {}
+        self._pending: dict[int, list[_SplitRows]] = {}
 
     def begin(self) -> None:
         self._pending = {}
@@ -95,7 +118,8 @@ class MemoryConnection(TargetConnection):
         for batch in rows:
             if not isinstance(batch, TupleRows):
                 raise InternalError("memory:// was given COPY text.")
-            pending += batch.rows
+            in_order = sorted(zip(batch.records, batch.rows, strict=True), key=itemgetter(0))
+            pending.append((batch.split, [row for _, row in in_order]))
 
     def commit(self, *, durable: bool) -> None:
         self._target.append(self._pending)

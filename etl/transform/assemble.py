@@ -158,7 +158,9 @@ class Assembler:
         notices = self._notices(mapped, found, done)
         discarded = self._discarded(done, positions)
         return Assembled(
-            tables=tuple(self._encoded(table, rows, found.failures) for table, rows in enumerate(done)),
+            tables=tuple(
+                self._encoded(table, rows, found.failures, positions.split) for table, rows in enumerate(done)
+            ),
             failures={record: self._named(*failure) for record, failure in found.failures.items()},
             discarded=discarded,
             notices=notices,
@@ -199,6 +201,8 @@ class Assembler:
             found.failures.setdefault(rows.records[row], (number, place, failure))
         for place, texts in applied.columns.items():
             rows.columns[place] = texts
+            if (number, place) not in found.matched and any(text != NULL for text in texts):
+                found.matched.add((number, place))
         if applied.dropped:
             rows.keep([row not in applied.dropped for row in range(len(rows.records))])
 
@@ -219,10 +223,10 @@ class Assembler:
             return frozenset()
         return frozenset(range(positions.count)).difference(*(done[number].records for number in self._record_tables))
 
-    def _encoded(self, table: int, rows: _Rows, bad_records: Container[int]) -> CopyRows | TupleRows:
+    def _encoded(self, table: int, rows: _Rows, bad_records: Container[int], split: int) -> CopyRows | TupleRows:
         if bad_records:
             rows.keep([record not in bad_records for record in rows.records])
-        return encode(self._mapping.tables[table], rows.columns, array("I", rows.records), self._row_format)
+        return encode(self._mapping.tables[table], rows.columns, array("I", rows.records), self._row_format, split)
 
     def _named(self, table: int, place: int | None, failure: Failure) -> tuple[str, str, Failure]:
         """The failure with names, and where the mapping decides."""

@@ -18,13 +18,13 @@ _ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"),
 
 
 def encode(
-    table: Table, columns: Sequence[Sequence[str]], records: array[int], row_format: RowFormat
+    table: Table, columns: Sequence[Sequence[str]], records: array[int], row_format: RowFormat, split: int = 0
 ) -> CopyRows | TupleRows:
-    """The rows of `table`, given its columns in order; `records` names each row's record."""
+    """The rows of `table`, given its columns in order; `records` names each row's record in split number `split`."""
     if row_format == "copy":
         return CopyRows(copy_text(columns, len(records)), records)
     values = [_python_values(column, texts) for column, texts in zip(table.columns, columns, strict=True)]
-    return TupleRows.of_columns(values, records)
+    return TupleRows.of_columns(values, records, split)
 
 
 def copy_text(columns: Sequence[Sequence[str]], count: int) -> bytes:

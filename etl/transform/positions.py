@@ -25,6 +25,7 @@ class RecordPositions:
 
     def __init__(self, split: Split) -> None:
         self.runs: list[tuple[int, Run]] = [(part.source, run) for part in split.parts for run in part.runs]
+        self.split = split.number
         self.starts: list[int] = []
         """Place of each run's first record."""
         count = 0

@@ -9,7 +9,7 @@ import pytest
 
 import etl
 from etl.messages import Committed, RejectedRecord
-from etl.options import build_settings
+from etl.options import Settings, build_settings
 from tests.integration.bad_input import MAPPING, document, item
 
 EVERY_TARGET = pytest.mark.parametrize("target_url", ["sqlite", "postgres", "memory"], indirect=True)
@@ -95,6 +95,19 @@ def test_check_writes_nothing_and_says_what_a_load_would(source: Path, mapping: 
     assert (report.records, report.loaded, report.rejected, report.exit_code) == (5, 4, 1, 3)
     assert report.first_rows == {"item": [{"id": 1, "name": "a name"}]}
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", ["process", "thread", "inline"])
+def test_a_check_shows_the_first_rows_whichever_worker_is_first(tmp_path: Path, mapping: Path, kind: str) -> None:
+    # The first records take longest.
+    sizes = [400_000, 300_000, *[10] * 3000]
+    rows = "".join(f"<item id='{number}'><name>{'n' * size}</name></item>" for number, size in enumerate(sizes, 1))
+    (tmp_path / "many.xml").write_text(f"<items>{rows}</items>")
+    count = 1 if kind == "inline" else 3
+    settings = Settings.model_validate({"workers": {"kind": kind, "count": count}, "split": {"bytes": 2000}})
+    report = etl.check(tmp_path / "many.xml", mapping=mapping, show=4, settings=settings)
+    assert [row["id"] for row in report.first_rows["item"]] == [1, 2, 3, 4]
+    assert report.tables == {"item": 3002}
 
 
 def test_the_same_file_under_another_name_is_the_same_source(source: Path, mapping: Path, target_url: str) -> None:

@@ -94,6 +94,22 @@ def test_a_misspelt_path() -> None:
     assert additions == "Columns of r (test.mapping.yaml:3) that would take some of it:\n      title: title"
 
 
+def test_columns_that_a_function_fills_have_matched() -> None:
+    text = (
+        "  r: {each: /root/r, transform: {python: 'tests.row_functions:changed'}, "
+        "columns: {give: '@give', made: '@made', misspelt: '@x'}}"
+    )
+    record = b"<r give=\"{'made': 'm'}\"/>"
+    assert said(text, record) == [
+        "Columns whose path never matched, in test.mapping.yaml: r.misspelt (line 3: @x).",
+    ]
+
+
+def test_names_that_databases_keep() -> None:
+    *_, additions = said("  r: {each: /root/r, columns: {x: x}}", b"<r><x/><xmin>1</xmin></r>")
+    assert additions.split("\n")[1:] == ["      xmin_: xmin"]
+
+
 def test_several_speaks_of_the_line() -> None:
     assert said("  r: {each: /root/r, columns: {a: a}}", b"<r><a/><a/></r>") == [
         "r.a met more than one value once and kept one; `many: array` (line 3) or a child table keeps all."

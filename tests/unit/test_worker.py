@@ -17,7 +17,7 @@ from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
 from etl.errors import InternalError
 from etl.mapping.reader import parse_mapping
-from etl.messages import RAW_LIMIT, CopyRows, Part, PartCounts, RejectedRecord, Skeleton, Split
+from etl.messages import RAW_LIMIT, CopyRows, Part, PartCounts, RejectedRecord, Skeleton, Split, TupleRows
 from etl.worker import make_worker as make_process_worker
 from tests.splits import ROOT, SOURCE, copy_rows_of, make_run, make_split, make_worker, mapping_of, rows_of, run_records
 
@@ -98,6 +98,12 @@ def test_a_record_element_that_no_table_takes_is_a_defect() -> None:
         worker.run_split(make_split(make_run([b"<r n='1'/>", b"<q/>"])))
     # What was mapped before is not left over for the next split.
     assert rows_of(worker.run_split(make_split(make_run([b"<r n='2'/>"])))) == [(2, None)]
+
+
+def test_rows_know_their_split() -> None:
+    (rows,) = make_worker(MAPPING).run_split(make_split(make_run([b"<r n='1'/>"]))).tables
+    assert isinstance(rows, TupleRows)
+    assert rows.split == 7
 
 
 def test_empty_split() -> None:
