@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from lxml import etree
@@ -21,7 +22,7 @@ _MAX_CHILDREN = 4096
 """Kinds of children remembered for a parent; start tags with namespace declarations may all differ."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Place:
     """The children of one kind of open element."""
 
@@ -31,10 +32,27 @@ class Place:
     children: dict[bytes, Child] = field(default_factory=dict)
     """By name, or by whole start tag where the name does not decide."""
 
-    @property
+    @cached_property
     def tests(self) -> bool:
         """Whether attributes decide what a child is."""
         return any(_step(path, self.depth).tests for path in self.paths)
+
+    @cached_property
+    def anywhere(self) -> tuple[RecordPath, ...]:
+        """Those that may be met at any depth."""
+        return tuple(path for path in self.paths if path.anywhere)
+
+    def asking_for(self, name: str) -> list[RecordPath]:
+        """Paths whose next step may be an element of that local name."""
+        return [*self._by_name.get(name, ()), *self._by_name.get(None, ())]
+
+    @cached_property
+    def _by_name(self) -> dict[str | None, list[RecordPath]]:
+        """By the local name their next step asks for; None for any."""
+        found: dict[str | None, list[RecordPath]] = {}
+        for path in self.paths:
+            found.setdefault(_step(path, self.depth).element.name, []).append(path)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +157,11 @@ class Outline:
         element = self._parse(tag)
         depth = self._place.depth
         path = "/" + b"/".join([*self.names, name]).decode("utf-8", "replace")
-        matching = [path for path in self._place.paths if _matches(_step(path, depth), name, element)]
+        asking = self._place.asking_for(_local(name))
+        matching = [path for path in asking if _matches(_step(path, depth), element)]
         if any(self._is_last(path) for path in matching):
             return Child("record", element_rule(name), Place(depth + 1, ()), by_name, path)
-        deeper = tuple(path for path in self._place.paths if path.anywhere or path in matching)
+        deeper = (*self._place.anywhere, *matching)
         return Child("descend" if deeper else "skip", element_rule(name), Place(depth + 1, deeper), by_name, path)
 
     def _parse(self, tag: bytes) -> etree._Element | None:
@@ -163,17 +182,18 @@ def _step(path: RecordPath, depth: int) -> Step:
     return path.steps[0 if path.anywhere else depth]
 
 
-def _matches(step: Step, name: bytes, element: etree._Element | None) -> bool:
-    """Whether an element is what a step asks for.
+def _local(name: bytes) -> str:
+    return name.rpartition(b":")[2].decode("utf-8", "replace")
+
+
+def _matches(step: Step, element: etree._Element | None) -> bool:
+    """Whether an element with the local name a step asks for is what it asks for.
 
     One whose start tag is ill-formed (`element` is None) is judged by its local name alone, so that a record among
     them is found, and rejected, rather than passed over in silence.
     """
-    if element is None:
-        local = name.rpartition(b":")[2].decode("utf-8", "replace")
-        return step.element.name in (None, local)
-    return _is_named(element.tag, step.element) and all(
-        _has(element, test.attribute, test.value) for test in step.tests
+    return element is None or (
+        _is_named(element.tag, step.element) and all(_has(element, test.attribute, test.value) for test in step.tests)
     )
 
 

@@ -13,7 +13,7 @@ from etl.inference.rows import Field, Rows, Steps
 from etl.inference.vague import MEANINGLESS, NEEDS_CONTEXT, SAYS_NOTHING, VAGUE_RECORDS, VAGUE_ROWS
 from etl.inference.wishes import Wish, settle
 from etl.inference.words import NAME_BYTES, is_plural_of, name_of, singular, snake_case
-from etl.mapping.build import LEDGER_TABLES
+from etl.mapping.reserved_names import LEDGER_TABLES, free_column, free_table
 
 RECORD_TABLE_BYTES = NAME_BYTES - len("_record_id")
 CHILD_TABLE_BYTES = NAME_BYTES - len("_seq")
@@ -25,13 +25,16 @@ _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 def column_names(rows: Rows, namespaces: Namespaces, reserved: Collection[str]) -> list[str]:
     """A name for each field of a table; `reserved` are those of its key columns."""
     unclear = _at_several_places(rows)
-    wishes = [Wish(_of_field(field, rows, namespaces, unclear), _distance(field)) for field in rows.fields]
+    wishes = [
+        Wish([*map(free_column, _of_field(field, rows, namespaces, unclear))], _distance(field))
+        for field in rows.fields
+    ]
     return settle(wishes, reserved)
 
 
 def record_names(tables: Sequence[Rows], namespaces: Namespaces) -> list[str]:
     """A name for each table of records."""
-    wishes = [Wish(_of_record(rows, namespaces), len(rows.each[0])) for rows in tables]
+    wishes = [Wish([*map(free_table, _of_record(rows, namespaces))], len(rows.each[0])) for rows in tables]
     return settle(wishes, LEDGER_TABLES, RECORD_TABLE_BYTES)
 
 
@@ -140,7 +143,7 @@ def _of_child(parent: str, rows: Rows, child: Rows, namespaces: Namespaces) -> l
         names += [*(_joined(parts[-length:]) for length in range(2, len(parts) + 1)), "_".join(parts)]
     if prefix := namespaces.prefix_of(child.tag):
         names.append(_joined([snake_case(prefix), own]))
-    return [name if name.startswith(f"{parent}_") else f"{parent}_{name}" for name in names]
+    return [free_table(name if name.startswith(f"{parent}_") else f"{parent}_{name}") for name in names]
 
 
 def _instead_of(own: str, around: str) -> str:

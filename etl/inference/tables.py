@@ -11,8 +11,8 @@ from etl.inference.names import child_names, column_names, record_names
 from etl.inference.namespaces import Namespaces
 from etl.inference.rows import Field, Rows
 from etl.inference.words import NAME_BYTES
-from etl.mapping.build import LEDGER_TABLES
 from etl.mapping.keys import inherited_name
+from etl.mapping.reserved_names import LEDGER_TABLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def _of_xml(spec: ColumnSpec, source: FromPath, column_type: ColumnType, many: M
         try:
             parse_xpath(path.text, dict(path.namespaces), nodes=True)
         except ValueError as error:
-            yield "path", f"{path.text!r} {error}"
+            yield "path", f"{path.text!r}, {error}"
     elif path.leaf != "string":
         yield (
             "path",

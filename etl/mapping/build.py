@@ -17,14 +17,14 @@ from etl.mapping.conditions import condition_paths, parse_condition
 from etl.mapping.declared_transforms import TransformBuilder
 from etl.mapping.keys import added_columns, as_key, declared_key, foreign_key
 from etl.mapping.model import Column, Condition, Table
-from etl.mapping.nesting import nesting_problem
+from etl.mapping.nesting import nesting_problems
 from etl.mapping.paths import RecordPath, ValuePath, XPath, parse_record_path
+from etl.mapping.reserved_names import column_problem, table_problem
 from etl.mapping.spec import CONTROL, MappingSpec, Problem, Problems, TableSpec
 from etl.mapping.yaml_text import Document, Place
 
 NAME_BYTES = 63
 """What PostgreSQL keeps of a name; the rest would be cut off in silence."""
-LEDGER_TABLES = frozenset({"etl_source", "etl_split", "etl_reject", "etl_table"})
 
 
 def build_tables(spec: MappingSpec, document: Document, folder: str) -> tuple[tuple[Table, ...], list[Problem]]:
@@ -115,8 +115,8 @@ class _Builder:
         for name in self.spec.tables:
             place = ("tables", name)
             self._check_name(place, name)
-            if name.lower() in LEDGER_TABLES:
-                self.problems.add(place, "the ledger's tables have this name; choose another")
+            if problem := table_problem(name):
+                self.problems.add(place, problem)
             if name.lower() in seen:
                 self.problems.add(place, f"{seen[name.lower()]!r} has the same name but for upper and lower case")
             seen.setdefault(name.lower(), name)
@@ -127,13 +127,16 @@ class _Builder:
         elif len(name.encode()) > NAME_BYTES:
             self.problems.add(place, f"the name has {len(name.encode())} bytes, databases keep {NAME_BYTES}")
 
+    def _check_column_name(self, place: Place, name: str) -> None:
+        self._check_name(place, name)
+        if problem := column_problem(name):
+            self.problems.add(place, problem)
+
     def check_records(self) -> None:
         """Refuse records inside records: where one ends, nothing inside it is looked at."""
-        records = [(name, path) for name, built in self.built.items() for path in built.table.records]
-        for place, (name, path) in enumerate(records):
-            for other_name, other in records[:place] + records[place + 1 :]:
-                if sentence := nesting_problem(path, other, other_name):
-                    self.problems.add(("tables", name, "each"), sentence)
+        records = [(path, name) for name, built in self.built.items() for path in built.table.records]
+        for name, sentence in nesting_problems(records):
+            self.problems.add(("tables", name, "each"), sentence)
 
     # --- a table ---
 
@@ -141,7 +144,7 @@ class _Builder:
         place: Place = ("tables", name)
         parent = self.built[spec.parent] if spec.parent is not None else None
         records = self._record_paths(place, spec.each) if parent is None else ()
-        each = self._each_paths(place, spec.each, parent) if parent is not None else ()
+        each = self._each_paths(place, spec.each) if parent is not None else ()
         height, depth = _distance(parent, records, each)
         declared = [
             column
@@ -171,7 +174,7 @@ class _Builder:
 
     def _record_paths(self, place: Place, each: Sequence[str]) -> tuple[RecordPath, ...]:
         place = (*place, "each")
-        paths: list[RecordPath] = []
+        paths: dict[str, RecordPath] = {}
         for text in each:
             if not text.startswith("/"):
                 self.problems.add(
@@ -184,17 +187,16 @@ class _Builder:
             except ValueError as error:
                 self.problems.add(place, f"{text!r}, {error}")
                 continue
-            if path in paths:
+            if text in paths:
                 self.problems.add(place, f"{text!r} stands here twice")
-            paths.append(path)
-        return tuple(paths)
+            paths[text] = path
+        return tuple(paths.values())
 
-    def _each_paths(self, place: Place, each: Sequence[str], parent: _Built) -> tuple[ValuePath | XPath, ...]:
+    def _each_paths(self, place: Place, each: Sequence[str]) -> tuple[ValuePath | XPath, ...]:
         place = (*place, "each")
         paths: list[ValuePath | XPath] = []
         for text in each:
-            # `..` is refused here in words of its own, so the height may be any.
-            path = self.columns.value_path(place, text, parent.height, None, elements=True)
+            path = self.columns.parsed_path(place, text, elements=True)
             if path is None:
                 continue
             if isinstance(path, ValuePath) and (path.up or path.leaf != "string" or not path.steps):
@@ -219,14 +221,14 @@ class _Builder:
     def _check_column_names(self, place: Place, added: Sequence[Column], declared: Iterable[str]) -> None:
         taken: dict[str, str] = {}
         for column in added:
-            self._check_name(place, column.name)
+            self._check_column_name(place, column.name)
             if column.name.lower() in taken:
                 self.problems.add(
                     place, f"the key of its ancestors has two columns {column.name!r}: rename a table or a column"
                 )
             taken[column.name.lower()] = "every row gets a column of this name (its key); choose another"
         for name in declared:
-            self._check_name((*place, "columns", name), name)
+            self._check_column_name((*place, "columns", name), name)
             if name.lower() in taken:
                 self.problems.add((*place, "columns", name), taken[name.lower()])
             taken.setdefault(name.lower(), f"{name!r} has the same name but for upper and lower case")

@@ -104,19 +104,25 @@ class ColumnBuilder:
     def value_path(
         self, place: Place, text: str, height: int, depth: int | None, *, elements: bool = False
     ) -> ValuePath | XPath | None:
+        """`parsed_path`, where no `..` in it leads too far."""
+        path = self.parsed_path(place, text, elements=elements)
+        if isinstance(path, ValuePath):
+            self.check_height(place, path, height, depth)
+        return path
+
+    def parsed_path(self, place: Place, text: str, *, elements: bool) -> ValuePath | XPath | None:
         """The parsed path, an XPath where it is none of ours; None where it is neither. `elements`: it must lead to
         elements."""
         if text.startswith("/"):
+            hint = f"; .{text} finds it at any depth" if text.startswith("//") else ""
             self._problems.add(
-                place, f"{text!r} is absolute; paths here start from the table's element, as in a/b or @id"
+                place, f"{text!r} is absolute; paths here start from the table's element, as in a/b or @id{hint}"
             )
             return None
         try:
-            path = parse_value_path(text, self._namespaces)
+            return parse_value_path(text, self._namespaces)
         except ValueError:
             return self._xpath(place, text, elements=elements)
-        self.check_height(place, path, height, depth)
-        return path
 
     def _xpath(self, place: Place, text: str, *, elements: bool) -> XPath | None:
         try:

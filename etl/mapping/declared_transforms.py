@@ -95,4 +95,4 @@ class TransformBuilder:
         if match is None:
             self._problems.add(place, f"expected 'module:function', as in cleaning:year (found {value!r})")
             return None
-        return PythonFunction(match[1], match[2], self._folder)
+        return PythonFunction(match[1], match[2], self._folder, self._problems.line(place))

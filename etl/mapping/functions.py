@@ -38,23 +38,23 @@ def load_function(function: PythonFunction) -> Callable[[Any], Any]:
 def check_functions(mapping: Mapping) -> None:
     """Load every function the mapping names; raises MappingError with a line ``FILE:LINE: ...`` for each that fails."""
     problems = []
-    for line, place, function in _named(mapping):
+    for place, function in _named(mapping):
         try:
             load_function(function)
         except MappingError as error:
-            problems.append((line, f"{mapping.label}:{line}: {place}: {error}"))
+            problems.append((function.line, f"{mapping.label}:{function.line}: {place}: {error}"))
     if problems:
         raise MappingError("\n".join(sentence for _, sentence in sorted(problems)))
 
 
-def _named(mapping: Mapping) -> Iterator[tuple[int, str, PythonFunction]]:
+def _named(mapping: Mapping) -> Iterator[tuple[str, PythonFunction]]:
     for table in mapping.tables:
         if table.transform is not None:
-            yield table.line, f"tables.{table.name}.transform", table.transform
+            yield f"tables.{table.name}.transform", table.transform
         for column in table.columns:
             for transform in column.transforms:
                 if isinstance(transform, PythonFunction):
-                    yield column.line, f"tables.{table.name}.columns.{column.name}.transform", transform
+                    yield f"tables.{table.name}.columns.{column.name}.transform", transform
 
 
 def _module(function: PythonFunction) -> ModuleType:

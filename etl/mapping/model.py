@@ -98,6 +98,8 @@ class PythonFunction:
     module: str
     function: str
     folder: str
+    line: int = 0
+    """Line of the mapping file that names it."""
 
     def __str__(self) -> str:
         return f"{self.module}:{self.function}"

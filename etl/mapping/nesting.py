@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from etl.mapping.paths import AttributeTest, NameTest, RecordPath, Step
 
+Record = tuple[RecordPath, str]
+"""A path of records and the table they belong to."""
 
-def nesting_problem(inner: RecordPath, outer: RecordPath, outer_table: str) -> str | None:
-    """A sentence if records of `inner` stand inside records of `outer`, as far as the paths alone tell.
+
+def nesting_problems(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """A table and a sentence for each path whose records stand inside records of another, as far as the paths tell.
 
     What ``//name`` finds inside another record cannot be told from the paths; such elements belong to that record.
     """
-    if not _nested(inner, outer):
-        return None
-    return (
-        f"{inner.text!r} lies inside the records {outer.text!r} of table {outer_table!r}: "
-        f"make this a child table (`parent: {outer_table}`) with a relative path"
-    )
+    around = Around(records)
+    for inner, table in records:
+        for outer, outer_table in around.candidates(inner):
+            if _nested(inner, outer):
+                yield (
+                    table,
+                    f"{inner.text!r} lies inside the records {outer.text!r} of table {outer_table!r}: "
+                    f"make this a child table (`parent: {outer_table}`) with a relative path",
+                )
+
+
+class Around:
+    """Finds the paths whose records could stand around those of another, by the names of their steps."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+        self._by_names: dict[tuple[str, ...], list[Record]] = {}
+        self._anywhere: dict[str, list[Record]] = {}
+        self._with_wildcards: list[Record] = []
+        for record in records:
+            path = record[0]
+            names = _names(path.steps)
+            if names is None:
+                self._with_wildcards.append(record)
+            elif path.anywhere:
+                self._anywhere.setdefault(names[0], []).append(record)
+            else:
+                self._by_names.setdefault(names, []).append(record)
+
+    def candidates(self, inner: RecordPath) -> Sequence[Record]:
+        """Few of many, where steps have names: to be looked at one by one."""
+        names = _names(inner.steps)
+        if names is None:
+            return self._records
+        above = [names[:length] for length in range(1, len(names))]
+        return [
+            *(record for prefix in above for record in self._by_names.get(prefix, ())),
+            *(record for name in dict.fromkeys(names) for record in self._anywhere.get(name, ())),
+            *self._with_wildcards,
+        ]
+
+
+def _names(steps: Sequence[Step]) -> tuple[str, ...] | None:
+    """Local names of the steps; None where a step takes any."""
+    names = tuple(step.element.name for step in steps if step.element.name is not None)
+    return names if len(names) == len(steps) else None
 
 
 def _nested(inner: RecordPath, outer: RecordPath) -> bool:

@@ -1,7 +1,8 @@
 """Reads a mapping file: YAML text in, a checked `Mapping` out.
 
 Three steps: the YAML (`yaml_text`), its shape (`spec`), its meaning (`build`). Each reports everything it finds at
-once, as lines ``FILE:LINE: sentence`` of one MappingError. What a mapping may say is in `etl docs mapping`.
+once, as lines ``FILE:LINE: sentence`` of one MappingError; the next one begins where nothing is wrong. What a mapping
+may say is in `etl docs mapping`.
 """
 
 from __future__ import annotations
@@ -45,5 +46,7 @@ def parse_mapping(text: str, label: str) -> Mapping:
 
 
 def _error(problems: Sequence[Problem], label: str) -> MappingError:
-    lines = [f"{label}:{line}: {sentence}." for line, sentence in sorted(set(problems))]
+    lines = [
+        f"{label}:{line}: {sentence}{'' if sentence.endswith('?') else '.'}" for line, sentence in sorted(set(problems))
+    ]
     return MappingError("\n".join(lines))

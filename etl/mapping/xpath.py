@@ -79,10 +79,10 @@ def parse_xpath(text: str, namespaces: Mapping[str, str], *, nodes: bool = False
         # Wrong types (count('a')) show only in an evaluation, even of nothing.
         result = compiled(expression)(etree.Element("x"))
     except etree.XPathError as error:
-        raise ValueError(f"not valid XPath 1.0: {error}") from None
+        raise ValueError(f"position 1: not valid XPath 1.0: {error}") from None
     if nodes and not isinstance(result, list):
         kind = "a boolean" if isinstance(result, bool) else "a number" if isinstance(result, float) else "a text"
-        raise ValueError(f"gives {kind}, but must lead to elements")
+        raise ValueError(f"position 1: it gives {kind}, but must lead to elements")
     return expression
 
 
@@ -122,7 +122,7 @@ class _Grammar:
 
     def _expect(self, sign: str) -> None:
         if not self._take(sign):
-            raise self._unexpected(f"expected {sign}")
+            raise self._unexpected(f"expected {sign!r}")
 
     def expect_end(self) -> None:
         if self._token.kind != "end":

@@ -123,6 +123,15 @@ def test_awkward_texts_come_back_as_they_went_in(way: tuple[str, str]) -> None:
         assert [row[1] for row in read(target, mapping, "note")] == texts
 
 
+def test_names_that_only_look_reserved(way: tuple[str, str]) -> None:
+    mapping = single("sqlit", *(column(name) for name in ("XMIN", "oid", "rowid", "_rowid_")), key=["oid"])
+    with opened(way[0], insert={"method": way[1]}) as target:
+        target.prepare(mapping, "after")
+        write(target, [("one", "two", "three", "four")])
+        assert target.build_keys(mapping) == []
+        assert read(target, mapping, "sqlit") == [("one", "two", "three", "four")]
+
+
 def test_names_may_be_anything(way: tuple[str, str]) -> None:
     odd = [column("order % by"), column('a"b'), column("line\n\n\tbreak, \n\there")]
     mapping = single('select "%s" :x', column("id", "integer"), *odd, key=["id"])

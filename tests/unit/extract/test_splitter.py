@@ -145,6 +145,16 @@ class TestMatching:
         parts = split(b"<r><b/><a/><b/><c/></r>", "/r/a", "/r/b")
         assert records(parts) == [b"<b/>", b"<a/>", b"<b/>"]
 
+    def test_names_are_found_among_many_paths_with_wildcards_and_prefixes(self) -> None:
+        paths = [f"/r/kind_{number}" for number in range(100)]
+        paths += ["/r/*[@k='v']", "/r/a:x", "/r/{*}any", "/r/deep/*/b:y", "//z"]
+        data = (
+            b"<r xmlns:p='urn:a' xmlns:q='urn:b'><kind_7/><kind_x/><other k='v'/><other/><p:x/><q:x/><x/><q:any/><any/>"
+            b"<deep><m><q:y/><p:y/><kind_1/></m><z/></deep><kind_99/></r>"
+        )
+        found = [b"<kind_7/>", b"<other k='v'/>", b"<p:x/>", b"<q:any/>", b"<any/>", b"<q:y/>", b"<z/>", b"<kind_99/>"]
+        assert records(split(data, *paths)) == found
+
     def test_anywhere_means_the_outermost(self) -> None:
         assert records(split(b"<r><x><y><e><e/></e></y></x><e/></r>", "//e")) == [b"<e><e/></e>", b"<e/>"]
 

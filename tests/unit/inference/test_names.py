@@ -22,6 +22,7 @@ from tests.unit.inference.test_contents import record
         ("<PubmedArticleSet><PubmedArticle/><PubmedArticle/></PubmedArticleSet>", ["pubmed_article"]),
         ("<x><a><thing/><thing/></a><b><thing/><thing/></b></x>", ["a_thing", "b_thing"]),
         ("<x><etl_split/><etl_split/></x>", ["x_etl_split"]),
+        ("<x><sqlite_x/><sqlite_x/></x>", ["_sqlite_x"]),
         ("<日本><本/><本/></日本>", ["本"]),
         ("<x><Töne/><Töne/></x>", ["töne"]),
     ],
@@ -108,6 +109,14 @@ def test_long_names_are_shortened_with_room_for_keys() -> None:
 def test_child_tables_keep_clear_of_the_ledger() -> None:
     mapping = mapping_of("<x><etl><split/><split/></etl><etl/></x>")
     assert each_of(mapping) == {"etl": ["/x/etl"], "etl_split_2": ["split"]}
+
+
+def test_names_that_databases_keep_are_gone_round() -> None:
+    document = "<x><sqlite ctid='1'><row><Xmin>1</Xmin></row><row><Xmin>2</Xmin></row></sqlite><sqlite/></x>"
+    mapping = mapping_of(document)
+    assert each_of(mapping) == {"_sqlite": ["/x/sqlite"], "_sqlite_row": ["row"]}
+    assert columns_of(mapping, "_sqlite") == {"ctid_": "@ctid"}
+    assert columns_of(mapping, "_sqlite_row") == {"xmin_": "Xmin"}
 
 
 @pytest.mark.parametrize("key", ["x_seq", "k" * 62])

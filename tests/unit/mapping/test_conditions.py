@@ -64,7 +64,7 @@ def test_text_nodes_are_compared_one_by_one_as_xpath_does(text: str) -> None:
     [
         ("", "position 1: expected a name"),
         ("a or", "position 5: expected a name"),
-        ("(a", "position 3: expected )"),
+        ("(a", "position 3: expected ')'"),
         ("not(a)b", "position 7: expected an operator or the end, found 'b'"),
         ("a == 'x'", "position 4: expected a name, found '='"),
         ("a = 'x", "position 5: the quote ' has no end"),

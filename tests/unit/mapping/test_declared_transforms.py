@@ -20,6 +20,8 @@ tables:
     columns:
       c: {path: x, transform: COLUMN}
 """
+LINE = 7
+"""Of the column's transform."""
 
 
 def text(column: str = "lower", table: str = "{python: 'm:f'}") -> str:
@@ -38,8 +40,8 @@ def transforms(column: str) -> tuple[Transform, ...]:
         ("{replace: ['[0-9]+', '#']}", (Replace("[0-9]+", "#"),)),
         (r"""{replace: ['(\w+), (\w+)', '\2 \1']}""", (Replace(r"(\w+), (\w+)", r"\2 \1"),)),
         ("{map: {m: male, f: female, t: true}}", (MapValues((("m", "male"), ("f", "female"), ("t", "true"))),)),
-        ("{python: 'a.b:clean'}", (PythonFunction("a.b", "clean", "/folder"),)),
-        ("[lower, {python: 'größe:säubern'}]", ("lower", PythonFunction("größe", "säubern", "/folder"))),
+        ("{python: 'a.b:clean'}", (PythonFunction("a.b", "clean", "/folder", LINE),)),
+        ("[lower, {python: 'größe:säubern'}]", ("lower", PythonFunction("größe", "säubern", "/folder", LINE))),
     ],
 )
 def test_what_they_become(written: str, expected: tuple[Transform, ...]) -> None:
@@ -50,7 +52,7 @@ def test_functions_are_looked_for_beside_the_file(tmp_path: Path, monkeypatch: p
     (tmp_path / "m.yaml").write_text(text(), "utf-8")
     monkeypatch.chdir(tmp_path)
     mapping = read_mapping(Path("m.yaml"))
-    assert mapping.tables[0].transform == PythonFunction("m", "f", str(tmp_path))
+    assert mapping.tables[0].transform == PythonFunction("m", "f", str(tmp_path), line=5)
     assert pickle.loads(pickle.dumps(mapping)) == mapping
 
 

@@ -14,8 +14,8 @@ from etl.mapping.model import Column, ColumnType, FromPath, Mapping, PythonFunct
 from etl.mapping.paths import parse_record_path, parse_value_path
 
 
-def function(folder: Path, module: str = "cleaning", name: str = "clean") -> PythonFunction:
-    return PythonFunction(module, name, str(folder))
+def function(folder: Path, module: str = "cleaning", name: str = "clean", line: int = 0) -> PythonFunction:
+    return PythonFunction(module, name, str(folder), line)
 
 
 def write(folder: Path, text: str, file: str = "cleaning.py") -> None:
@@ -95,14 +95,16 @@ def test_a_module_that_is_nowhere(tmp_path: Path, module: str) -> None:
 def test_check_names_file_line_and_place_of_each(tmp_path: Path) -> None:
     write(tmp_path, "def clean(text): return text")
     path = FromPath(parse_value_path("c", {}))
-    transforms: tuple[Transform, ...] = ("lower", function(tmp_path), function(tmp_path, name="claen"))
+    transforms: tuple[Transform, ...] = ("lower", function(tmp_path), function(tmp_path, name="claen", line=8))
     column = Column("c", ColumnType("text"), path, transforms=transforms, line=6)
-    table = Table("t", (column,), (), (parse_record_path("/a/b", {}),), transform=function(tmp_path, "nowhere"), line=3)
+    table = Table(
+        "t", (column,), (), (parse_record_path("/a/b", {}),), transform=function(tmp_path, "nowhere", line=4), line=3
+    )
     with pytest.raises(MappingError) as refused:
         check_functions(Mapping((table,), "m.yaml", ""))
     lines = str(refused.value).split("\n")
-    assert lines[0].startswith("m.yaml:3: tables.t.transform: nowhere:clean: there is no ")
-    assert lines[1].startswith("m.yaml:6: tables.t.columns.c.transform: cleaning:claen: ")
+    assert lines[0].startswith("m.yaml:4: tables.t.transform: nowhere:clean: there is no ")
+    assert lines[1].startswith("m.yaml:8: tables.t.columns.c.transform: cleaning:claen: ")
     check_functions(Mapping((Table("t", (), ()),), "m.yaml", ""))
 
 
@@ -111,11 +113,11 @@ def test_a_load_ends_before_it_begins(tmp_path: Path) -> None:
     write(
         tmp_path,
         "version: 1\ntables:\n  e:\n    each: /r/e\n    columns:\n"
-        "      a: {path: a, transform: {python: 'cleanin:clean'}}\n",
+        "      a:\n        path: a\n        transform:\n          - lower\n          - python: 'cleanin:clean'\n",
         "m.yaml",
     )
     mapping, database = tmp_path / "m.yaml", tmp_path / "rows.db"
     with pytest.raises(MappingError) as refused:
         etl.load(tmp_path / "document.xml", mapping=mapping, target=f"sqlite:///{database}")
-    assert str(refused.value).startswith(f"{mapping}:6: tables.e.columns.a.transform: cleanin:clean: there is no ")
+    assert str(refused.value).startswith(f"{mapping}:10: tables.e.columns.a.transform: cleanin:clean: there is no ")
     assert not database.exists()

@@ -318,7 +318,10 @@ def child(each: str, columns: str = "c: c", *, parent: str = "t", key: str = "")
         (child("../c"), "'../c' must lead down from the parent's element to elements"),
         (child("c/@d"), "'c/@d' must lead down"),
         (child("."), "'.' must lead down"),
-        (child("count(c)"), "m.yaml:6: tables.u.each: 'count(c)', gives a number, but must lead to elements"),
+        (
+            child("count(c)"),
+            "m.yaml:6: tables.u.each: 'count(c)', position 1: it gives a number, but must lead to elements",
+        ),
         (child("'c[/d]'"), "tables.u.each: 'c[/d]', position 3: an absolute path would look outside the record"),
         (child("'[.//c, .//c]'"), "position 1: expected a name, found '['"),
         (child("[.//c, .//c]"), "'.//c' stands here twice"),
@@ -341,7 +344,8 @@ def child(each: str, columns: str = "c: c", *, parent: str = "t", key: str = "")
         (child("c", columns="c: .."), "ends at an ancestor"),
         (table("c: ../x"), "m.yaml:6: tables.t.columns.c.path: '../x': above the record only attributes can be seen"),
         (table("c: ../../@x"), "leads above the document's outermost element"),
-        (table("c: /a/b/c"), "'/a/b/c' is absolute; paths here start from the table's element"),
+        (table("c: /a/b/c"), "'/a/b/c' is absolute; paths here start from the table's element, as in a/b or @id."),
+        (table("c: //x"), "from the table's element, as in a/b or @id; .//x finds it at any depth."),
         (table("record_id: x"), "every row gets a column of this name"),
         (table("c: x\n      C: y"), "m.yaml:7: tables.t.columns.C: 'c' has the same name but for upper and lower case"),
         (table("c: x", more="    key: [c, d]\n"), "m.yaml:5: tables.t.key: there is no column 'd'; columns: c"),
@@ -380,6 +384,21 @@ def child(each: str, columns: str = "c: c", *, parent: str = "t", key: str = "")
         (table('"": x'), "a name needs visible characters"),
         ("version: 1\ntables: {etl_split: {each: /a, columns: {a: a}}}", "the ledger's tables have this name"),
         (
+            "version: 1\ntables:\n  SQLite_x: {each: /a, columns: {a: a}}",
+            "m.yaml:3: tables.SQLite_x: SQLite keeps the names sqlite and sqlite_... for itself; choose another, "
+            "as in _SQLite_x.",
+        ),
+        ("version: 1\ntables:\n  sqlite: {each: /a, columns: {a: a}}", "choose another, as in _sqlite."),
+        *(
+            (
+                table(f"{name}: x"),
+                f"m.yaml:6: tables.t.columns.{name}: every table of PostgreSQL has a system column {name}; choose "
+                f"another name, as in {name}_.",
+            )
+            for name in ("tableoid", "ctid", "xmin", "cmin", "xmax", "cmax")
+        ),
+        (child("c", key="    seq: xmin\n"), "m.yaml:4: tables.u: every table of PostgreSQL has a system column xmin"),
+        (
             "version: 1\ntables:\n  t: {each: /a/b, columns: {a: a}}\n  T: {each: /a/c, columns: {a: a}}",
             "m.yaml:4: tables.T: 't' has the same name",
         ),
@@ -396,6 +415,22 @@ def child(each: str, columns: str = "c: c", *, parent: str = "t", key: str = "")
 )
 def test_mistakes_of_meaning(text: str, expected: str) -> None:
     assert any(expected in problem for problem in problems(text)), problems(text)
+
+
+@pytest.mark.parametrize(("each", "columns"), [("..", "c: c"), ("../c", "c: c"), ("c/@d", "c: c"), ("c", "c: //x")])
+def test_what_is_wrong_is_told_once(each: str, columns: str) -> None:
+    (problem,) = problems(child(each, columns))
+    assert "must lead down" in problem or "is absolute" in problem
+
+
+def test_a_sentence_ends_once() -> None:
+    (problem,) = problems(child("c", parent="tt"))
+    assert problem.endswith("did you mean 't'?")
+
+
+@pytest.mark.parametrize("name", ["XMIN", "oid", "rowid", "sqlite_x"])
+def test_names_that_no_database_keeps(name: str) -> None:
+    assert parse_mapping(table(f"{name}: x"), "m").tables[0].columns[1].name == name
 
 
 def test_inherited_names_that_collide() -> None:
@@ -416,7 +451,15 @@ def nested(first: str, second: str) -> str:
 
 @pytest.mark.parametrize(
     ("outer", "inner"),
-    [("/a/b", "/a/b/c"), ("/a/*", "/a/b/c"), ("/a", "/*/b/c"), ("//b", "/a/b/c"), ("/a/b[@k='1']", "/a/b/c")],
+    [
+        ("/a/b", "/a/b/c"),
+        ("/a/b", "/a/b/c/d"),
+        ("/a/b", "/a/*/c"),
+        ("/a/*", "/a/b/c"),
+        ("/a", "/*/b/c"),
+        ("//b", "/a/b/c"),
+        ("/a/b[@k='1']", "/a/b/c"),
+    ],
 )
 def test_records_inside_records_are_refused(outer: str, inner: str) -> None:
     for text in (nested(outer, inner), nested(inner, outer)):
@@ -427,7 +470,14 @@ def test_records_inside_records_are_refused(outer: str, inner: str) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("/a/b", "/a/c/d"), ("/a/b[@k='1']", "/a/b[@k='2']/c"), ("//b", "//c"), ("//b", "/a/b"), ("/a/b", "/a/b")],
+    [
+        ("/a/b", "/x/b/c"),
+        ("/a/b", "/a/c/d"),
+        ("/a/b[@k='1']", "/a/b[@k='2']/c"),
+        ("//b", "//c"),
+        ("//b", "/a/b"),
+        ("/a/b", "/a/b"),
+    ],
 )
 def test_records_beside_each_other_are_fine(first: str, second: str) -> None:
     assert len(parse_mapping(nested(first, second), "m").tables) == 2

@@ -169,6 +169,7 @@ def test_missing_columns_are_null() -> None:
             '{"m": 1}',
             ("transform_failed", "", "returned 'm', which is no column; columns: give, n (test.mapping.yaml:4)"),
         ),
+        ('{"gvie": 1}', ("transform_failed", "", "which is no column; did you mean 'give'? (test.mapping.yaml:4)")),
         ("row.update(m=1) or row", ("transform_failed", "", "returned 'm', which is no column; columns: give, n (")),
         ("1 / 0", ("transform_failed", "", "raised ZeroDivisionError for this row: division by zero")),
         ('{"n": "x"}', ("bad_value", "n", "'x' is not an integer: digits with an optional sign (test.mapping.yaml:9)")),
