@@ -98,13 +98,21 @@ def _account(records: int, loaded: int, rejected: int, discarded: int, skipped: 
     return f"  {_records(records)} read = {' + '.join(terms)}"
 
 
-def _rejects(rejects: Sequence[RejectReport], total: int) -> Iterator[str]:
+def _rejects(rejects: Sequence[RejectReport], this_run: int) -> Iterator[str]:
+    """Each kind; the ledger counts those of earlier runs, too, `this_run` does not."""
     if not rejects:
         return
-    yield f"Rejected {_records(total)}:"
+    total = sum(reject.count for reject in rejects)
+    yield f"Rejected {_records(total)}{_by_earlier_runs(total - this_run, total)}:"
     for reject in rejects:
         place = ".".join(part for part in (reject.table, reject.column) if part)
         yield f"  {reject.count:,} x {reject.reason}{f' in {place}' if place else ''}, the first: {reject.example}"
+
+
+def _by_earlier_runs(number: int, total: int) -> str:
+    if number <= 0:
+        return ""
+    return f" ({f'{number:,} ' if number < total else ''}by earlier runs)"
 
 
 def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
@@ -118,7 +126,7 @@ def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
 
 def _next_steps(report: LoadReport) -> Iterator[str]:
     yield from _mapping_to_change(report)
-    if report.rejected and not report.target.startswith("memory:"):
+    if report.rejects and not report.target.startswith("memory:"):
         yield "Table etl_reject there has every rejected record: its place, the reason, its XML (`etl docs rejects`)."
     if report.state == "finished" and any(source.state == "stopped" for source in report.sources):
         yield "The limit ended this load; without --limit the same command goes on from here."

@@ -80,6 +80,20 @@ def test_rejects_come_with_reason_count_place_example_and_where_they_are() -> No
     assert not any("etl_reject" in line for line in summarize_load(replace(report, target="memory://")))
 
 
+def test_rejects_of_earlier_runs_are_told_from_this_runs() -> None:
+    reject = RejectReport("bad_value", "release", "year", 3_261, "'soon' is not an integer")
+    before = replace(SOURCE, state="finished before")
+    again = replace(FINISHED, state="nothing to do", sources=(before,), rejects=(reject,), records=0, loaded=0)
+    lines = summarize_load(again)
+    assert lines[1:3] == [
+        "Rejected 3,261 records (by earlier runs):",
+        "  3,261 x bad_value in release.year, the first: 'soon' is not an integer",
+    ]
+    assert "etl_reject" in lines[-1]
+    resumed = replace(FINISHED, rejects=(reject,), rejected=261)
+    assert "Rejected 3,261 records (3,000 by earlier runs):" in summarize_load(resumed)
+
+
 def test_a_stopped_load_says_how_to_go_on_and_what_was_there_already() -> None:
     report = replace(FINISHED, state="stopped", loaded=1_000_000, discarded=34_567, skipped=200_000)
     lines = summarize_load(report)
