@@ -18,12 +18,14 @@ from etl.inference.shapes import (
     SMALL,
     attributes_of,
     has_text,
+    holds_data,
     is_bare,
     is_leaf,
     is_recursive,
     is_wrapper_of,
     mean_bytes,
     repeats_below,
+    single_values,
 )
 from etl.inference.values import ValueProfile
 from etl.inference.width import KINDS_LIMIT
@@ -31,6 +33,9 @@ from etl.inference.words import is_plural_of, local_name, name_of
 
 CONTAINER_ATTRIBUTES_LIMIT = 40
 """With more, an element is a record: a container's attributes are columns of the tables of its children."""
+
+LONG_LIST = 100
+"""Repeating elements in one document, in the mean, that make it a list of them, whatever it says of itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,13 +119,14 @@ class _RecordFinder:
         return repeats_below(element) and not self._is_one_of_many(element) and not self._is_entity(element)
 
     def _is_one_of_many(self, element: ElementProfile) -> bool:
-        """The root of many small documents, which are alike but for it: each of them is a record."""
-        return (
-            element.depth == 0
-            and element.count > 1
-            and self._mean_bytes(element) < SMALL
-            and not any(child.most > 1 for child in element.children.values())
-        )
+        """The root of many small documents, each of them a thing: its own values, and no long list."""
+        if element.depth > 0 or element.count < 2 or self._mean_bytes(element) >= SMALL:
+            return False
+        repeating = [child for child in element.children.values() if child.most > 1]
+        if not repeating:
+            return True
+        held = sum(child.count for child in repeating) / element.count
+        return held < LONG_LIST and _differs(element)
 
     def _is_entity(self, element: ElementProfile) -> bool:
         """A thing of its own: it has more single values than kinds of things in it."""
@@ -129,9 +135,10 @@ class _RecordFinder:
             return False
         repeating = [child for child in element.children.values() if child.most > 1]
         singles = [child for child in element.children.values() if child.most <= 1]
-        values = sum(is_leaf(child) and has_text(child) for child in singles)
         if element.depth == 0:
-            return values > len(repeating)
+            # The head of a dump has headers and notes in attributes; only texts make one document a thing.
+            return sum(is_leaf(child) and has_text(child) for child in singles) > len(repeating)
+        values = sum(holds_data(child) and not repeats_below(child) for child in singles)
         # A track with its name and its segments is a thing; a list of records with a token beside them is not.
         named_for = any(is_plural_of(name_of(element.tag), name_of(child.tag)) for child in repeating)
         return values > 0 and values >= len(repeating) and not named_for
@@ -158,6 +165,17 @@ class _RecordFinder:
         """Whether some of them, or of the containers in them, hold nothing."""
         inner = (child for child in element.children.values() if self._is_container(child))
         return bool(element.leaves) or any(map(self._may_be_empty, inner))
+
+
+def _differs(root: ElementProfile) -> bool:
+    """Most documents have a single value that is not the same in all, as names of sites and programs are.
+
+    Attributes of a root often are versions and dates of a dump: only where many are different they tell of a thing.
+    """
+    if any(len(values.examples) > 2 and values.count * 2 > root.count for values in attributes_of(root).values()):
+        return True
+    singles = [child for child in root.children.values() if child.most <= 1]
+    return any(len(values.examples) > 1 and values.count * 2 > root.count for values in single_values(singles))
 
 
 def _only_wraps(element: ElementProfile) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from etl.inference.profile import ElementProfile
 from etl.inference.values import ValueProfile
@@ -33,6 +33,19 @@ def is_bare(element: ElementProfile) -> bool:
 def has_text(element: ElementProfile) -> bool:
     """Some of them have text of their own."""
     return bool(element.mixed or element.text.count > element.text.empty)
+
+
+def holds_data(element: ElementProfile) -> bool:
+    """There is text or an attribute in some of them, at any depth."""
+    return any(has_text(inner) or attributes_of(inner) for inner in (element, *descendants(element)))
+
+
+def single_values(elements: Iterable[ElementProfile]) -> Iterator[ValueProfile]:
+    """Texts and attributes of elements and of what occurs once in each of them, at any depth."""
+    for element in elements:
+        yield element.text
+        yield from attributes_of(element).values()
+        yield from single_values(child for child in element.children.values() if child.most <= 1)
 
 
 def is_prose(element: ElementProfile) -> bool:

@@ -109,6 +109,45 @@ def test_the_roots_of_many_small_documents_are_records() -> None:
     assert "paper" not in each_of(mapping_of(paper))
 
 
+def test_small_documents_with_lists_in_them_are_records() -> None:
+    orders = [
+        f"<order><header><no>{n}</no><date>2020</date></header><line><sku>a</sku></line><line><sku>b</sku></line></order>"
+        for n in range(30)
+    ]
+    assert each_of(mapping_of(*orders)) == {"order": ["/order"], "order_line": ["line"]}
+    invoices = [f"<invoice no='{n}'><total/><line/><line/><note/><note/></invoice>" for n in range(30)]
+    assert each_of(mapping_of(*invoices)) == {
+        "invoice": ["/invoice"],
+        "invoice_line": ["line"],
+        "invoice_note": ["note"],
+    }
+    patients = [f"<Patient><id value='{n}'/><telecom value='1'/><telecom value='2'/></Patient>" for n in range(30)]
+    assert each_of(mapping_of(*patients)) == {"patient": ["/Patient"], "patient_telecom": ["telecom"]}
+    metadata = [
+        f"<metadata><file><text>{n}</text></file><contact><name>A</name></contact><contact/></metadata>"
+        for n in range(3)
+    ]
+    assert each_of(mapping_of(*metadata)) == {"metadata": ["/metadata"], "metadata_contact": ["contact"]}
+
+
+def test_small_dumps_that_say_the_same_of_themselves_hold_records() -> None:
+    wikis = [
+        f"<wiki v='1'><site><name>W</name></site><page><id>{n}</id></page><page><id>{n + 9}</id></page></wiki>"
+        for n in range(9)
+    ]
+    assert each_of(mapping_of(*wikis)) == {"site": ["/wiki/site"], "page": ["/wiki/page"]}
+    maps = [f"<map made='{n}'><bounds x='{n}'/>{'<node/><way/>' * 50}</map>" for n in range(9)]
+    assert list(each_of(mapping_of(*maps))) == ["bounds", "node", "way"]
+
+
+def test_things_with_values_in_attributes_or_deeper_are_records() -> None:
+    telecom = "<telecom value='1'/><telecom value='2'/>"
+    mapping = mapping_of(f"<reply><patient><id value='1'/>{telecom}</patient><note/><note/></reply>")
+    assert each_of(mapping)["patient_telecom"] == ["telecom"]
+    mapping = mapping_of(f"<reply><patient><id><no>1</no></id>{telecom}</patient><note/><note/></reply>")
+    assert each_of(mapping)["patient_telecom"] == ["telecom"]
+
+
 def test_parts_of_one_dump_hold_records() -> None:
     part = "<releases><release/><release/></releases>"
     assert each_of(mapping_of(part, part)) == {"release": ["/releases/release"]}
