@@ -51,7 +51,7 @@ def _add_element(kind: ElementProfile, element: etree._Element) -> None:
         if values is None:
             values = kind.attributes[str(name)] = type(kind.text)()
         values.add([str(value).strip(" \t\r\n")])
-        kind.nil += str(name).endswith("}nil")
+        kind.text.nil += str(name).endswith("}nil")
     _add(list(element), kind.depth + 1, kind.children)
 
 

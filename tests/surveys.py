@@ -35,7 +35,7 @@ def outline(profile: Profile) -> list[object]:
 def _outline(element: ElementProfile) -> tuple[object, ...]:
     return (
         (element.tag, element.depth, element.count, element.parents, element.most),
-        (element.leaves, element.mixed, element.nil, element.others),
+        (element.leaves, element.mixed, element.text.nil, element.others),
         _values(element.text),
         [(name, _values(values)) for name, values in element.attributes.items()],
         [_outline(child) for child in element.children.values()],

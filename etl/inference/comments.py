@@ -9,8 +9,8 @@ from etl.inference.rows import Field, Rows
 EXAMPLES = 3
 EXAMPLE_LENGTH = 30
 
-_NOTHING_NEW = ("text", "only", "always empty", "no value")
-"""How reasons begin that the examples or the share show better."""
+_NOTHING_NEW = ("only", "always empty", "no value")
+"""How reasons for text begin that the examples or the share show better."""
 _UNPRINTABLE = re.compile(
     "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufdcf\ufdf0-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+"
 )
@@ -43,17 +43,22 @@ def column_comment(field: Field, count: int) -> str:
 
 
 def _share(field: Field, count: int) -> str:
-    if field.values is not None and field.values.empty == field.values.count:
-        is_flag = field.take == "string" and field.present < count
-        return f"{'a flag, ' if is_flag else ''}always empty{_in(field.present, count)}"
-    if field.present >= count:
-        empty = field.values.empty if field.values is not None else 0
-        return f"empty in {_percent(empty, count)}" if empty else ""
-    return f"in {_percent(field.present, count)}"
-
-
-def _in(present: int, count: int) -> str:
-    return f", in {_percent(present, count)}" if present < count else ""
+    values = field.values
+    nil = min(values.nil, values.empty) if values is not None else 0
+    empty = values.empty - nil if values is not None else 0
+    parts = []
+    if values is not None and values.empty == values.count:
+        is_flag = field.take == "string" and field.present < count and not nil
+        parts += ["a flag"] if is_flag else []
+        parts += ["always empty"] if empty or not nil else ["always NULL by xsi:nil"]
+        nil = nil if empty else 0
+    elif field.present >= count and empty:
+        parts.append(f"empty in {_percent(empty, count)}")
+    if field.present < count:
+        parts.append(f"in {_percent(field.present, count)}")
+    if nil:
+        parts.append(f"NULL by xsi:nil in {_percent(nil, count)}")
+    return ", ".join(parts)
 
 
 def _percent(part: int, whole: int) -> str:

@@ -31,8 +31,6 @@ class ElementProfile:
     """Those without child elements."""
     mixed: int = 0
     """Those that hold both child elements and text of their own that is not white space."""
-    nil: int = 0
-    """Those with ``xsi:nil``."""
     text: ValueProfile = field(default_factory=ValueProfile)
     """The own text of those without child elements, stripped; an element without text counts as the empty text."""
     attributes: dict[str, ValueProfile] = field(default_factory=dict)
@@ -44,6 +42,8 @@ class ElementProfile:
     bytes: int = 0
     """Bytes of the source that its elements took, as far as they are larger than what is looked at in one go;
     0: all of them are small."""
+    largest: int = 0
+    """Bytes of the largest of them, measured in the same way; one that was cut off counts with what was seen of it."""
 
 
 @dataclass(slots=True)
@@ -56,10 +56,10 @@ class Profile:
     bytes: int = 0
     """Bytes of the documents, as UTF-8, that were looked at."""
     whole: bool = True
-    """All of every document was looked at."""
+    """All of every document was looked at, be it that some of it did not parse."""
     prefixes: dict[str, str] = field(default_factory=dict)
     """Namespace to the first prefix seen for it; "" for a default namespace."""
     skipped: int = 0
-    """Pieces that did not parse, and were passed over."""
+    """Passages that did not parse, and sources that could not be read: they were passed over."""
     first_problem: str = ""
     """Why the first of them did not parse, and where."""

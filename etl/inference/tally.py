@@ -52,16 +52,16 @@ class Pending(list[str | None]):
 
 
 class _Nils(Pending):
-    """Values of ``xsi:nil``: an element for each true one."""
+    """Values of ``xsi:nil``: an element without a text for each true one."""
 
-    __slots__ = ("element",)
+    __slots__ = ("text",)
 
-    def __init__(self, element: ElementProfile) -> None:
+    def __init__(self, text: ValueProfile) -> None:
         super().__init__(ValueProfile())
-        self.element = element
+        self.text = text
 
     def flush(self) -> None:
-        self.element.nil += sum((value or "").strip(XML_WHITE_SPACE) in _NIL for value in self)
+        self.text.nil += sum((value or "").strip(XML_WHITE_SPACE) in _NIL for value in self)
         super().flush()
 
 
@@ -153,7 +153,7 @@ class Tallies:
         if self._full(name) or parent is self.dropped:
             parent.profile.others += 1
             return self._nowhere
-        values = _Nils(parent.profile) if name == XSI_NIL else Pending(ValueProfile())
+        values = _Nils(parent.profile.text) if name == XSI_NIL else Pending(ValueProfile())
         parent.attributes[name] = values
         parent.profile.attributes[name] = values.profile
         self._values.append(values)

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etl.inference.kinds import Evidence
+from etl.inference.kinds import MIN_VALUES, Evidence
 from etl.inference.uniqueness import LONGEST, Uniqueness
 from etl.mapping.model import ColumnType
 
 XML_WHITE_SPACE = " \t\r\n"
-
-MIN_VALUES = 100
-"""Fewer values say nothing about the next ones: they are text."""
 
 MAX_EXAMPLES = 5
 EXAMPLE_LENGTH = 60
@@ -24,22 +21,25 @@ EXAMPLE_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A type, and the reason for it in a few words."""
+    """A type, and the reason for it."""
 
     type: ColumnType
     why: str
+    """In a few words; none where the values speak for themselves."""
 
 
 class ValueProfile:
     """Values in, what they have in common out; bounded memory."""
 
-    __slots__ = ("_evidence", "_uniqueness", "count", "empty", "examples", "lent", "longest")
+    __slots__ = ("_evidence", "_uniqueness", "count", "empty", "examples", "lent", "longest", "nil")
 
     def __init__(self) -> None:
         self.count = 0
         """Values seen, empty ones included."""
         self.empty = 0
         """Values that are the empty text (after stripping)."""
+        self.nil = 0
+        """Those of them that are said to be NULL, by ``xsi:nil``."""
         self.examples: list[str] = []
         """The first few different values that are not empty, shortened."""
         self.longest = 0
@@ -51,6 +51,7 @@ class ValueProfile:
 
     def add(self, values: Sequence[str | None]) -> None:
         """Take in values, with or without white space around them; None for an element without text."""
+        before = self.count - self.empty
         self.count += len(values)
         raw = set(values)
         distinct = {value.strip(XML_WHITE_SPACE) for value in raw if value}
@@ -69,7 +70,9 @@ class ValueProfile:
             exact = len(distinct) == filled and self.longest <= LONGEST
             if not (exact and self._uniqueness.add(distinct)):
                 self._uniqueness = None
-        self._evidence.add(distinct)
+        if self._evidence.add(distinct):
+            stripped = (value.strip(XML_WHITE_SPACE) for value in values if value)
+            self._evidence.explain([text for text in stripped if text], before)
 
     @property
     def unique(self) -> bool:
@@ -102,12 +105,7 @@ class ValueProfile:
             return Guess(ColumnType("text"), "always empty" if self.count else "no value seen")
         if not self.is_sure:
             return self.lent or Guess(ColumnType("text"), f"only {seen} value{'s' if seen > 1 else ''} seen")
-        column_type, why = self._evidence.verdict(seen, self.unique)
-        return Guess(column_type, why or self._text_reason())
-
-    def _text_reason(self) -> str:
-        shown = ", ".join(map(repr, self.examples[:2]))
-        return f"text: {shown}, ..."
+        return Guess(*self._evidence.verdict(seen, self.unique))
 
     def _add_examples(self, values: Sequence[str | None]) -> None:
         for value in dict.fromkeys(values):

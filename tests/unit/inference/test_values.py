@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
+from etl.inference.kinds import MIN_VALUES
 from etl.inference.uniqueness import MAX_HASHES, Uniqueness
-from etl.inference.values import EXAMPLE_LENGTH, MAX_EXAMPLES, MIN_VALUES, ValueProfile
+from etl.inference.values import EXAMPLE_LENGTH, MAX_EXAMPLES, ValueProfile
 from etl.mapping.types import rule_for
 
 
@@ -42,7 +43,8 @@ def repeated(*values: str) -> list[str]:
         ([".5", "1.25"], "double"),
         (["1.1234567890123456", "2.5"], "numeric"),
         (["12345678901234.56", "1.25"], "numeric"),
-        (["1e5", "2.5E-3"], "double"),
+        (["1.0e5", "2.5E-3", "1e-5", "1E+5", ".5e1", "7"], "double"),
+        (["1E5", "2.5E3"], "text"),
         (["1.2345678901234567e5"], "text"),
         (["1e999"], "text"),
         (["1,5"], "text"),
@@ -63,7 +65,7 @@ def repeated(*values: str) -> list[str]:
 def test_types(values: list[str], expected: str) -> None:
     guess = profile(repeated(*values)).guess()
     assert str(guess.type) == expected
-    assert guess.why
+    assert guess.why or expected == "text"
     rule = rule_for(guess.type, True)
     for value in values:
         rule.convert(value)
@@ -74,6 +76,24 @@ def test_one_counter_example_is_enough_wherever_it_comes() -> None:
         values: list[str | None] = [str(number) for number in range(1000)]
         values[place] = "unknown"
         assert profile(values).guess().type.name == "text"
+
+
+@pytest.mark.parametrize("batch", [1, 37, 100_000])
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([*["0.01", "0.02"] * 90, "n/a", "0.03", "?"], "text because of 'n/a' behind 180 decimal numbers"),
+        ([*["1", " ", "2"] * 50, *["1.5"] * 50, "-", "x"], "text because of '-' behind 150 decimal numbers"),
+        ([*["2024-02-29"] * 100, "2024-02-30"], "text because of '2024-02-30' behind 100 dates"),
+        ([*["007"] * 100, "x" * 50], f"text because of '{'x' * 30}…' behind 100 codes of digits"),
+        ([*["007"] * 200], "digits, some with leading zeros or too many: a code"),
+        ([*["1"] * 99, "n/a", *["1"] * 99], ""),
+        (["n/a", *["1"] * 200], ""),
+        (["some", "words"] * 100, ""),
+    ],
+)
+def test_what_made_it_text_is_said(values: list[str | None], why: str, batch: int) -> None:
+    assert (profile(values, batch).guess().type.name, profile(values, batch).guess().why) == ("text", why)
 
 
 def test_small_integers_are_sure_only_from_many_that_repeat() -> None:
