@@ -43,11 +43,15 @@ def infer_mapping(profile: Profile, label: str) -> Inferred:
 
 
 def _skipped(profile: Profile) -> str:
-    return f"{profile.skipped:,} pieces did not parse and were passed over; the first: {profile.first_problem}"
+    if profile.skipped == 1:
+        return f"1 passage could not be read and was passed over: {profile.first_problem}"
+    return f"{profile.skipped:,} passages could not be read and were passed over; the first: {profile.first_problem}"
 
 
 def _head(profile: Profile, label: str, warnings: Sequence[str]) -> Iterator[str]:
     share = "all of it" if profile.whole else "a sample"
+    if profile.skipped:
+        share += f", {profile.skipped:,} passage{'s' if profile.skipped > 1 else ''} passed over"
     documents = f"{profile.documents:,} documents, " if profile.documents > 1 else ""
     yield f"Inferred from {label}: {share}, {documents}{profile.bytes:,} bytes."
     yield "Edit it as you like (`etl docs mapping`). Comments: in how many rows a value was seen (nothing: in all),"

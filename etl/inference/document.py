@@ -56,6 +56,8 @@ class Document:
         """Why the first of them did not, and where."""
         self.exhausted = False
         """There is no point in going on: all is broken, or the document was at its end."""
+        self.ended = False
+        """The root element has ended, and what is behind it is no part of a document."""
         self._tallies = tallies
         self._prolog = prolog
         self._line = prolog.lines + 1
@@ -105,7 +107,7 @@ class Document:
         if self._seeking is None and not self.exhausted:
             self._consume(self._tree.last_children())
             self._tree.finish_from(self._open_depth())
-        self._tree.drop_from(self._outermost_of_many(self._tree.frames))
+        self._tree.cut_from(self._outermost_of_many(self._tree.frames))
         self._tree.finish_from(0)
 
     def jump(self, offset: int) -> None:
@@ -117,7 +119,7 @@ class Document:
             self._consume(self._tree.last_children())
             self._tree.finish_from(self._open_depth())
         known = self.known_children()
-        self._tree.drop_from(self._outermost_of_many(self._tree.frames))
+        self._tree.cut_from(self._outermost_of_many(self._tree.frames))
         self._held = b""
         self._read = max(self._read, offset)
         self._gap = f"somewhere behind byte {offset}"
@@ -203,7 +205,7 @@ class Document:
         frames = self._tree.detach()
         if begun and not frames:
             self._note_problem(why, 0)
-            self.exhausted = True
+            self.exhausted = self.ended = True
             return b""
         end = self._find_break(frames, data[:end])
         self._note_problem(why, data.count(b"\n", 0, end))
@@ -211,7 +213,9 @@ class Document:
         self._tree = self._new_tree(frames)
         self._tree.feed(data[:end])
         self._tree.consume(self._tree.last_children())
+        begun = bool(self._tree.frames)
         self._tree.finish_from(self._open_depth())
+        self.ended = begun and not self._tree.frames
         self._pass(data[:end])
         self._leave_out(data[:end])
         return data[end:]

@@ -15,6 +15,15 @@ MAX_PROLOG_BYTES = 1 << 24
 
 _PROLOG = re.compile(rb"(?:[ \t\r\n]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _ROOT = re.compile(rb"<(" + NAME + rb")[\s/>]")
+_START = (
+    "A-Za-z_\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
+)
+_START += "\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+_PART = f"[{_START}][{_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]*"
+_QUALIFIED_NAME = re.compile(f"(?:{_PART}:)?{_PART}")
+"""Names in XML, with or without a prefix."""
+_SHOWN = 60
+"""Characters of a name in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +41,13 @@ class Prolog:
 
 
 def read_prolog(chunks: Iterator[bytes], label: str) -> Prolog:
-    """Read up to the root element; raises SourceError where there is none."""
+    """Read up to the root element; raises SourceError where there is none, or it has no name that XML allows."""
     head = b""
     for chunk in chunks:
         head += chunk
         prolog = _parse(head)
         if prolog is not None:
+            _check_name(prolog, label)
             return prolog
         if len(head) > MAX_PROLOG_BYTES:
             break
@@ -57,6 +67,14 @@ def _parse(head: bytes) -> Prolog | None:
     if root is None:
         return None
     return Prolog(subset, root[1], head.count(b"\n", 0, at), head[at:])
+
+
+def _check_name(prolog: Prolog, label: str) -> None:
+    name = prolog.name.decode("utf-8", "replace")
+    if _QUALIFIED_NAME.fullmatch(name) is None:
+        shown = repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
+        place = f"{label}, line {prolog.lines + 1}"
+        raise SourceError(f"{place}: the root element is named {shown}, which is no name in XML: is the file damaged?")
 
 
 def _end_of_misc(head: bytes, at: int) -> int:

@@ -24,19 +24,29 @@ from etl.inference.tally import Tallies
 def survey(sources: Sequence[Source], *, sample_bytes: int | None, on_bytes: Callable[[int], object]) -> Profile:
     """Look at the documents, or at so many bytes of them in all; `on_bytes` hears of each piece.
 
-    Raises SourceError where a source cannot be read, or holds no XML.
+    Raises SourceError where no source can be read, or none holds XML: one bad file must not keep the others out.
     """
     profile = Profile()
     tallies = Tallies()
     left = sample_bytes
+    failure: SourceError | None = None
     with _without_collection():
         for number, source in enumerate(sources):
             share = None if left is None else max(1, left // (len(sources) - number))
             look = _Look(source, tallies, on_bytes)
-            look.take(share)
+            try:
+                look.take(share)
+            except SourceError as error:
+                failure = error
+                profile.whole = False
+                profile.skipped += 1
+                profile.first_problem = profile.first_problem or str(error).rstrip(".")
+                continue
             look.add_to(profile)
             left = None if left is None else left - look.seen
         tallies.finish(profile)
+    if failure is not None and not profile.documents:
+        raise failure
     if not profile.roots:
         raise SourceError(f"No element could be read. {profile.first_problem}.")
     return profile
@@ -89,13 +99,16 @@ class _Look:
 
     def _feed(self, data: Iterable[bytes], limit: int | None) -> bool:
         """Whether there was no more, and all of it could be looked at."""
-        for piece in data:
+        rest = iter(data)
+        for piece in rest:
             self._document.feed(piece)
             self._tallies.settle()
             self.seen += len(piece)
             self._on_bytes(len(piece))
-            if self._document.exhausted or (limit is not None and self.seen >= limit):
+            if self._document.exhausted and not self._document.ended:
                 return False
+            if self._document.ended or (limit is not None and self.seen >= limit):
+                return not any(rest)
         return True
 
     def _feed_passage(self, passage: bytes) -> None:
@@ -110,4 +123,5 @@ class _Look:
         profile.skipped += document.problems + bool(self._problem)
         if not profile.first_problem:
             label = self._source.label
-            profile.first_problem = f"{label}, {document.first_problem}" if document.problems else self._problem
+            problem = self._problem.rstrip(".")
+            profile.first_problem = f"{label}, {document.first_problem}" if document.problems else problem

@@ -151,7 +151,7 @@ def test_one_bad_file_does_not_keep_the_others_out(folder: Path, bad: str) -> No
     (folder / bad).write_bytes(b"Dear Sir or Madam,\n")
     result = command("load", *sorted(["items.xml.gz", bad]), cwd=folder)
     assert result.code == 1
-    assert f"the first: {bad} is not XML" in result.err
+    assert f"could not be read and was passed over: {bad} is not XML" in result.err
     assert f"{bad}: broken" in result.err
     assert count(f"sqlite:///{folder / 'etl.db'}", "item") == 200
 

@@ -57,7 +57,7 @@ def test_namespaces_nil_cdata_comments_and_declarations() -> None:
     root = profile.roots["{urn:d}r"]
     element = root.children["{urn:d}a"]
     assert element.text.examples == ["xy<z>ent"]
-    assert element.nil == 2
+    assert element.text.nil == 2
     assert element.attributes["kind"].examples == ["default"]
     assert list(element.attributes)[:1] == ["{urn:p}k"]
     assert profile.prefixes == {"urn:d": "", "urn:p": "p", "http://www.w3.org/2001/XMLSchema-instance": "xsi"}
@@ -269,3 +269,62 @@ def test_large_elements_have_a_size() -> None:
     root = profile.roots["r"]
     assert root.children["rec"].bytes > 8_000_000
     assert root.children["rec"].children["item"].bytes == 0
+
+
+@pytest.mark.parametrize("name", ["a\x01b", "x:", "a:b:c", "a,b", "\ufffe"])
+def test_a_root_element_needs_a_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "dump.xml"
+    path.write_text(f"<?xml version='1.0'?>\n<{name}><c/></{name}>", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"dump\.xml, line 2: the root element is named '.*', which is no name"):
+        survey_of(path)
+
+
+@pytest.mark.parametrize("name", ["é", "_a.b-c", "p:日本", "\U00010400x"])
+def test_names_of_other_languages_are_names(name: str) -> None:
+    (root,) = surveyed(f"<{name} xmlns:p='urn:p'><c/></{name}>".encode()).roots.values()
+    assert root.count == 1
+
+
+@pytest.mark.parametrize("bad", ["a.xml", "z.xml"])
+@pytest.mark.parametrize("content", [b"", b"Dear Sir or Madam,\n", b"<a\x01b><c/></a\x01b>", b"\x1f\x8b broken"])
+def test_one_bad_file_does_not_keep_the_others_out(bad: str, content: bytes, tmp_path: Path) -> None:
+    for name in ("b.xml", "c.xml"):
+        (tmp_path / name).write_text("<r><rec/><rec/></r>")
+    (tmp_path / bad).write_bytes(content)
+    profile = survey_of(tmp_path)
+    assert (profile.documents, profile.skipped, profile.whole) == (2, 1, False)
+    assert profile.roots["r"].children["rec"].count == 4
+    assert bad in profile.first_problem
+
+
+def test_nothing_but_bad_files_is_an_error(tmp_path: Path) -> None:
+    for name in ("a.xml", "b.xml"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SourceError, match=r"b\.xml is empty\.$"):
+        survey_of(tmp_path)
+
+
+def test_all_was_looked_at_though_something_stands_behind_the_root(tmp_path: Path) -> None:
+    path = tmp_path / "dump.xml"
+    path.write_text("<r><rec/><rec/></r> junk")
+    profile = survey_of(path)
+    assert (profile.whole, profile.skipped) == (True, 1)
+    path.write_text("<r><rec/><rec/></r> junk" + "<r><rec/></r>" * 100_000)
+    assert not survey_of(path).whole
+
+
+def test_a_sample_that_takes_all_is_not_called_a_sample(tmp_path: Path) -> None:
+    path = tmp_path / "dump.xml"
+    path.write_text("<r><rec/><rec/></r>")
+    assert survey_of(path, sample_bytes=path.stat().st_size).whole
+
+
+def test_a_large_element_counts_also_where_it_is_cut_off(tmp_path: Path) -> None:
+    small = b"<table><row><n>1</n></row></table>" * 20
+    (tmp_path / "dump.xml").write_bytes(
+        b"<dump>" + small + b"<table>" + b"<row><n>1</n></row>" * 200_000 + b"</table></dump>"
+    )
+    for sample_bytes in (None, 2 << 20):
+        table = survey_of(tmp_path / "dump.xml", sample_bytes=sample_bytes).roots["dump"].children["table"]
+        assert table.largest > 700_000
+        assert table.children["row"].most > 20_000

@@ -91,4 +91,7 @@ def test_no_more_than_some_warnings_are_written() -> None:
 def test_what_did_not_parse_is_said() -> None:
     profile = profile_of("<a><b c='1'/><b c='2'/></a>")
     profile.skipped, profile.first_problem = 3, "line 7: mismatched tag"
-    assert "# Note: 3 pieces did not parse and were passed over; the first: line 7" in infer_mapping(profile, "x").text
+    assert (
+        "# Note: 3 passages could not be read and were passed over; the first: line 7"
+        in infer_mapping(profile, "x").text
+    )
