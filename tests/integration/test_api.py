@@ -97,6 +97,17 @@ def test_check_writes_nothing_and_says_what_a_load_would(source: Path, mapping: 
     assert sorted(tmp_path.iterdir()) == before
 
 
+@EVERY_TARGET
+def test_names_that_databases_keep_load_without_a_mapping(tmp_path: Path, target_url: str) -> None:
+    names = ["xmin", "xmax", "cmin", "cmax", "ctid", "tableoid", "oid", "rowid"]
+    record = "".join(f"<{name}>1</{name}>" for name in names)
+    source = tmp_path / "names.xml"
+    source.write_text("<all>" + f"<sqlite>{record}<stat1>1</stat1><stat1/></sqlite>" * 2 + "</all>")
+    report = etl.load(source, target=target_url)
+    assert (report.state, report.loaded, report.key_problems) == ("finished", 2, ())
+    assert report.tables == {"_sqlite": 2, "_sqlite_stat1": 4}
+
+
 @pytest.mark.parametrize("kind", ["process", "thread", "inline"])
 def test_a_check_shows_the_first_rows_whichever_worker_is_first(tmp_path: Path, mapping: Path, kind: str) -> None:
     # The first records take longest.
