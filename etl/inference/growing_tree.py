@@ -152,8 +152,16 @@ class GrowingTree:
             parent.add(Level([child.element], [child.tally]))
             parent.element.remove(child.element)
 
+    def cut_from(self, depth: int) -> None:
+        """Drop the elements from that depth on, where no more is seen of them; what is in them is known to be many."""
+        for frame in self.frames[depth:]:
+            count_children(frame.children.items(), 0)
+        self.drop_from(depth)
+
     def drop_from(self, depth: int) -> None:
-        """The elements from that depth on (not the root) are not to be counted."""
+        """The elements from that depth on (not the root) are not to be counted; their size is at least what it is."""
+        for frame in self.frames[depth:]:
+            frame.tally.profile.largest = max(frame.tally.profile.largest, self._read - frame.start)
         if depth < len(self.frames):
             self.frames[depth - 1].element.remove(self.frames[depth].element)
             del self.frames[depth:]
@@ -193,7 +201,9 @@ class GrowingTree:
         """Count an element whose beginning was looked at before, and return its other children."""
         tally = frame.tally
         count_attributes([tally], [frame.attributes])
-        tally.profile.bytes += max(0, self._read_before - frame.start)
+        size = max(0, self._read_before - frame.start)
+        tally.profile.bytes += size
+        tally.profile.largest = max(tally.profile.largest, size)
         below = children_of(frame.element, tally)
         frame.add(below)
         frame.add_text(frame.element.text)

@@ -25,6 +25,7 @@ from etl.inference.shapes import (
     is_wrapper_of,
     mean_bytes,
     repeats_below,
+    says_something,
     single_values,
 )
 from etl.inference.values import ValueProfile
@@ -36,6 +37,13 @@ CONTAINER_ATTRIBUTES_LIMIT = 40
 
 LONG_LIST = 100
 """Repeating elements in one document, in the mean, that make it a list of them, whatever it says of itself."""
+
+LARGE = 2**24
+LARGEST = 3 * 2**23
+"""Bytes of a repeating element, in the mean and at most, from which on it is no record: a sample shows few of them, and
+larger ones come that ``split.max_record_bytes`` does not allow (64 MiB if nothing is said)."""
+
+NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,12 +110,16 @@ class _RecordFinder:
             kinds += found
         always = [kind for kind in direct if any(child.parents >= element.count for child in kind.elements)]
         self._warn_of_lost(element, path, sure=bool(always))
-        return _with_attributes(element, path, kinds, always, direct)
+        if element.depth == 0 or (self._profile.whole and element.count == 1):
+            return _with_attributes(element, path, kinds, always, direct)
+        if element.count > 1:
+            self._warn_of_unrelated(path, kinds, direct)
+        return _with_attributes(element, path, kinds, kinds, kinds)
 
     def _is_container(self, element: ElementProfile) -> bool:
         if is_leaf(element):
             return False
-        if self._mean_bytes(element) >= SMALL and repeats_below(element):
+        if repeats_below(element) and self._is_too_large(element):
             return True
         repeating = element.depth > 0 and element.most > 1
         if repeating or has_text(element) or is_recursive(element):
@@ -143,6 +155,13 @@ class _RecordFinder:
         named_for = any(is_plural_of(name_of(element.tag), name_of(child.tag)) for child in repeating)
         return values > 0 and values >= len(repeating) and not named_for
 
+    def _is_too_large(self, element: ElementProfile) -> bool:
+        """To be one record; things that repeat, and would be lost to what is in them, may be larger than others."""
+        if element.largest >= LARGEST:
+            return True
+        is_thing = element.depth > 0 and element.most > 1 and says_something(element)
+        return self._mean_bytes(element) >= (LARGE if is_thing else SMALL)
+
     def _mean_bytes(self, element: ElementProfile) -> float:
         if element.depth == 0:
             return self._profile.bytes / max(self._profile.documents, 1)
@@ -160,6 +179,17 @@ class _RecordFinder:
             self._warnings.append(f"Only {CONTAINER_ATTRIBUTES_LIMIT} of the attributes of {shown} are in a table")
         if attributes_of(element) and not sure and self._may_be_empty(element):
             self._warnings.append(f"The attributes of {shown} are in no table where it holds no records")
+
+    def _warn_of_unrelated(self, path: Steps, kinds: Sequence[_Kind], direct: Sequence[_Kind]) -> None:
+        """What containers say in elements is not known to the records beside, as what they say in attributes is."""
+        singles = [element for kind in direct for element in kind.elements if element.most <= 1]
+        if singles and len(kinds) > 1:
+            names = ", ".join(local_name(element.tag) for element in singles[:NAMES_SHOWN])
+            more = ", ..." if len(singles) > NAMES_SHOWN else ""
+            shown = "/" + "/".join(map(local_name, path))
+            self._warnings.append(
+                f"{names}{more} of {shown} stand in tables of their own; those beside do not tell which are theirs"
+            )
 
     def _may_be_empty(self, element: ElementProfile) -> bool:
         """Whether some of them, or of the containers in them, hold nothing."""

@@ -40,6 +40,12 @@ def holds_data(element: ElementProfile) -> bool:
     return any(has_text(inner) or attributes_of(inner) for inner in (element, *descendants(element)))
 
 
+def says_something(element: ElementProfile) -> bool:
+    """They have values of their own, beside what repeats in them."""
+    singles = (child for child in element.children.values() if child.most <= 1 and not repeats_below(child))
+    return bool(has_text(element) or attributes_of(element)) or any(map(holds_data, singles))
+
+
 def single_values(elements: Iterable[ElementProfile]) -> Iterator[ValueProfile]:
     """Texts and attributes of elements and of what occurs once in each of them, at any depth."""
     for element in elements:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from etl.inference.design import infer_mapping
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.values import ValueProfile
 from etl.inference.width import KINDS_LIMIT
+from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from tests.profiles import columns_of, each_of, mapping_of, profile_of
 
@@ -101,6 +104,41 @@ def test_huge_elements_that_repeat_are_containers() -> None:
     mapping = parse_mapping(infer_mapping(profile, "dump").text, "inferred")
     assert each_of(mapping) == {"part": ["/dump/part/row"]}
     assert columns_of(mapping, "part") == {"row": ".", "part_n": "../@n"}
+
+
+def supplier_mapping(mean: int, largest: int = 0) -> tuple[Mapping, tuple[str, ...]]:
+    supplier = (
+        "<supplier id='{}'><name>A</name><products v='1'><product><no>1</no></product><product/></products></supplier>"
+    )
+    profile = profile_of(f"<catalog>{supplier.format(1)}{supplier.format(2)}</catalog>")
+    profile.bytes = 2**30
+    element = profile.roots["catalog"].children["supplier"]
+    element.bytes, element.largest = mean * element.count, largest
+    inferred = infer_mapping(profile, "catalog")
+    return parse_mapping(inferred.text, "inferred"), inferred.warnings
+
+
+def test_things_that_repeat_are_records_as_long_as_they_fit() -> None:
+    mapping, warnings = supplier_mapping(2**23)
+    assert each_of(mapping) == {"supplier": ["/catalog/supplier"], "supplier_product": ["products/product"]}
+    assert warnings == ()
+
+
+@pytest.mark.parametrize(("mean", "largest"), [(2**25, 2**25), (1000, 2**25)])
+def test_records_in_what_does_not_fit_know_where_they_were(mean: int, largest: int) -> None:
+    mapping, warnings = supplier_mapping(mean, largest)
+    assert each_of(mapping) == {"name": ["/catalog/supplier/name"], "product": ["/catalog/supplier/products/product"]}
+    assert columns_of(mapping, "name")["supplier_id"] == "../@id"
+    assert columns_of(mapping, "product") == {"no": "no", "products_v": "../@v", "supplier_id": "../../@id"}
+    assert warnings == (
+        "name of /catalog/supplier stand in tables of their own; those beside do not tell which are theirs",
+    )
+
+
+def test_large_elements_that_say_nothing_are_containers() -> None:
+    profile = profile_of("<dump><part><row/><row/></part><part><row/></part></dump>")
+    profile.roots["dump"].children["part"].bytes = 2**22
+    assert each_of(parse_mapping(infer_mapping(profile, "dump").text, "inferred")) == {"part": ["/dump/part/row"]}
 
 
 def test_the_roots_of_many_small_documents_are_records() -> None:
