@@ -20,6 +20,7 @@ from etl.inference.shapes import (
     has_text,
     holds_data,
     is_bare,
+    is_choice,
     is_leaf,
     is_recursive,
     is_wrapper_of,
@@ -102,7 +103,7 @@ class _RecordFinder:
             if child.tag in text_tags:
                 found = [_Kind(texts, below)] if child is texts[0] else []
                 direct += found
-            elif self._is_container(child):
+            elif self._is_container(child, chosen=is_choice(element)):
                 found = self._container(child, below)
             else:
                 found = [_Kind((child,), below)]
@@ -116,12 +117,15 @@ class _RecordFinder:
             self._warn_of_unrelated(path, kinds, direct)
         return _with_attributes(element, path, kinds, kinds, kinds)
 
-    def _is_container(self, element: ElementProfile) -> bool:
+    def _is_container(self, element: ElementProfile, *, chosen: bool = False) -> bool:
+        """`chosen`: what is around each of them holds nothing else, and there are many of these."""
         if is_leaf(element):
             return False
         if repeats_below(element) and self._is_too_large(element):
             return True
-        repeating = element.depth > 0 and element.most > 1
+        if is_choice(element):
+            return True
+        repeating = element.depth > 0 and (element.most > 1 or chosen)
         if repeating or has_text(element) or is_recursive(element):
             return False
         if len(attributes_of(element)) > CONTAINER_ATTRIBUTES_LIMIT:
@@ -193,7 +197,8 @@ class _RecordFinder:
 
     def _may_be_empty(self, element: ElementProfile) -> bool:
         """Whether some of them, or of the containers in them, hold nothing."""
-        inner = (child for child in element.children.values() if self._is_container(child))
+        chosen = is_choice(element)
+        inner = (child for child in element.children.values() if self._is_container(child, chosen=chosen))
         return bool(element.leaves) or any(map(self._may_be_empty, inner))
 
 

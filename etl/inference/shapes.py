@@ -76,6 +76,18 @@ def is_wrapper_of(element: ElementProfile, child: ElementProfile) -> bool:
     return len(element.children) == 1 and not element.mixed and is_plural_of(name_of(element.tag), name_of(child.tag))
 
 
+def is_choice(element: ElementProfile) -> bool:
+    """They say nothing, and each holds one thing, of different kinds: these are what there are many of."""
+    children = element.children.values()
+    if element.leaves or element.others or element.mixed or attributes_of(element) or is_recursive(element):
+        return False
+    if any(child.most > 1 for child in children) or sum(child.parents for child in children) != element.count:
+        return False
+    if len(children) == 1:
+        return any(map(is_choice, children))
+    return sum(not is_bare(child) for child in children) > 1
+
+
 def repeats(child: ElementProfile, parent: ElementProfile) -> bool:
     """Its elements occur, or by their names may occur, several times in one parent."""
     return child.most > 1 or is_wrapper_of(parent, child)

@@ -72,6 +72,34 @@ def test_a_root_that_repeats_nothing_is_the_record() -> None:
     assert columns_of(mapping, "config") == {"db_host": "db/@host", "web_port": "web/port"}
 
 
+def test_what_holds_one_thing_of_one_kind_or_another_is_passed_through() -> None:
+    lake, river = "<Lake><area>1</area><island/><island/></Lake>", "<River><length>1</length></River>"
+    members = "".join(f"<member>{thing}</member>" for thing in (lake, river, lake))
+    assert each_of(mapping_of(f"<map>{members}</map>")) == {
+        "lake": ["/map/member/Lake"],
+        "lake_island": ["island"],
+        "river": ["/map/member/River"],
+    }
+    entries = members.replace("<member>", "<member><resource>").replace("</member>", "</resource></member>")
+    assert list(each_of(mapping_of(f"<map>{entries}</map>")).values())[::2] == [
+        ["/map/member/resource/Lake"],
+        ["/map/member/resource/River"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        "<member id='1'><Lake a='1'/></member><member id='2'><River a='1'/></member>",
+        "<member><Lake a='1'/><River a='1'/></member><member/>",
+        "<member><Lake a='1'/></member><member><name>A</name></member>",
+        "<member>so<Lake a='1'/></member><member><River a='1'/></member>",
+    ],
+)
+def test_what_holds_more_than_one_thing_is_a_record(members: str) -> None:
+    assert each_of(mapping_of(f"<map>{members}</map>"))["member"] == ["/map/member"]
+
+
 def test_what_only_wraps_is_passed_through() -> None:
     mapping = mapping_of("<a><b><c><d>1</d><e>2</e></c></b></a>")
     assert each_of(mapping) == {"c": ["/a/b/c"]}
