@@ -14,7 +14,8 @@ PIECE_BYTES = 1 << 18
 SPECIAL = re.compile(rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
 """A comment, a CDATA section or a processing instruction, as far as it goes."""
 
-_SPECIALS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
+_CLOSINGS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+_OPENING = re.compile(b"|".join(map(re.escape, _CLOSINGS)))
 _MARK_BYTES = 8
 """Such a mark may be cut: the longest one has a byte more."""
 
@@ -40,7 +41,7 @@ def pieces(chunks: Iterable[bytes], size: int = PIECE_BYTES) -> Iterator[bytes]:
 
 def _cut(data: bytes, start: int, end: int) -> int:
     cut = end
-    for opening, closing in _SPECIALS if _may_have_specials(data, start, end) else ():
+    for opening, closing in _CLOSINGS.items() if _may_have_specials(data, start, end) else ():
         at = data.rfind(opening, start + 1, cut)
         if at >= 0 and data.find(closing, at, cut) < 0:
             cut = at
@@ -102,8 +103,7 @@ def _terminator(data: bytes, terminator: bytes) -> bytes:
             if end < 0:
                 return terminator
             at = end + len(terminator)
-        begun = [(found, mark, end) for mark, end in _SPECIALS if (found := data.find(mark, at)) >= 0]
-        if not begun:
+        begun = _OPENING.search(data, at)
+        if begun is None:
             return b""
-        at, mark, terminator = min(begun)
-        at += len(mark)
+        at, terminator = begun.end(), _CLOSINGS[begun[0]]
