@@ -18,7 +18,7 @@ from etl.inference.shapes import (
     repeats,
 )
 from etl.inference.width import ATTRIBUTES_LIMIT, fit
-from etl.inference.words import local_name
+from etl.mapping.paths import local_name
 
 LEVELS = 12
 """Tables above each other that repeating elements make; each adds a column to the key, and PostgreSQL takes 32."""

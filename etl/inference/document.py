@@ -21,6 +21,7 @@ from etl.inference.growing_tree import Frame, GrowingTree
 from etl.inference.pieces import SPECIAL, References
 from etl.inference.prolog import Prolog
 from etl.inference.tally import MAX_DEPTH, MAX_NAME_LENGTH, Tallies, Tally
+from etl.mapping.paths import local_name
 from etl.transform.parser import MESSAGE_LENGTH
 
 MAX_HELD_BYTES = 1 << 20
@@ -129,7 +130,7 @@ class Document:
         """The start tags of children of what will stay open, as far as their names occur nowhere further below."""
         frames = self._tree.frames
         tally = frames[self._outermost_of_many(frames) - 1].tally if frames else self._tallies.dropped
-        children = {child.rpartition("}")[2] for child in tally.children}
+        children = {local_name(child) for child in tally.children}
         names = children - {name for child in tally.children.values() for name in _names_below(child)}
         some = b"|".join(re.escape(name.encode()) for name in sorted(names)[:MAX_KNOWN_CHILDREN])
         return re.compile(rb"<(?:[^\s<>/=\"':]+:)?(?:" + (some or b"(?!)") + rb")(?=[\s/>])")
@@ -265,7 +266,7 @@ class Document:
         if tag is None:
             return b""
         local = tag[1].rpartition(b":")[2].decode("utf-8", "replace")
-        seen = any(child.rpartition("}")[2] == local for child in parent.tally.children)
+        seen = any(local_name(child) == local for child in parent.tally.children)
         return tag[1] if seen else b""
 
     def _seek(self, place: re.Pattern[bytes], piece: bytes) -> bytes:
@@ -339,7 +340,7 @@ def _extent(chain: Sequence[Any]) -> tuple[int, ...]:
 def _names_below(tally: Tally) -> Iterator[str]:
     """The local names of all elements inside of those of a tally."""
     for tag, child in tally.children.items():
-        yield tag.rpartition("}")[2]
+        yield local_name(tag)
         yield from _names_below(child)
 
 

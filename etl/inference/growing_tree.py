@@ -18,7 +18,7 @@ from lxml import etree
 
 from etl.inference.levels import Level, children_of, count_attributes, is_blank, take_level
 from etl.inference.tally import Tallies, Tally, count_children
-from etl.inference.values import XML_WHITE_SPACE
+from etl.mapping.paths import XML_WHITE_SPACE, local_name
 
 LONG_TEXT = 1 << 16
 """Characters; what an element's text has more than this is counted, but not kept."""
@@ -242,7 +242,7 @@ def _common(frames: Sequence[Frame], chain: Sequence[Any]) -> int:
 
 def _names(element: Any) -> tuple[bytes, bytes]:
     """The name of an element as its document writes it, and a start tag."""
-    local = element.tag.rpartition("}")[2]
+    local = local_name(element.tag)
     name = f"{element.prefix}:{local}" if element.prefix else local
     namespaces = {"xmlns": "", **{f"xmlns:{key}" if key else "xmlns": uri for key, uri in element.nsmap.items()}}
     declared = "".join(f" {key}={quoteattr(uri)}" for key, uri in namespaces.items())

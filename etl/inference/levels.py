@@ -15,7 +15,7 @@ from typing import Any
 from lxml import etree
 
 from etl.inference.tally import Shapes, Tally
-from etl.inference.values import XML_WHITE_SPACE
+from etl.mapping.paths import XML_WHITE_SPACE
 
 _tag, _text, _tail = attrgetter("tag"), attrgetter("text"), attrgetter("tail")
 _items: Any = etree._Element.items

@@ -13,13 +13,14 @@ from etl.inference.rows import Field, Rows, Steps
 from etl.inference.vague import MEANINGLESS, NEEDS_CONTEXT, SAYS_NOTHING, VAGUE_RECORDS, VAGUE_ROWS
 from etl.inference.wishes import Wish, settle
 from etl.inference.words import NAME_BYTES, is_plural_of, name_of, singular, snake_case
+from etl.mapping.paths import XSI_NAMESPACE
 from etl.mapping.reserved_names import LEDGER_TABLES, free_column, free_table
 
 RECORD_TABLE_BYTES = NAME_BYTES - len("_record_id")
 CHILD_TABLE_BYTES = NAME_BYTES - len("_seq")
 """So that the key columns of child tables, which begin with the name of their parent, are short enough too."""
 
-_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+_XSI = f"{{{XSI_NAMESPACE}}}"
 
 
 def column_names(rows: Rows, namespaces: Namespaces, reserved: Collection[str]) -> list[str]:

@@ -11,6 +11,7 @@ from itertools import chain
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.shapes import descendants
 from etl.inference.values import Guess, ValueProfile
+from etl.mapping.paths import local_name
 
 
 def lend_types(profile: Profile) -> None:
@@ -20,7 +21,7 @@ def lend_types(profile: Profile) -> None:
         for kind, name, values in _values(element):
             groups.setdefault((kind, name), []).append(values)
     for (_, name), group in groups.items():
-        _lend(name.rpartition("}")[2], group)
+        _lend(local_name(name), group)
 
 
 def _values(element: ElementProfile) -> Iterable[tuple[str, str, ValueProfile]]:

@@ -31,7 +31,8 @@ from etl.inference.shapes import (
 )
 from etl.inference.values import ValueProfile
 from etl.inference.width import KINDS_LIMIT
-from etl.inference.words import is_plural_of, local_name, name_of
+from etl.inference.words import is_plural_of, name_of
+from etl.mapping.paths import local_name
 
 CONTAINER_ATTRIBUTES_LIMIT = 40
 """With more, an element is a record: a container's attributes are columns of the tables of its children."""

@@ -7,17 +7,15 @@ from collections.abc import Iterable, Iterator
 from etl.inference.profile import ElementProfile
 from etl.inference.values import ValueProfile
 from etl.inference.words import is_plural_of, name_of
-
-NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-"""Says that an element is NULL, so that is what becomes of it."""
+from etl.mapping.paths import XSI_NIL
 
 SMALL = 2**20
 """Bytes below which an element is taken in as one record; a worker holds a whole record, and gets one at a time."""
 
 
 def attributes_of(element: ElementProfile) -> dict[str, ValueProfile]:
-    """Its attributes that hold data."""
-    return {name: values for name, values in element.attributes.items() if name != NIL}
+    """Its attributes that hold data: all but what says that an element is NULL."""
+    return {name: values for name, values in element.attributes.items() if name != XSI_NIL}
 
 
 def is_leaf(element: ElementProfile) -> bool:

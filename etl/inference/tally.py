@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from itertools import repeat
 
 from etl.inference.profile import MAX_PATHS, ElementProfile, Profile
-from etl.inference.values import XML_WHITE_SPACE, ValueProfile
+from etl.inference.values import ValueProfile
+from etl.mapping.paths import XML_WHITE_SPACE, XSI_NIL, local_name
 
 MAX_DEPTH = 200
 """Elements deeper than that are counted as others: no mapping will speak of them one by one."""
@@ -31,7 +32,6 @@ MAX_HASHES = 400_000
 
 MAX_PREFIXES = 1000
 
-XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NIL = ("true", "1")
 
 
@@ -161,7 +161,7 @@ class Tallies:
 
     def _full(self, name: str) -> bool:
         # A colon in a local name: its prefix was not declared, so no path can name it.
-        strange = len(name) > MAX_NAME_LENGTH or ":" in name.rpartition("}")[2]
+        strange = len(name) > MAX_NAME_LENGTH or ":" in local_name(name)
         return strange or len(self._values) >= MAX_PATHS
 
     def _new(self, tag: str, depth: int) -> Tally:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from etl.inference.kinds import MIN_VALUES, Evidence
 from etl.inference.uniqueness import LONGEST, Uniqueness
 from etl.mapping.model import ColumnType
-
-XML_WHITE_SPACE = " \t\r\n"
+from etl.mapping.paths import XML_WHITE_SPACE
 
 MAX_EXAMPLES = 5
 EXAMPLE_LENGTH = 60

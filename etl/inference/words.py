@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 
+from etl.mapping.paths import local_name
+
 NAME_BYTES = 63
 """What PostgreSQL keeps of a name."""
 DIGEST_CHARACTERS = 8
@@ -35,12 +37,6 @@ _GATHERING = ("list", "set", "collection", "array", "group")
 def word_set(words: str) -> frozenset[str]:
     """A set of words that are written with blanks between them."""
     return frozenset(words.split())
-
-
-@lru_cache(maxsize=4096)
-def local_name(tag: str) -> str:
-    """The name without its namespace."""
-    return tag.rpartition("}")[2]
 
 
 @lru_cache(maxsize=65536)

@@ -6,9 +6,10 @@ import binascii
 import re
 
 from etl.mapping.conversion import BAD_VALUE, ConversionError, Rule, shown
+from etl.mapping.paths import XML_WHITE_SPACE
 
 _HEX_FORM = re.compile(r"(?:\\x)?((?:[0-9a-fA-F]{2})*)")
-_WHITE_SPACE = str.maketrans("", "", " \t\r\n")
+_WHITE_SPACE = str.maketrans("", "", XML_WHITE_SPACE)
 
 
 def _hex(text: str) -> str:

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from etl.mapping.model import AllOf, AnyOf, Compare, Condition, Exists, Not
-from etl.mapping.paths import ValuePath, XPath, parse_value_path
+from etl.mapping.paths import XML_WHITE_SPACE, ValuePath, XPath, parse_value_path
 from etl.mapping.xpath import DEPTH_LIMIT, parse_xpath
 
-_BLANKS = " \t\r\n"
 _LITERAL = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _WORD = {word: re.compile(rf"{word}(?![\w.\-:])") for word in ("and", "or")}
 _NOT = re.compile(r"not[ \t\r\n]*\(")
@@ -135,7 +134,7 @@ class _Parser:
         return True
 
     def _skip_blanks(self) -> None:
-        while self._place < len(self._text) and self._text[self._place] in _BLANKS:
+        while self._place < len(self._text) and self._text[self._place] in XML_WHITE_SPACE:
             self._place += 1
 
 

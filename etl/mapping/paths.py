@@ -77,6 +77,18 @@ class XPath:
 
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+XSI_NAMESPACE = "http://www.w3.org/2001/XMLSchema-instance"
+XSI_NIL = f"{{{XSI_NAMESPACE}}}nil"
+"""The attribute by which an element is NULL, as lxml writes it."""
+
+XML_WHITE_SPACE = " \t\r\n"
+"""What XML takes for white space; Python's own idea of it is wider."""
+
+
+def local_name(name: str) -> str:
+    """A tag or an attribute's name as lxml writes it (``{namespace}name``), without its namespace."""
+    return name.rpartition("}")[2]
+
 
 VALUE_PATH_SYNTAX = (
     "steps name, p:name, p:*, {*}name, * and . joined by /, .. at the beginning, [@a='v'] and [n] behind a step, "

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from etl.mapping.conversion import ConversionError
 from etl.mapping.model import Column
+from etl.mapping.paths import XML_WHITE_SPACE
 from etl.mapping.types import rule_for_column
 from etl.transform.elements import NIL, NULL
-from etl.transform.transforms import XML_WHITE_SPACE, compile_transforms
+from etl.transform.transforms import compile_transforms
 
 MISSING_VALUE = "missing_value"
 SEVERAL_VALUES = "several_values"

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from etl.mapping.conditions import condition_paths
 from etl.mapping.model import Column, FromPath, Many, Mapping, Table
-from etl.mapping.paths import ValuePath, XPath
+from etl.mapping.paths import ValuePath, XPath, local_name
 from etl.transform.elements import Element, Reader, pair_reader, read_markup, read_string, read_text
 from etl.transform.mentions import Mentions, table_names, xpaths_of
-from etl.transform.name_tests import attribute_tests, local_name, passes, qualified, shown_attribute
+from etl.transform.name_tests import attribute_tests, passes, qualified, shown_attribute
 from etl.transform.where import Where, compile_condition
 from etl.transform.xpaths import elements_of, values_of
 

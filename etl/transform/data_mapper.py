@@ -17,6 +17,7 @@ from typing import Any
 from lxml import etree
 
 from etl.mapping.model import Mapping
+from etl.mapping.paths import XSI_NAMESPACE
 from etl.transform.compile import Choice, Item, Keep, Place, TablePlan, compile_mapping
 from etl.transform.elements import NIL, NULL, Element, ancestor, is_nil
 from etl.transform.unseen import CloseLook
@@ -25,9 +26,7 @@ from etl.transform.xpaths import XPathFailure
 UNSEEN_LIMIT = 1000
 """Paths of unseen elements and attributes reported from one split; nobody reads more."""
 
-_NIL_ELEMENTS = etree.XPath(
-    "descendant-or-self::*[@xsi:nil]", namespaces={"xsi": "http://www.w3.org/2001/XMLSchema-instance"}
-)
+_NIL_ELEMENTS = etree.XPath("descendant-or-self::*[@xsi:nil]", namespaces={"xsi": XSI_NAMESPACE})
 
 RawRow = list[Any]
 """Texts; where a column keeps all its values a list of them, or of keys with their values."""

@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from etl.mapping.paths import Step, ValuePath
+from etl.mapping.paths import XML_WHITE_SPACE, XSI_NIL, Step, ValuePath
 from etl.transform.name_tests import attribute_tests, qualified, tag_pattern
 
 NULL = "\x03"
@@ -30,13 +30,12 @@ Element = Any
 Reader = Callable[[Element], Any]
 """Takes from an element what a column wants of it."""
 
-_NIL_NAME = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TAG_NAME = re.compile(r"<[^\s/>]+")
 
 
 def is_nil(element: Element) -> bool:
     """Whether the element says ``xsi:nil="true"``."""
-    return (element.get(_NIL_NAME) or "").strip(" \t\r\n") in ("true", "1")
+    return (element.get(XSI_NIL) or "").strip(XML_WHITE_SPACE) in ("true", "1")
 
 
 def string_value(element: Element) -> str:

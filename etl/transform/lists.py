@@ -16,9 +16,9 @@ from typing import Any
 from etl.mapping.arrays import postgres_array
 from etl.mapping.conversion import ConversionError
 from etl.mapping.model import Column, FromPath
+from etl.mapping.paths import XML_WHITE_SPACE
 from etl.transform.columns import MISSING, ColumnConverter, Converted, Failure, ValueSteps
 from etl.transform.elements import NULL
-from etl.transform.transforms import XML_WHITE_SPACE
 
 Converter = Callable[[Sequence[Any], bool], Converted]
 """From the raw values of all rows, and whether some may be NIL, to their canonical texts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl.mapping.paths import XML_NAMESPACE, NameTest, Step
+from etl.mapping.paths import XML_NAMESPACE, NameTest, Step, local_name
 
 
 def passes(test: NameTest, tag: str) -> bool:
@@ -20,11 +20,6 @@ def tag_pattern(test: NameTest) -> str:
     """A name test as lxml's `iterchildren` wants it."""
     namespace = "*" if test.namespace is None else test.namespace
     return f"{{{namespace}}}{test.name or '*'}"
-
-
-def local_name(name: str) -> str:
-    """The name without its namespace."""
-    return name.rpartition("}")[2]
 
 
 def shown_attribute(name: str) -> str:

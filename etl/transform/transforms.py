@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 
 from etl.mapping.conversion import ConversionError, shown
 from etl.mapping.model import MapValues, PythonFunction, Replace, Transform
+from etl.mapping.paths import XML_WHITE_SPACE
 from etl.transform.elements import NULL
 from etl.transform.user_function import TRANSFORM_FAILED, UserFunction, checked_text
 
 TextStep = Callable[[str], str]
 
-XML_WHITE_SPACE = " \t\r\n"
 _RUNS = re.compile(f"[{XML_WHITE_SPACE}]+")
 
 

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from etl.mapping.paths import XSI_NAMESPACE, local_name
 from etl.transform.compile import Choice, Place, TablePlan, Unseen
 from etl.transform.elements import Element, own_text
-from etl.transform.name_tests import local_name, shown_attribute
+from etl.transform.name_tests import shown_attribute
 
 FIRST = 50
 """Records of a table that each worker looks at in any case: all of a small document."""
@@ -32,7 +33,7 @@ DEPTH = 6
 ADDITIONS_LIMIT = 200
 """Columns that could be added, remembered at a time; a person reads some dozen."""
 
-_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+_XSI = f"{{{XSI_NAMESPACE}}}"
 _ABOUT_THE_DOCUMENT = frozenset({f"{_XSI}nil", f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
 """Attributes that say how to read the document; they are no data."""
 
