@@ -11,18 +11,16 @@ the exit code is 1 only where something could not be measured.
 from __future__ import annotations
 
 import argparse
-import json
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 
 _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
+from performance_tuning.benchmarks.command import note, options_of, run_command, some_of  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import Run, RunFailed, measure  # noqa: E402
@@ -81,7 +79,7 @@ def compare(dump: Dump, database: Database, repeat: int, folder: Path) -> Result
             for loader in LOADERS:
                 run = run_once(loader, dump, database, ready)
                 runs[loader].append(run)
-                _note(f"{dump.kind} into {database.name}, run {number} of {repeat}: {loader} {run.wall:.2f} s")
+                note(f"{dump.kind} into {database.name}, run {number} of {repeat}: {loader} {run.wall:.2f} s")
     return Result(dump, database.name, runs)
 
 
@@ -101,19 +99,9 @@ def run_once(loader: str, dump: Dump, database: Database, ready: Path, *, extrac
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as name:
-            results = _run_all(options, Path(name))
-    except KeyboardInterrupt:
-        _note("Interrupted; what it started has ended, what it wrote is gone.")
-        return 130
-    except (RunFailed, WrongRows) as error:
-        _note(str(error))
-        return 1
-    if options.json:
-        options.json.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n", "utf-8")
-    return 0
+    return run_command(
+        lambda folder: [result.as_json() for result in _run_all(options, folder)], (RunFailed, WrongRows), options.json
+    )
 
 
 def _run_all(options: argparse.Namespace, folder: Path) -> list[Result]:
@@ -126,7 +114,7 @@ def _run_all(options: argparse.Namespace, folder: Path) -> list[Result]:
                 result = compare(dump, database, options.repeat, folder)
                 if kind == "nested" and options.memory_dump is not None:
                     big = make_dump(kind, options.memory_dump, folder)
-                    _note(f"nested of {big.size / 1e6:.0f} MB into {database.name}, for its memory")
+                    note(f"nested of {big.size / 1e6:.0f} MB into {database.name}, for its memory")
                     result.big = big, run_once("etl load", big, database, folder)
                 results.append(result)
                 print("\n".join(["", *result_lines(result)]), flush=True)
@@ -139,39 +127,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--size", type=parse_size, default="200MB", help="of each dump")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each loader; medians are shown")
-    parser.add_argument("--kinds", type=_some_of("nested", "flat"), default="nested,flat", help="of dumps")
-    parser.add_argument("--targets", type=_some_of("postgres", "sqlite"), default="postgres,sqlite", help="databases")
+    parser.add_argument("--kinds", type=some_of("nested", "flat"), default="nested,flat", help="of dumps")
+    parser.add_argument("--targets", type=some_of("postgres", "sqlite"), default="postgres,sqlite", help="databases")
     parser.add_argument(
         "--memory-dump", type=_size_or_none, default="2GB", help="size of the dump for the memory of etl load, or none"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's raw values to FILE")
-    options = parser.parse_args(arguments)
-    if options.repeat < 1:
-        parser.error("--repeat: at least 1 run is needed")
-    return options
-
-
-def _some_of(*allowed: str) -> Callable[[str], list[str]]:
-    def parse(text: str) -> list[str]:
-        names = text.split(",")
-        if unknown := [name for name in names if name not in allowed]:
-            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(allowed)}")
-        return names
-
-    return parse
+    return options_of(parser, arguments)
 
 
 def _size_or_none(text: str) -> int | None:
     return None if text == "none" else parse_size(text)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

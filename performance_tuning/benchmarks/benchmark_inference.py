@@ -11,21 +11,18 @@ code is 1 only where something could not be measured.
 from __future__ import annotations
 
 import argparse
-import json
-import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
-from types import FrameType
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size, write_dump  # noqa: E402
+from performance_tuning.benchmarks.command import note, options_of, run_command, some_of  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import Run, RunFailed, measure, noise, spread  # noqa: E402
@@ -52,7 +49,7 @@ def survey_runs(file: Path, repeat: int, scratch: Path) -> Runs:
             run = measure(command, cwd=_ROOT, scratch=scratch, server_cpu=lambda: 0.0)
             if number:  # the first round compiles modules, and brings the file into the page cache
                 runs[way].append(run)
-                _note(f"{file.name}, run {number} of {repeat}: {way} {run.wall:.2f} s")
+                note(f"{file.name}, run {number} of {repeat}: {way} {run.wall:.2f} s")
     return runs
 
 
@@ -82,7 +79,7 @@ def load_runs(dump: Dump, database: Database, repeat: int, scratch: Path) -> Run
             run = _load(dump, database, mapping, tables, scratch)
             if number:
                 runs[way].append(run)
-                _note(f"{dump.kind} into {database.name}, run {number} of {repeat}: {way} {run.wall:.2f} s")
+                note(f"{dump.kind} into {database.name}, run {number} of {repeat}: {way} {run.wall:.2f} s")
     return runs
 
 
@@ -120,19 +117,7 @@ def _warnings(runs: Runs) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as name:
-            results = _run_all(options, Path(name))
-    except KeyboardInterrupt:
-        _note("Interrupted; what it started has ended, what it wrote is gone.")
-        return 130
-    except (RunFailed, WrongRows, ValueError) as error:
-        _note(str(error))
-        return 1
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    return 0
+    return run_command(lambda folder: _run_all(options, folder), (RunFailed, WrongRows, ValueError), options.json)
 
 
 def _run_all(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
@@ -169,30 +154,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--size", type=parse_size, default="100MB", help="of the dump with 10,000 paths")
     parser.add_argument("--load-size", type=parse_size, default="100MB", help="of each dump that is loaded")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each way; medians are shown")
     parser.add_argument("--targets", type=_targets, default="postgres,sqlite", help="databases to load into, or none")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's raw values to FILE")
-    options = parser.parse_args(arguments)
-    if options.repeat < 1:
-        parser.error("--repeat: at least 1 run is needed")
+    options = options_of(parser, arguments)
     if missing := [str(file) for file in options.source if not file.is_file()]:
         parser.error(f"--source: there is no file {missing[0]}")
     return options
 
 
 def _targets(text: str) -> list[str]:
-    names = [] if text == "none" else text.split(",")
-    if unknown := [name for name in names if name not in ("postgres", "sqlite")]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of postgres, sqlite")
-    return names
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return [] if text == "none" else some_of("postgres", "sqlite")(text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+"""What the commands of benchmarks share: a folder that goes away, Ctrl-C, errors as one line, raw values as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+
+def run_command(work: Callable[[Path], list[Any]], errors: tuple[type[Exception], ...], json_file: Path | None) -> int:
+    """Run `work` in a temporary folder and write what it returns to `json_file`; the exit code of the command."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as name:
+            results = work(Path(name))
+    except KeyboardInterrupt:
+        note("Interrupted; what it started has ended, what it wrote is gone.")
+        return 130
+    except errors as error:
+        note(str(error))
+        return 1
+    if json_file:
+        json_file.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    return 0
+
+
+def some_of(*allowed: str) -> Callable[[str], list[str]]:
+    """The type of an option that takes some of these names, joined by commas."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in allowed]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(allowed)}")
+        return names
+
+    return parse
+
+
+def options_of(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options, with those that every benchmark has: --repeat and --json."""
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each; medians are shown")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's raw values to FILE")
+    options = parser.parse_args(arguments)
+    if options.repeat < 1:
+        parser.error("--repeat: at least 1 run is needed")
+    return options
+
+
+def note(text: str) -> None:
+    """Print a line to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
