@@ -6,6 +6,8 @@
     │   ├── MappingError            the mapping file is not usable (names file, line and key)
     │   ├── SourceError             the source cannot be read, or is not XML
     │   ├── TargetError             the database refuses for good: URL, rights, disk, a table that does not fit
+    │   │   ├── RowsRefused         it refuses rows for what is in them: others of the batch may be fine
+    │   │   └── SourceHeld          another load that is alive has the source
     │   ├── CallbackError           a callback of the caller raised
     │   └── InternalError           a promise of this program did not hold (please report)
     └── TransientError              the same statement may succeed later
@@ -59,6 +61,29 @@ class SourceError(PermanentError):
 
 class TargetError(PermanentError):
     """The database refuses for good."""
+
+
+class RowsRefused(TargetError):
+    """The database refuses rows for what is in them; without them the batch may be fine."""
+
+    def __init__(
+        self, message: str, reason: str = "refused", table: str = "", column: str = "", row: int | None = None
+    ) -> None:
+        super().__init__(message, reason, table, column, row)
+        self.reason = reason
+        """A reason code of rejects: not_null, check_failed, duplicate_key, missing_parent, too_long, ..."""
+        self.table = table
+        """Table of the mapping that was being written, where it is known."""
+        self.column = column
+        self.row = row
+        """Place (from 0) of the row among those given to that `write`: a hint, None where the database tells none."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class SourceHeld(TargetError):
+    """Another load, which is alive, has the source; the message says who."""
 
 
 class CallbackError(PermanentError):

@@ -83,6 +83,8 @@ class RejectedRecord:
     raw: bytes | None = None
     """The record's bytes; None where larger than `RAW_LIMIT` (then `offset` and `length` tell where it stands)."""
     length: int = 0
+    skeleton: Skeleton | None = None
+    """What stood open around it, so that it can be written out, or loaded again, as what it was."""
 
 
 RAW_LIMIT = 1 << 20
@@ -110,6 +112,8 @@ class Part:
     """True for the tile that reaches the end of the document."""
     passed: frozenset[str] = frozenset()
     """Paths, from the root on, of elements streamed past: they are no records and hold none."""
+    position: int = 0
+    """Bytes of the (compressed) source read when it was cut, for showing progress."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from etl.errors import SettingsError, mask_password
@@ -29,6 +29,7 @@ _SIZE_UNITS = {
     "GiB": 2**30,
 }
 _TIME_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_ERROR_LIMIT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)\s*\Z")
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
 
 
@@ -56,6 +57,23 @@ def _unlimited(value: object) -> object:
 
 def _auto(value: object) -> object:
     return None if value == "auto" else value
+
+
+class Share(float):
+    """A share of a whole, 0 to 1; written in percent."""
+
+    def __str__(self) -> str:
+        return f"{self * 100:g}%"
+
+
+def parse_error_limit(value: object) -> int | Share | None:
+    """Rejects from ``500`` or ``"500"``, a share from ``"10%"``; raises ValueError."""
+    if value is None or isinstance(value, Share):
+        return value
+    match = _ERROR_LIMIT.match(str(value))
+    if match is None or (match[2] and float(match[1]) > 100) or not (match[2] or match[1].isdecimal()):
+        raise ValueError("should be a whole number or a share up to 100%, such as 10%")
+    return Share(float(match[1]) / 100) if match[2] else int(match[1])
 
 
 Size = Annotated[int, BeforeValidator(parse_size)]
@@ -124,6 +142,39 @@ class LedgerSettings(_Section):
     """A schema of its own for the ledger, where the default one may not be written to."""
 
 
+class Errors(_Section):
+    """How many rejects a load takes before it stops (exit code 4): so many are the mapping's fault, or the dump's."""
+
+    max: Annotated[int | Share | None, PlainValidator(parse_error_limit), Unlimited] = Share(0.1)
+    """A number of rejects, or a share of the records read by this run (``10%``)."""
+    after: Annotated[int, Field(ge=0)] = 10_000
+    """Records read before a share counts: the first few say little about the rest."""
+
+
+class Retry(_Section):
+    """What is transient (a lost connection, a deadlock, a lock) is tried again, waiting longer each time."""
+
+    attempts: Annotated[int, Field(ge=0, le=1000)] = 8
+    """Times in a row that one batch is tried again: with the waits below about 25 s, as a server's restart takes."""
+    first_wait: Annotated[Duration, Field(ge=0, le=3600)] = 0.1
+    """Seconds before the first; each further wait is twice as long, and up to a quarter shorter at random."""
+    max_wait: Annotated[Duration, Field(ge=0, le=3600)] = 30.0
+    """Seconds a wait grows to."""
+
+
+class Limits(_Section):
+    """What a record may ask of the machine; beyond it is a reject, and the others load."""
+
+    depth: Annotated[int, Field(ge=1, le=2048)] = 1000
+    """Elements nested in each other, from the root: dumps have tens; libxml2 itself ends at 2048."""
+    attributes: Annotated[int, Field(ge=1)] = 10_000
+    """Attributes of one element."""
+    text_bytes: Annotated[Size, Field(ge=1)] = 64 * 2**20
+    """Bytes (UTF-8) of one text or attribute value: as many as the largest record has."""
+    entity_bytes: Annotated[Size, Field(ge=0, le=10**6)] = 10**6
+    """Bytes that the entities of one record may make. libxml2 itself takes no more than 1 MB and 5 times the input."""
+
+
 class Settings(_Section):
     """All settings of a load."""
 
@@ -135,6 +186,9 @@ class Settings(_Section):
     split: Splitting = Splitting()
     keys: Literal["after", "before"] = "after"
     """Keys and indexes of the tables a load creates: built after the last row (much faster), or from the start."""
+    errors: Errors = Errors()
+    retry: Retry = Retry()
+    limits: Limits = Limits()
     ledger: LedgerSettings = LedgerSettings()
 
     @model_validator(mode="after")

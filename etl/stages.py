@@ -11,6 +11,7 @@ from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
 from etl.extract.splitter import Splitter
 from etl.feeding import FedSource, Feeder
+from etl.loading.batch_writer import BatchWriter
 from etl.loading.insert_queue import BatchLimits, InsertQueue
 from etl.loading.insert_thread import InsertThread
 from etl.loading.ledger import LedgerLike
@@ -60,9 +61,7 @@ class Stages:
             InsertThread(
                 number,
                 self.queue,
-                target,
-                ledger,
-                durable=durable,
+                BatchWriter(target, ledger, durable=durable),
                 on_committed=self.results.push,
                 on_error=self.fail,
             )

@@ -14,11 +14,11 @@ from itertools import groupby
 from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
 from etl.messages import CopyRows, MappedBatch, PartCounts, RejectedRecord, Run, Skeleton, Split, TupleRows
+from etl.positions import RecordPositions
 from etl.transform.assemble import Assembler
 from etl.transform.data_mapper import DataMapper
 from etl.transform.isolation import Isolation
 from etl.transform.parser import DocumentParser, Parsed, ParseFailure
-from etl.transform.positions import RecordPositions
 from etl.transform.records import RecordTables
 
 EXPANSION_SAFE_BYTES = 200_000

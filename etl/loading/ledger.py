@@ -113,6 +113,7 @@ class Ledger:
                 "loaded": counts.loaded,
                 "rejected": counts.rejected,
                 "discarded": counts.discarded,
+                "source_position": part.position,
                 "batch": batch,
                 "committed_at": committed_at,
             }
@@ -123,6 +124,13 @@ class Ledger:
         claimed = set(connection.execute(self._claim, rows))
         self._hold(connection, sorted({part.source for part, _ in parts}))
         return [(part.source, part.start) in claimed for part, _ in parts]
+
+    def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
+        """Replace what was said, in this transaction, to have become of parts: the database refused some records."""
+        split = self._split.c
+        for part, counts in parts:
+            ours = sa.update(self._split).where(split.source == part.source, split.start_offset == part.start)
+            connection.execute(ours.values(loaded=counts.loaded, rejected=counts.rejected, discarded=counts.discarded))
 
     def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
         """Keep rejects, in the batch's transaction."""
@@ -262,6 +270,8 @@ class Ledger:
             "size": size,
             "mapping": self._mapping.text,
             "mapping_digest": self._digest,
+            "conversion_digest": "",
+            "holder": "",
             "tables": json.dumps(sorted(self._names)),
             "state": "loading",
             "epoch": 1,

@@ -20,6 +20,7 @@ class LedgerTables:
     source: sa.Table
     split: sa.Table
     reject: sa.Table
+    skeleton: sa.Table
     metadata: sa.MetaData
 
 
@@ -32,13 +33,19 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         metadata,
         sa.Column("number", number, primary_key=True),
         sa.Column("label", sa.Text, nullable=False),
+        # The file's absolute path, for a retry to find large records and for telling changed content.
+        sa.Column("path", sa.Text),
         sa.Column("fingerprint", sa.Text),
         sa.Column("size", sa.BigInteger),
         sa.Column("mapping", sa.Text, nullable=False),
+        sa.Column("mapping_file", sa.Text),
         sa.Column("mapping_digest", sa.Text, nullable=False),
+        sa.Column("conversion_digest", sa.Text, nullable=False),
         sa.Column("tables", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
+        # Who runs it, or ran it last: program, machine, process, since when.
+        sa.Column("holder", sa.Text, nullable=False),
         sa.Column("load_id", sa.Text, nullable=False),
         sa.Column("started_at", sa.Text, nullable=False),
         sa.Column("finished_at", sa.Text),
@@ -57,14 +64,15 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("loaded", sa.BigInteger, nullable=False),
         sa.Column("rejected", sa.BigInteger, nullable=False),
         sa.Column("discarded", sa.BigInteger, nullable=False),
+        sa.Column("source_position", sa.BigInteger, nullable=False),
         sa.Column("batch", sa.BigInteger, nullable=False),
         sa.Column("committed_at", sa.Text, nullable=False),
     )
     reject = sa.Table(
         "etl_reject",
         metadata,
-        sa.Column("source", sa.BigInteger, nullable=False, index=True),
-        sa.Column("byte_offset", sa.BigInteger, nullable=False),
+        sa.Column("source", sa.BigInteger, primary_key=True),
+        sa.Column("byte_offset", sa.BigInteger, primary_key=True),
         sa.Column("line", sa.BigInteger, nullable=False),
         sa.Column("record", sa.BigInteger, nullable=False),
         sa.Column("table_name", sa.Text, nullable=False),
@@ -73,8 +81,20 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("raw", sa.LargeBinary),
         sa.Column("length", sa.BigInteger, nullable=False),
+        sa.Column("skeleton", sa.Text),
     )
-    return LedgerTables(source, split, reject, metadata)
+    skeleton = sa.Table(
+        "etl_skeleton",
+        metadata,
+        sa.Column("source", sa.BigInteger, primary_key=True),
+        # Digest of what follows: rejects that stood under the same open elements share it.
+        sa.Column("skeleton", sa.Text, primary_key=True),
+        sa.Column("subset", sa.LargeBinary, nullable=False),
+        sa.Column("open_tags", sa.LargeBinary, nullable=False),
+        sa.Column("close_tags", sa.LargeBinary, nullable=False),
+        sa.Column("depth", sa.Integer, nullable=False),
+    )
+    return LedgerTables(source, split, reject, skeleton, metadata)
 
 
 def claim_statement(split: sa.Table, dialect: str) -> Executable:

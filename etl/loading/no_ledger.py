@@ -49,6 +49,9 @@ class NoLedger:
                 self._tiles[part.source].append(Tile(part.start, part.end, part.last))
         return [True] * len(parts)
 
+    def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
+        """Nothing: memory refuses no rows."""
+
     def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
         with self._lock:
             for reject in rejects:

@@ -63,12 +63,32 @@ class TargetConnection(ABC):
         """
 
     @abstractmethod
-    def write(self, table: int, rows: Sequence[Rows]) -> None:
-        """Write rows of the mapping's table number `table`, encoded as the target's `row_format` says."""
+    def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
+        """Write rows of the mapping's table number `table`, encoded as the target's `row_format` says.
+
+        Raises RowsRefused where the database refuses some of them; `find_row`: they were refused before, and knowing
+        which (`RowsRefused.row`) is worth a slower way of writing.
+        """
+
+    @abstractmethod
+    def savepoint(self) -> None:
+        """Begin a group of records that can be undone alone; one at a time."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """End of such a group: deferred constraints are checked now. Raises RowsRefused; then `undo`."""
+
+    @abstractmethod
+    def undo(self) -> bool:
+        """Undo what was written since `savepoint`. False where the whole transaction is gone: a trigger may do that."""
 
     @abstractmethod
     def commit(self, *, durable: bool) -> None:
-        """Commit. Without `durable` a crash of the server may lose the transaction, whole."""
+        """Commit. Without `durable` a crash of the server may lose the transaction, whole.
+
+        Raises RowsRefused where a deferred constraint does not hold, ConnectionLost where the answer was lost: then
+        only the ledger knows whether it happened.
+        """
 
     @abstractmethod
     def rollback(self) -> None:
@@ -117,6 +137,24 @@ class Target(ABC):
     @abstractmethod
     def connect(self) -> TargetConnection:
         """A new connection for the calling thread, settings for bulk loading applied."""
+
+    @abstractmethod
+    def abandon(self, connection: TargetConnection) -> None:
+        """Give a broken connection up: when this returns, its transaction is over at the server too, either way.
+
+        Raises EtlError, as `connect` does, where that cannot be brought about.
+        """
+
+    @abstractmethod
+    def hold(self, source: int) -> str | None:
+        """Hold the source for this load until `close`: None, or who holds it, in words, when another live load does.
+
+        Ends with the process, however that ends. Called again after a lost connection it holds again.
+        """
+
+    @abstractmethod
+    def holder(self, source: int) -> str | None:
+        """Who holds the source now, in words; None when nobody does."""
 
     @abstractmethod
     def build_keys(self, mapping: Mapping) -> list[KeyProblem]:

@@ -55,6 +55,15 @@ class MemoryTarget(Target):
     def connect(self) -> MemoryConnection:
         return MemoryConnection(self)
 
+    def abandon(self, connection: TargetConnection) -> None:
+        """Nothing: there is no server."""
+
+    def hold(self, source: int) -> str | None:
+        return None
+
+    def holder(self, source: int) -> str | None:
+        return None
+
     def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
         return []
 
@@ -113,13 +122,22 @@ class MemoryConnection(TargetConnection):
     ) -> list[tuple[Any, ...]]:
         raise InternalError("memory:// runs no SQL.")
 
-    def write(self, table: int, rows: Sequence[Rows]) -> None:
+    def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         pending = self._pending.setdefault(table, [])
         for batch in rows:
             if not isinstance(batch, TupleRows):
                 raise InternalError("memory:// was given COPY text.")
             in_order = sorted(zip(batch.records, batch.rows, strict=True), key=itemgetter(0))
             pending.append((batch.split, [row for _, row in in_order]))
+
+    def savepoint(self) -> None:
+        """Nothing is ever refused here."""
+
+    def settle(self) -> None:
+        """As above."""
+
+    def undo(self) -> bool:
+        return True
 
     def commit(self, *, durable: bool) -> None:
         self._target.append(self._pending)

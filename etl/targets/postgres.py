@@ -5,7 +5,6 @@ Whatever libpq understands works: URLs with or without host and user, PG* variab
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -15,36 +14,18 @@ from typing import Any, Literal
 import psycopg
 import sqlalchemy as sa
 from psycopg import errors as pg_errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
 from etl.errors import EtlError, InternalError, TargetError, mask_password
 from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
-from etl.targets.base import Preparation, Rows
+from etl.targets.base import Preparation, Rows, TargetConnection
 from etl.targets.postgres_errors import said, translate
+from etl.targets.postgres_guard import PostgresGuard
+from etl.targets.postgres_session import conninfo, open_session
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
 from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver_error
-
-CONNECTION_DEFAULTS = {
-    "connect_timeout": "20",
-    "fallback_application_name": "etl",
-    # A server that vanished without a word is noticed after about a minute, not after the system's two hours.
-    "keepalives": "1",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-}
-"""Used where neither the URL nor the environment says otherwise. Times in seconds."""
-
-SESSION = (
-    "SET synchronous_commit = off; "  # rows and ledger go together, so a crash loses both or none
-    "SET statement_timeout = 0; "  # a limit meant for interactive queries would end a COPY
-    "SET idle_in_transaction_session_timeout = 0; "
-    "SET lock_timeout = '60s'; "  # who holds a table longer than this gets named rather than waited for
-    "SET DateStyle = ISO"
-)
 
 CANCEL_SECONDS = 5.0
 """How long the server may take to hear that a statement is to end."""
@@ -55,9 +36,6 @@ KEY_MEMORY = "256MB"
 DDL_LOCK = 0x65746C_64646C
 """Number of the advisory lock under which every load changes the schema ("etl ddl" in ASCII)."""
 
-KEY_LOCK = 0x65746C6B
-"""First number ("etlk") of the advisory lock of a table that gets its keys later; the second is made from its name."""
-
 KEY_OBSTACLES = (
     pg_errors.UniqueViolation,
     pg_errors.ForeignKeyViolation,
@@ -65,23 +43,6 @@ KEY_OBSTACLES = (
     pg_errors.ProgramLimitExceeded,  # a value too long for an index
     pg_errors.UndefinedObject,  # a type without order
 )
-
-TRY_LOCKS = sa.text(
-    "SELECT pg_try_advisory_lock(:kind, hashtext(name)) FROM unnest(CAST(:names AS text[])) WITH ORDINALITY"
-    " AS wanted(name, place) ORDER BY place"
-)
-UNLOCK = sa.text("SELECT pg_advisory_unlock(:kind, hashtext(name)) FROM unnest(CAST(:names AS text[])) AS name")
-LOCK = sa.text("SELECT pg_advisory_lock(:kind, hashtext(:name))")
-
-LOCK_HOLDER = """
-    SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'this machine'),
-           to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS')
-    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND CAST(l.classid AS bigint) = :kind AND CAST(l.objid AS bigint) = CAST(hashtext(:name) AS bigint) & 4294967295
-"""
-"""The server shows the two numbers of such a lock as unsigned integers."""
 
 
 class PostgresConnection(SqlConnection):
@@ -94,7 +55,7 @@ class PostgresConnection(SqlConnection):
     def lock(self) -> None:
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
 
-    def write(self, table: int, rows: Sequence[Rows]) -> None:
+    def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         statement = self._target.statements[table]
         try:
             with self.translated(), self.driver.cursor() as cursor:
@@ -143,10 +104,9 @@ class PostgresTarget(SqlTarget):
         super().__init__(mask_password(url), "postgresql", ledger_schema)
         self.row_format: RowFormat = "copy" if method == "copy" else "tuples"
         self.statements: tuple[bytes, ...] = ()
-        self._conninfo = _conninfo(url)
+        self._conninfo = conninfo(url)
         self._connected = False
-        self._guard: PostgresConnection | None = None
-        self._reserved: set[str] = set()
+        self._guard = PostgresGuard(self, ledger_schema)
         self._engine = sa.create_engine(
             "postgresql+psycopg://", creator=self._open, poolclass=NullPool, hide_parameters=True
         )
@@ -195,53 +155,29 @@ class PostgresTarget(SqlTarget):
             ) from error
 
     def close(self) -> None:
+        self._guard.close()
         super().close()
-        self._guard = None
         self._engine.dispose()
 
     def translate(self, error: Exception) -> EtlError:
         return translate(error, self.label, connected=self._connected)
 
     def _open(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(self._conninfo, autocommit=True, client_encoding="utf8")
-        try:
-            connection.execute(SESSION)
-            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            connection.autocommit = False
-        except BaseException:
-            connection.close()
-            raise
+        connection = open_session(self._conninfo)
         self._connected = True
         return connection
 
     def _reserve(self, tables: Collection[str]) -> None:
-        """Take the tables' advisory locks on a connection of their own, which keeps them until the load ends."""
-        wanted = sorted(set(tables) - self._reserved)
-        if not wanted:
-            return
-        if self._guard is None:
-            self._guard = self.connect()
-        guard = self._guard
-        guard.begin()
-        guard.execute(sa.text("SET LOCAL lock_timeout = 0"))
-        schema = self._schema_name(guard)
-        names = [f"{schema}.{table}" for table in wanted]
-        # Nobody waits for one while holding a later one, so two loads cannot wait for each other.
-        while names:
-            taken = [row[0] for row in guard.execute(TRY_LOCKS, [{"kind": KEY_LOCK, "names": names}])]
-            free = taken.index(False) if False in taken else len(names)
-            later = [name for name, mine in zip(names[free:], taken[free:], strict=True) if mine]
-            guard.execute(UNLOCK, [{"kind": KEY_LOCK, "names": later}])
-            if free < len(names):
-                lock = {"kind": KEY_LOCK, "name": names[free]}
-                table = names[free].removeprefix(f"{schema}.")
-                self.notify(
-                    f"Waiting for {_holder(guard, lock)}, which is loading into {table} and builds its keys last."
-                )
-                guard.execute(LOCK, [lock])
-            names = names[free + 1 :]
-        guard.commit(durable=False)
-        self._reserved |= set(wanted)
+        self._guard.reserve(tables)
+
+    def hold(self, source: int) -> str | None:
+        return self._guard.hold(source)
+
+    def holder(self, source: int) -> str | None:
+        return self._guard.holder(source)
+
+    def abandon(self, connection: TargetConnection) -> None:
+        connection.close()
 
     def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
         statements = [f"SET LOCAL maintenance_work_mem = '{KEY_MEMORY}'", "SET LOCAL lock_timeout = 0"]
@@ -267,34 +203,6 @@ def _locks(mapping: Mapping, key: LateKey) -> list[str]:
     if key.kind != "foreign" or table.parent is None:
         return []
     return [f"LOCK TABLE {quote(mapping.tables[table.parent].name)}, {quote(table.name)} IN SHARE ROW EXCLUSIVE MODE"]
-
-
-def _holder(connection: PostgresConnection, lock: dict[str, Any]) -> str:
-    """Who has the lock, as a person finds it in the server's list of activities."""
-    found = connection.execute(sa.text(LOCK_HOLDER), [lock])
-    if not found:
-        return "another load"
-    name, pid, host, since = found[0]
-    return f"{name or 'another load'} (server process {pid}, from {host}, since {since})"
-
-
-def _conninfo(url: str) -> str:
-    try:
-        given = conninfo_to_dict(url)
-        # An unescaped / in a password makes its first half a port, which libpq would only find when it connects.
-        readable = all(port.isdecimal() for port in str(given.get("port") or 0).split(","))
-    except psycopg.ProgrammingError:
-        readable = False
-    if not readable:
-        # libpq's own words quote the part it stumbled over, which may be half a password.
-        raise TargetError(
-            f"{mask_password(url)} is not a URL that PostgreSQL understands: expected"
-            " postgresql://user:password@host:port/database, with / : @ % in a name or password written as %2F %3A %40"
-            " %25."
-        )
-    if "PGCONNECT_TIMEOUT" in os.environ:
-        given["connect_timeout"] = os.environ["PGCONNECT_TIMEOUT"]
-    return make_conninfo(url, **{name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given})
 
 
 def _copy_text(batch: Rows) -> bytes:

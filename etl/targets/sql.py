@@ -92,6 +92,20 @@ class SqlConnection(TargetConnection):
         for statement in statements:
             self.execute(statement)
 
+    def savepoint(self) -> None:
+        with self.translated():
+            self.driver.execute("SAVEPOINT etl_records")
+
+    def settle(self) -> None:
+        with self.translated():
+            self.driver.execute("RELEASE SAVEPOINT etl_records")
+
+    def undo(self) -> bool:
+        with self.translated():
+            self.driver.execute("ROLLBACK TO SAVEPOINT etl_records")
+            self.driver.execute("RELEASE SAVEPOINT etl_records")
+        return True
+
     def rollback(self) -> None:
         try:
             self.sql.rollback()

@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 from etl.errors import EtlError, InternalError, TargetError, TransientError
 from etl.mapping.model import Mapping, Table
 from etl.messages import TupleRows
-from etl.targets.base import Preparation, Rows
+from etl.targets.base import Preparation, Rows, TargetConnection
 from etl.targets.key_problems import lost_rows, shown_values
 from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
@@ -80,7 +80,7 @@ class SqliteConnection(SqlConnection):
     def lock(self) -> None:
         """BEGIN IMMEDIATE has taken it: there is one writer."""
 
-    def write(self, table: int, rows: Sequence[Rows]) -> None:
+    def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         values = list(chain.from_iterable(_values(batch) for batch in rows))
         try:
             with self.translated():
@@ -193,6 +193,15 @@ class SqliteTarget(SqlTarget):
             connection.close()
             raise
         return connection
+
+    def hold(self, source: int) -> str | None:
+        return None
+
+    def holder(self, source: int) -> str | None:
+        return None
+
+    def abandon(self, connection: TargetConnection) -> None:
+        connection.close()
 
     def _reserve(self, tables: Collection[str]) -> None:
         """Nothing: loads take turns by transaction, and each builds what keys it finds missing."""

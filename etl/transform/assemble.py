@@ -28,12 +28,12 @@ from etl.mapping.model import (
 from etl.mapping.model import Sequence as SequenceNumber
 from etl.mapping.types import rule_for, rule_for_column
 from etl.messages import CopyRows, Notices, RowFormat, SourceInfo, TupleRows
+from etl.positions import RecordPlace, RecordPositions
 from etl.transform.columns import SEVERAL_VALUES, Converted, Failure
 from etl.transform.data_mapper import Mapped, RawRow, RawTable
 from etl.transform.elements import NULL
 from etl.transform.encoder import encode
 from etl.transform.lists import converter
-from etl.transform.positions import RecordPlace, RecordPositions
 from etl.transform.table_function import TableFunction, neutral_array
 from etl.transform.xpaths import XPATH_FAILED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from etl.messages import RAW_LIMIT, Part, Split
-from etl.transform.positions import RecordPlace, RecordPositions
+from etl.positions import RecordPlace, RecordPositions
 from tests.splits import make_run
 
 
