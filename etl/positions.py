@@ -55,6 +55,7 @@ class RecordPositions:
             column=column,
             raw=run.payload[start:end] if end - start <= RAW_LIMIT else None,
             length=end - start,
+            skeleton=run.skeleton,
         )
 
     def line(self, place: int) -> int:

@@ -99,7 +99,7 @@ class RecordCutter:
             # Whatever was streamed past inside of it is gone: that must not look like one bad record.
             raise self._breakage.end(f"{self._inside(start, line)} and is not closed within split.max_record_bytes")
         message = f"The record has {end - start} bytes; split.max_record_bytes allows {longest}."
-        tile.reject(window, start, end, line, "too_large", message)
+        tile.reject(window, start, end, self._outline.skeleton, line=line, reason="too_large", message=message)
         return end
 
     def _ended_inside(self, child: Child, scan: ElementScan, start: int) -> int:
@@ -120,7 +120,8 @@ class RecordCutter:
     def _reject_unclosed(self, scan: ElementScan, start: int, end: int) -> int:
         self._unclosed_scan = scan
         message = f"The record <{shown(scan.rule.name)}> is not closed."
-        self._tile.reject(self._window, start, end, self._window.line(start), "malformed", message)
+        window, skeleton = self._window, self._outline.skeleton
+        self._tile.reject(window, start, end, skeleton, line=window.line(start), reason="malformed", message=message)
         return end
 
     def _tail(self, start: int) -> int | None:

@@ -214,7 +214,13 @@ class _Pass:
         if tag is not None and tag[1] != outline.parent and self._records.is_record(tag[1]):
             end = window.base + tag.end()
             self._tile.reject(
-                window, self._at, end, window.line(self._at), "malformed", "An end tag without its record."
+                window,
+                self._at,
+                end,
+                outline.skeleton,
+                line=window.line(self._at),
+                reason="malformed",
+                message="An end tag without its record.",
             )
             self._at = end
             return

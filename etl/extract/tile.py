@@ -125,7 +125,9 @@ class Tile:
         self.number += count
         self.end = end
 
-    def reject(self, window: Window, start: int, end: int, line: int, reason: str, message: str) -> None:
+    def reject(
+        self, window: Window, start: int, end: int, skeleton: Skeleton, *, line: int, reason: str, message: str
+    ) -> None:
         """The record from `start` to `end` is a reject; its bytes are kept where the window still has them all."""
         self.close_run(window)
         keep = start >= window.base and end - start <= RAW_LIMIT
@@ -140,6 +142,7 @@ class Tile:
                 message=message,
                 raw=raw,
                 length=end - start,
+                skeleton=skeleton,
             )
         )
         self._size += len(raw or b"")

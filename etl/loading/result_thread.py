@@ -78,7 +78,7 @@ class ResultThread(threading.Thread):
         """Hand a message over; never waits. What nobody asked for is dropped here, so that it takes no memory."""
         rejects = committed.rejects if self._on_reject else ()
         # A callback gets positions, never the record itself: a slow one would keep whole documents in memory.
-        slim = tuple(replace(reject, raw=None) for reject in rejects)
+        slim = tuple(replace(reject, raw=None, skeleton=None) for reject in rejects)
         self._messages.put(replace(committed, rejects=slim))
 
     def finish(self) -> None:
