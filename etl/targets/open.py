@@ -32,7 +32,7 @@ def open_target(url: str, settings: Settings) -> Target:
             from etl.targets.sqlite import SqliteTarget
 
             _check_settings(url, settings)
-            return SqliteTarget(_sqlite_path(url, rest), url)
+            return SqliteTarget(sqlite_path(url, rest), url)
         case "memory":
             _check_settings(url, settings)
             if rest:
@@ -61,7 +61,8 @@ def sql_dialect(url: str) -> str:
             )
 
 
-def _sqlite_path(url: str, rest: str) -> Path:
+def sqlite_path(url: str, rest: str) -> Path:
+    """The file that a URL names, `rest` being what follows ``sqlite://``; raises SettingsError."""
     host, slash, path = rest.partition("/")
     if host or not slash:
         raise SettingsError(

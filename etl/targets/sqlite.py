@@ -163,7 +163,7 @@ class SqliteTarget(SqlTarget):
         self._engine.dispose()
 
     def translate(self, error: Exception) -> EtlError:
-        return _translate(error, self.label)
+        return translate(error, self.label)
 
     def _open(self) -> sqlite3.Connection:
         deadline = time.monotonic() + BUSY_SECONDS
@@ -295,7 +295,8 @@ def _check_place(path: Path) -> None:
         raise TargetError(f"There is no folder {folder} for the SQLite file {path.name}: create it, or check the path.")
 
 
-def _translate(error: Exception, label: str) -> EtlError:
+def translate(error: Exception, label: str) -> EtlError:
+    """Our error for one of SQLite's: which kind, in one sentence, with what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     text = str(error)
     match code:
