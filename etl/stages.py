@@ -16,6 +16,7 @@ from etl.loading.insert_queue import BatchLimits, InsertQueue
 from etl.loading.insert_thread import InsertThread
 from etl.loading.ledger import LedgerLike
 from etl.loading.result_thread import OnBatch, OnReject, ResultThread, Tally
+from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator
@@ -57,11 +58,12 @@ class Stages:
         self.feeder = Feeder(sources, _splitter(mapping, settings), limit)
         self.results = ResultThread(tally, self.fail, callbacks.on_batch, callbacks.on_reject)
         durable = not all(source.resumable for source in sources)
+        retries = Retries(settings.retry, target.notify)
         self.inserters = [
             InsertThread(
                 number,
                 self.queue,
-                BatchWriter(target, ledger, durable=durable),
+                BatchWriter(target, ledger, retries, durable=durable),
                 on_committed=self.results.push,
                 on_error=self.fail,
             )

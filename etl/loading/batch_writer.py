@@ -1,88 +1,149 @@
 """Writes a batch: one transaction, tried again where that may help, or split by split where the database refuses rows.
 
-The ledger's rows come first in the transaction: a tile that is already there was committed before, and its rows are
-dropped. Runs on the insert thread whose connection it has.
+The ledger's rows come first in a transaction: a tile that is already there was committed before, and its rows are
+dropped. That also decides a commit whose answer was lost. Runs on the insert thread whose connection it has.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from etl.errors import InternalError
+from etl.errors import ConnectionLost, InternalError, RowsRefused, TransientError
 from etl.faults import fault_point
 from etl.loading.insert_queue import QueuedBatch
 from etl.loading.ledger import LedgerLike
+from etl.loading.recovery import Recovered, write_split
+from etl.loading.retries import Retries
 from etl.messages import Committed
 from etl.targets.base import Target, TargetConnection
+
+_Write = Callable[[TargetConnection, LedgerLike, Sequence[QueuedBatch]], Recovered]
+"""Writes the rows of splits that the open transaction has claimed."""
 
 
 class BatchWriter:
     """The writing side of one insert thread. `interrupt` may be called from any."""
 
-    def __init__(self, target: Target, ledger: LedgerLike, *, durable: bool) -> None:
+    def __init__(self, target: Target, ledger: LedgerLike, retries: Retries, *, durable: bool) -> None:
         self._target = target
         self._ledger = ledger
+        self._retries = retries
         self._durable = durable
         self._connection: TargetConnection | None = None
+        self._lost: TargetConnection | None = None
+        """A connection that broke: its transaction may still be open at the server."""
 
     def connect(self) -> None:
         """Connect. Raises EtlError."""
-        self._connection = self._target.connect()
+        self._retries.call(self._connected)
 
     def write(self, batch: Sequence[QueuedBatch]) -> Committed:
         """Commit a batch and return what it did. Raises EtlError; then what is not committed is not there."""
-        if self._connection is None:
-            raise InternalError("A batch was given before there was a connection.")
-        return write_batch(self._connection, self._ledger, batch, durable=self._durable)
+        try:
+            return self._commit(batch, _write_all)
+        except RowsRefused:
+            return _sum([self._commit([entry], _write_recovering) for entry in batch])
 
     def interrupt(self) -> None:
         """Make the statement now running, or the wait before it is tried again, end soon."""
+        self._retries.interrupt()
         connection = self._connection
         if connection is not None:
             with contextlib.suppress(Exception):  # one that is lost or closed has nothing left to interrupt
                 connection.interrupt()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        for connection in (self._connection, self._lost):
+            if connection is not None:
+                connection.close()
+
+    def _commit(self, batch: Sequence[QueuedBatch], write: _Write) -> Committed:
+        transaction = _Transaction(self._ledger, batch, write, durable=self._durable)
+        return self._retries.call(lambda: self._run(transaction))
+
+    def _run(self, transaction: _Transaction) -> Committed:
+        connection = self._connected()
+        try:
+            return transaction.run(connection)
+        except ConnectionLost:
+            self._lost, self._connection = connection, None
+            raise
+
+    def _connected(self) -> TargetConnection:
+        """The connection; a new one in place of one that broke, once nothing of that is left at the server."""
+        if self._lost is not None:
+            self._target.abandon(self._lost)
+            self._lost = None
+        if self._connection is None:
+            self._connection = self._target.connect()
+            # `interrupt` may have come while there was no connection to interrupt.
+            if self._retries.ended:
+                raise TransientError("The load was ending while this thread connected.")
+        return self._connection
 
 
-def write_batch(
-    connection: TargetConnection, ledger: LedgerLike, batch: Sequence[QueuedBatch], *, durable: bool
-) -> Committed:
-    """Commit a batch in one transaction and return what it did. Raises EtlError; then nothing of it is there."""
-    began = time.monotonic()
-    connection.begin()
-    try:
-        fault_point("before_claim")
-        fresh = _claim(connection, ledger, batch)
-        rows = _write_rows(connection, fresh)
+class _Transaction:
+    """Splits that are committed together. `run` may be called again after a TransientError, until it returns."""
+
+    def __init__(self, ledger: LedgerLike, batch: Sequence[QueuedBatch], write: _Write, *, durable: bool) -> None:
+        self._ledger = ledger
+        self._batch = batch
+        self._write = write
+        self._durable = durable
+        self._unanswered: Committed | None = None
+        """What an earlier run has committed, or not: it was sent, and no answer came."""
+
+    def run(self, connection: TargetConnection) -> Committed:
+        """Commit and return what it did. Raises EtlError; then nothing is there, unless a commit had no answer."""
+        began = time.monotonic()
+        try:
+            connection.begin()
+            fault_point("before_claim")
+            fresh = _claim(connection, self._ledger, self._batch)
+            committed = self._happened(fresh) or self._written(connection, fresh)
+            fault_point("before_commit")
+            self._unanswered = committed
+            connection.commit(durable=self._durable)
+        except BaseException:
+            connection.rollback()
+            raise
+        fault_point("after_commit")
+        return replace(committed, seconds=time.monotonic() - began)
+
+    def _happened(self, fresh: Sequence[QueuedBatch]) -> Committed | None:
+        """What the unanswered commit did, if it did; a claim is all or nothing, and its session is over."""
+        if self._unanswered is None:
+            return None
+        if not fresh:
+            return self._unanswered
+        if {entry.split.number for entry in fresh}.issuperset(self._unanswered.splits):
+            return None
+        raise InternalError(
+            f"Of the batch that begins with split {self._batch[0].split.number}, a commit brought only a part into the"
+            " ledger; the rest cannot be told apart."
+        )
+
+    def _written(self, connection: TargetConnection, fresh: Sequence[QueuedBatch]) -> Committed:
+        written = self._write(connection, self._ledger, fresh)
         fault_point("after_rows")
-        rejects = tuple(reject for entry in fresh for reject in entry.mapped.rejects)
-        if rejects:
-            ledger.write_rejects(connection, rejects)
-        fault_point("before_commit")
-        connection.commit(durable=durable)
-    except BaseException:
-        connection.rollback()
-        raise
-    fault_point("after_commit")
-    counts = [counts for entry in fresh for counts in entry.mapped.counts]
-    return Committed(
-        records=sum(count.records for count in counts),
-        loaded=sum(count.loaded for count in counts),
-        rejected=sum(count.rejected for count in counts),
-        discarded=sum(count.discarded for count in counts),
-        rows=rows,
-        source_bytes=sum(part.end - part.start for entry in fresh for part in entry.split.parts),
-        seconds=time.monotonic() - began,
-        rejects=rejects,
-        notices=tuple(entry.mapped.notices for entry in fresh),
-        splits=tuple(entry.split.number for entry in fresh),
-        duplicates=sum(len(entry.split.parts) for entry in batch) - sum(len(entry.split.parts) for entry in fresh),
-    )
+        if written.rejects:
+            self._ledger.write_rejects(connection, written.rejects)
+        return Committed(
+            records=sum(count.records for count in written.counts),
+            loaded=sum(count.loaded for count in written.counts),
+            rejected=sum(count.rejected for count in written.counts),
+            discarded=sum(count.discarded for count in written.counts),
+            rows=written.rows,
+            source_bytes=sum(part.end - part.start for entry in fresh for part in entry.split.parts),
+            seconds=0.0,
+            rejects=written.rejects,
+            notices=tuple(entry.mapped.notices for entry in fresh),
+            splits=tuple(entry.split.number for entry in fresh),
+            duplicates=_parts(self._batch) - _parts(fresh),
+        )
 
 
 def _claim(connection: TargetConnection, ledger: LedgerLike, batch: Sequence[QueuedBatch]) -> list[QueuedBatch]:
@@ -98,11 +159,41 @@ def _claim(connection: TargetConnection, ledger: LedgerLike, batch: Sequence[Que
     return fresh
 
 
-def _write_rows(connection: TargetConnection, fresh: Sequence[QueuedBatch]) -> tuple[int, ...]:
+def _write_all(connection: TargetConnection, _ledger: LedgerLike, fresh: Sequence[QueuedBatch]) -> Recovered:
     written = []
     for table, columns in enumerate(zip(*(entry.mapped.tables for entry in fresh), strict=True)):
         rows = [encoded for encoded in columns if len(encoded)]
         if rows:
             connection.write(table, rows)
         written.append(sum(len(encoded) for encoded in rows))
-    return tuple(written)
+    return Recovered(
+        counts=tuple(counts for entry in fresh for counts in entry.mapped.counts),
+        rows=tuple(written),
+        rejects=tuple(reject for entry in fresh for reject in entry.mapped.rejects),
+    )
+
+
+def _write_recovering(connection: TargetConnection, ledger: LedgerLike, fresh: Sequence[QueuedBatch]) -> Recovered:
+    """As `_write_all`, for a single split, of which the database refuses some rows."""
+    return write_split(connection, ledger, fresh[0]) if fresh else Recovered((), (), ())
+
+
+def _parts(batch: Sequence[QueuedBatch]) -> int:
+    return sum(len(entry.split.parts) for entry in batch)
+
+
+def _sum(transactions: Sequence[Committed]) -> Committed:
+    """What several transactions did, as one."""
+    return Committed(
+        records=sum(each.records for each in transactions),
+        loaded=sum(each.loaded for each in transactions),
+        rejected=sum(each.rejected for each in transactions),
+        discarded=sum(each.discarded for each in transactions),
+        rows=tuple(map(sum, zip(*(each.rows for each in transactions if each.rows), strict=True))),
+        source_bytes=sum(each.source_bytes for each in transactions),
+        seconds=sum(each.seconds for each in transactions),
+        rejects=tuple(reject for each in transactions for reject in each.rejects),
+        notices=tuple(notices for each in transactions for notices in each.notices),
+        splits=tuple(number for each in transactions for number in each.splits),
+        duplicates=sum(each.duplicates for each in transactions),
+    )
