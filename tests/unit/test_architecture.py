@@ -37,7 +37,7 @@ ALLOWED = {
     "inference": CONTRACTS | {"extract", "transform.parser"},
     "targets": CONTRACTS | {"faults"},
     "engines": CONTRACTS,
-    "loading": CONTRACTS | {"targets.base", "faults", "positions"},
+    "loading": CONTRACTS | {"targets.base", "targets.reading", "faults", "positions"},
     "faults": set(),
     "positions": {"messages"},
     "worker": CONTRACTS | {"extract", "transform", "engines.base", "engines.pipe", "positions"},

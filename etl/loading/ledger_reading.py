@@ -1,0 +1,251 @@
+"""The ledger as others read it: sources and how far they are, rejects by kind, and the rejects themselves, in order.
+
+In: a connection that only reads. Out: plain values. A load may be running meanwhile; each answer is what was committed
+when it was asked for. However many rejects there are, a few MB of them are in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.errors import SettingsError, TargetError
+from etl.loading.ledger_base import State, Totals
+from etl.loading.ledger_tables import ledger_tables
+from etl.messages import RejectedRecord, Skeleton
+from etl.targets.reading import ReadingConnection
+
+PAGE_ROWS = 1000
+PAGE_BYTES = 4 << 20
+"""Rejects read at once, at most: by number, and by what their records weigh."""
+
+EXAMPLE_BYTES = 2000
+"""Of the record of an example: more than fits a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """A row of etl_source."""
+
+    number: int
+    label: str
+    path: str | None
+    fingerprint: str | None
+    size: int | None
+    mapping: str
+    mapping_file: str | None
+    state: State
+    load_id: str
+    started_at: str
+    finished_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What of a source is committed."""
+
+    totals: Totals
+    document_bytes: int
+    position: int
+    """Bytes of the (compressed) source up to the furthest tile."""
+    last: str
+    """When the last tile was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rejects."""
+
+    sources: tuple[int, ...] | None = None
+    """Numbers of sources; None: all."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectKind:
+    """What rejects have in common."""
+
+    reason: str
+    table: str
+    column: str
+
+
+class LedgerReader:
+    """Reads the ledger in the given schema (None: the database's default one)."""
+
+    def __init__(self, connection: ReadingConnection, schema: str | None) -> None:
+        """Raises TargetError where there is no ledger, or one that another version of this program has made."""
+        self._connection = connection
+        self._tables = ledger_tables(schema)
+        label = connection.label
+        for table in self._tables.metadata.sorted_tables:
+            there = connection.columns(table)
+            if not there:
+                raise TargetError(
+                    f"No load has been to {label}: it has no table {table.fullname}. Check --to; a ledger that is in"
+                    " another schema is found by the setting ledger.schema."
+                )
+            missing = [column.name for column in table.columns if column.name not in there]
+            if missing:
+                raise TargetError(
+                    f"{label}: {table.fullname} has no column {', '.join(missing)}: it was made by another version of"
+                    " this program, and only that one reads it."
+                )
+
+    def sources(self) -> list[StoredSource]:
+        """All sources, in the order in which they were begun."""
+        columns = self._tables.source.c
+        wanted = [columns[name] for name in StoredSource.__dataclass_fields__]
+        return [StoredSource(*row) for row in self._connection.rows(sa.select(*wanted).order_by(columns.number))]
+
+    def select(self, source: str | None, reason: str | None) -> tuple[Selection, list[StoredSource]]:
+        """The rejects of a source (its number, or its label or path) for a reason, and the sources they may be of.
+
+        Raises SettingsError where there is no such source.
+        """
+        known = self.sources()
+        if source is None:
+            return Selection(None, reason), known
+        found = [each for each in known if source in (str(each.number), each.label, each.path)]
+        if not found:
+            names = ", ".join(f"{each.number} ({each.label})" for each in known[:5]) or "none"
+            more = f" and {len(known) - 5:,} more" if len(known) > 5 else ""
+            raise SettingsError(f"{self._connection.label} has no source {source}; there are {names}{more}.")
+        return Selection(tuple(each.number for each in found), reason), found
+
+    def committed(self) -> dict[int, Committed]:
+        """What is committed, by source."""
+        split = self._tables.split.c
+        sums = [
+            sa.cast(sa.func.sum(column), sa.BigInteger)
+            for column in (split.records, split.loaded, split.rejected, split.discarded)
+        ]
+        size = sa.cast(sa.func.sum(split.end_offset - split.start_offset), sa.BigInteger)
+        found = sa.select(split.source, *sums, size, sa.func.max(split.source_position))
+        rows = self._connection.rows(found.add_columns(sa.func.max(split.committed_at)).group_by(split.source))
+        return {
+            source: Committed(Totals(records, loaded, rejected, discarded), size, position, last)
+            for source, records, loaded, rejected, discarded, size, position, last in rows
+        }
+
+    def committed_since(self, moment: str) -> dict[int, int]:
+        """Records committed since then, by source."""
+        split = self._tables.split.c
+        records = sa.cast(sa.func.sum(split.records), sa.BigInteger)
+        recent = sa.select(split.source, records).where(split.committed_at >= moment).group_by(split.source)
+        return {row[0]: row[1] for row in self._connection.rows(recent)}
+
+    def count(self, selection: Selection) -> tuple[int, int]:
+        """How many rejects there are, and the bytes of their records."""
+        reject = self._tables.reject.c
+        size = sa.cast(sa.func.coalesce(sa.func.sum(reject.length), 0), sa.BigInteger)
+        ((number, weight),) = self._connection.rows(sa.select(sa.func.count(), size).where(*self._where(selection)))
+        return number, weight
+
+    def counts(self, selection: Selection) -> dict[int, int]:
+        """How many there are of each source that has some."""
+        reject = self._tables.reject.c
+        found = sa.select(reject.source, sa.func.count()).where(*self._where(selection)).group_by(reject.source)
+        return {row[0]: row[1] for row in self._connection.rows(found)}
+
+    def kinds(self, selection: Selection) -> list[tuple[RejectKind, int]]:
+        """The kinds of rejects and how many there are of each, the most frequent first."""
+        reject = self._tables.reject.c
+        kind = (reject.reason, reject.table_name, reject.column_name)
+        counted = sa.select(*kind, sa.func.count()).where(*self._where(selection)).group_by(*kind)
+        rows = self._connection.rows(counted.order_by(sa.func.count().desc(), *kind))
+        return [(RejectKind(*row[:3]), row[3]) for row in rows]
+
+    def examples(self, selection: Selection, number: int) -> dict[RejectKind, list[RejectedRecord]]:
+        """The first `number` rejects of each kind; their `raw` is the first `EXAMPLE_BYTES` of the record."""
+        reject = self._tables.reject.c
+        kind = (reject.reason, reject.table_name, reject.column_name)
+        order = (reject.source, reject.byte_offset)
+        place = sa.func.row_number().over(partition_by=kind, order_by=order).label("place")
+        ranked = sa.select(*order, place).where(*self._where(selection)).subquery()
+        first = sa.and_(reject.source == ranked.c.source, reject.byte_offset == ranked.c.byte_offset)
+        wanted = [each for each in self._columns() if each.name not in ("raw", "skeleton")]
+        shown = sa.func.substr(reject.raw, 1, EXAMPLE_BYTES, type_=sa.LargeBinary)
+        found = sa.select(*wanted, shown).join_from(self._tables.reject, ranked, first).where(ranked.c.place <= number)
+        examples: dict[RejectKind, list[RejectedRecord]] = {}
+        for *row, raw in self._connection.rows(found.order_by(*order)):
+            one = _record(row, raw, None)
+            examples.setdefault(RejectKind(one.reason, one.table, one.column), []).append(one)
+        return examples
+
+    def rejects(self, selection: Selection) -> Iterator[RejectedRecord]:
+        """The rejects with their skeletons, by source and place; those seen may be deleted or replaced meanwhile."""
+        reject = self._tables.reject.c
+        wanted = self._columns()
+        skeletons: dict[tuple[int, str], Skeleton] = {}
+        for source, first, last in self._pages(selection):
+            place = (reject.source == source, reject.byte_offset.between(first, last))
+            found = sa.select(*wanted).where(*place, *self._where(selection)).order_by(reject.byte_offset)
+            rows = self._connection.rows(found)
+            digests = {digest for *_, digest in rows if digest is not None}
+            skeletons = {key: known for key, known in skeletons.items() if key[0] == source and key[1] in digests}
+            skeletons |= self._skeletons(source, sorted(digests - {digest for _, digest in skeletons}))
+            for *row, raw, digest in rows:
+                yield _record(row, raw, skeletons.get((source, digest)))
+
+    def one_skeleton_each(self, selection: Selection) -> dict[int, Skeleton]:
+        """What stands open around some reject of each source."""
+        reject = self._tables.reject.c
+        some = sa.select(reject.source, sa.func.min(reject.skeleton)).where(*self._where(selection))
+        return {
+            source: self._skeletons(source, [digest])[source, digest]
+            for source, digest in self._connection.rows(some.group_by(reject.source))
+            if digest is not None
+        }
+
+    def _pages(self, selection: Selection) -> Iterator[tuple[int, int, int]]:
+        """Source, first and last offset of rejects that are read at once."""
+        reject = self._tables.reject.c
+        size = sa.func.coalesce(sa.func.length(reject.raw), 0)
+        source, offset = -1, -1
+        while True:
+            behind = sa.tuple_(reject.source, reject.byte_offset) > sa.tuple_(source, offset)
+            keys = sa.select(reject.source, reject.byte_offset, size).where(behind, *self._where(selection))
+            rows = self._connection.rows(keys.order_by(reject.source, reject.byte_offset).limit(PAGE_ROWS))
+            if not rows:
+                return
+            source, offset, weight = rows[0]
+            first = offset
+            for next_source, next_offset, next_weight in rows[1:]:
+                if next_source != source or weight + next_weight > PAGE_BYTES:
+                    yield source, first, offset
+                    source, first, weight = next_source, next_offset, 0
+                offset = next_offset
+                weight += next_weight
+            yield source, first, offset
+
+    def _skeletons(self, source: int, digests: Sequence[str]) -> dict[tuple[int, str], Skeleton]:
+        if not digests:
+            return {}
+        columns = self._tables.skeleton.c
+        fields = (columns.subset, columns.open_tags, columns.close_tags, columns.depth)
+        found = sa.select(columns.skeleton, *fields).where(columns.source == source, columns.skeleton.in_(digests))
+        return {(source, digest): Skeleton(*row) for digest, *row in self._connection.rows(found)}
+
+    def _columns(self) -> list[sa.Column[Any]]:
+        reject = self._tables.reject.c
+        places = [reject.source, reject.byte_offset, reject.line, reject.record, reject.reason, reject.message]
+        return [*places, reject.table_name, reject.column_name, reject.length, reject.raw, reject.skeleton]
+
+    def _where(self, selection: Selection) -> list[sa.ColumnElement[bool]]:
+        reject = self._tables.reject.c
+        # Of a source whose row somebody deleted nothing could be told.
+        known: list[sa.ColumnElement[bool]] = [reject.source.in_(sa.select(self._tables.source.c.number))]
+        if selection.sources is not None:
+            known.append(reject.source.in_(selection.sources))
+        if selection.reason is not None:
+            known.append(reject.reason == selection.reason)
+        return known
+
+
+def _record(row: Sequence[Any], raw: bytes | None, skeleton: Skeleton | None) -> RejectedRecord:
+    source, offset, line, record, reason, message, table, column, length = row
+    return RejectedRecord(source, offset, line, record, reason, message, table, column, raw, length, skeleton)
