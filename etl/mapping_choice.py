@@ -6,9 +6,7 @@ written whole or not at all, and one that is there is never written over.
 
 from __future__ import annotations
 
-import os
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ from etl.extract.source import Source
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.metrics import Snapshot
+from etl.new_file import new_file
 from etl.progress import Progress, format_bytes, format_list
 from etl.report import UNSAVED
 
@@ -118,32 +117,13 @@ def _parsed(text: str, label: str) -> Mapping:
 def _save_noted(text: str, file: Path, progress: Progress) -> str:
     """Save the text, say so, and return what messages are to call it."""
     try:
-        _save(text, file)
+        with new_file(file) as out:
+            out.write(text.encode())
     except OSError as error:
         progress.note(f"The mapping is not saved as {file}: {error.strerror or error}. `etl infer` writes it out.")
         return UNSAVED
     progress.note(f"The mapping is saved as {file}, which the next load uses as it then stands.")
     return str(file)
-
-
-def _save(text: str, file: Path) -> None:
-    """Write a file that is not there yet, whole or not at all; raises OSError."""
-    temporary = file.with_name(f".etl-{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        try:
-            os.link(temporary, file)  # which, unlike a rename, never replaces a file
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links
-            if os.path.lexists(file):
-                raise
-            temporary.rename(file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _tables(names: Sequence[str]) -> str:
