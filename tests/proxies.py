@@ -1,0 +1,245 @@
+"""Bad networks: a TCP proxy on loopback in front of the test PostgreSQL, which cuts, swallows or refuses on demand.
+
+with Proxy(postgres_url, RandomDrops(seed=1, low=10_000, high=200_000, times=5)) as proxy:
+    load(..., target=proxy.url)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Protocol, Self
+
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.engine import make_url
+
+_CHUNK = 1 << 16
+
+
+class Filter(Protocol):
+    """What one connection goes through. Each method is called by one thread; None cuts the connection there."""
+
+    def to_server(self, data: bytes) -> bytes | None: ...
+    def to_client(self, data: bytes) -> bytes | None: ...
+
+
+class Network(Protocol):
+    """Gives each connection its filter."""
+
+    def connection(self) -> Filter: ...
+
+
+class Frames:
+    """Cuts what a server says into its messages: type, and everything that goes over the wire for it."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        self._rest += data
+        while len(self._rest) >= 5:
+            end = 1 + struct.unpack("!I", self._rest[1:5])[0]
+            if len(self._rest) < end:
+                return
+            frame, self._rest = self._rest[:end], self._rest[end:]
+            yield frame[:1], frame
+
+
+class Plain:
+    """A network without a fault, and a connection in it."""
+
+    def connection(self) -> Filter:
+        return self
+
+    def to_server(self, data: bytes) -> bytes | None:
+        return data
+
+    def to_client(self, data: bytes) -> bytes | None:
+        return data
+
+
+class RandomDrops:
+    """Each connection breaks after a random number of bytes, in both directions together; the first `times` do."""
+
+    def __init__(self, seed: int, low: int, high: int, times: int) -> None:
+        self._random = random.Random(seed)
+        self._range = low, high
+        self._lock = threading.Lock()
+        self._left = times
+        self.dropped = 0
+
+    def connection(self) -> Filter:
+        with self._lock:
+            return _Drop(self, self._random.randint(*self._range))
+
+    def drop(self) -> bool:
+        """Whether there is one left."""
+        with self._lock:
+            if not self._left:
+                return False
+            self._left -= 1
+            self.dropped += 1
+            return True
+
+
+class _Drop:
+    def __init__(self, drops: RandomDrops, left: int) -> None:
+        self._drops = drops
+        self._left = left
+
+    def to_server(self, data: bytes) -> bytes | None:
+        crosses = self._left > 0 >= self._left - len(data)
+        self._left -= len(data)
+        return None if crosses and self._drops.drop() else data
+
+    to_client = to_server
+
+
+class SwallowedCommits:
+    """The server hears COMMIT, and its answer is lost with the connection; for the first `times` that copied rows.
+
+    `every`: of those, each so-manieth only.
+    """
+
+    def __init__(self, times: int, every: int = 1) -> None:
+        self._lock = threading.Lock()
+        self._left = times
+        self._every = every
+        self._seen = 0
+        self.swallowed = 0
+
+    def connection(self) -> Filter:
+        return _Swallow(self)
+
+    def swallow(self) -> bool:
+        with self._lock:
+            self._seen += 1
+            if not self._left or self._seen % self._every:
+                return False
+            self._left -= 1
+            self.swallowed += 1
+            return True
+
+
+class _Swallow:
+    def __init__(self, commits: SwallowedCommits) -> None:
+        self._commits = commits
+        self._frames = Frames()
+        self._copied = False
+
+    def to_server(self, data: bytes) -> bytes | None:
+        return data
+
+    def to_client(self, data: bytes) -> bytes | None:
+        passed = []
+        for kind, frame in self._frames.feed(data):
+            tag = frame[5:-1] if kind == b"C" else b""
+            if tag == b"COMMIT" and self._copied and self._commits.swallow():
+                return None
+            self._copied = (self._copied or tag.startswith(b"COPY")) and tag not in (b"COMMIT", b"ROLLBACK")
+            passed.append(frame)
+        return b"".join(passed)
+
+
+class Proxy:
+    """A context manager: `url` reaches the same database through the network."""
+
+    def __init__(self, url: str, network: Network | None = None) -> None:
+        self._network = network or Plain()
+        self._server = _address(url)
+        self._lock = threading.Lock()
+        self._sockets: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
+        self._port = 0
+        self.connections = 0
+        """How many were made so far."""
+        self.accept()
+        given = make_url(url)
+        # Without negotiation every message has a type, from either side.
+        plain = given.set(host="127.0.0.1", port=self._port, query={"sslmode": "disable", "gssencmode": "disable"})
+        self.url = plain.render_as_string(hide_password=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.refuse()
+
+    def accept(self) -> None:
+        """Take connections (again)."""
+        listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = listener.getsockname()[1]
+        self._listener = listener
+        threading.Thread(target=self._listen, args=(listener,), name="test-proxy", daemon=True).start()
+
+    def refuse(self) -> None:
+        """Cut every connection and refuse new ones."""
+        if self._listener is not None:
+            _end(self._listener)
+            self._listener = None
+        self.cut()
+
+    def cut(self) -> None:
+        """Cut every connection."""
+        with self._lock:
+            sockets, self._sockets = self._sockets, set()
+        for each in sockets:
+            _end(each)
+
+    def _listen(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            self._join(client)
+
+    def _join(self, client: socket.socket) -> None:
+        server = socket.socket(self._server[0])
+        try:
+            server.connect(self._server[1])
+        except OSError:
+            _end(client)
+            return
+        with self._lock:
+            self.connections += 1
+            self._sockets |= {client, server}
+        way = self._network.connection()
+        for source, sink, through in ((client, server, way.to_server), (server, client, way.to_client)):
+            threading.Thread(
+                target=self._pump, args=(source, sink, through), name="test-proxy-connection", daemon=True
+            ).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, through: Callable[[bytes], bytes | None]) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(_CHUNK):
+                passed = through(data)
+                if passed is None:
+                    break
+                sink.sendall(passed)
+        with self._lock:
+            self._sockets -= {source, sink}
+        _end(source)
+        _end(sink)
+
+
+def _address(url: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    given = conninfo_to_dict(url)
+    host, port = str(given.get("host") or "127.0.0.1"), int(given.get("port") or 5432)
+    if host.startswith("/"):
+        return socket.AF_UNIX, f"{host}/.s.PGSQL.{port}"
+    return socket.AF_INET, (host, port)
+
+
+def _end(each: socket.socket) -> None:
+    """Close it, also under a thread that waits on it."""
+    with contextlib.suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
+    each.close()
