@@ -135,6 +135,17 @@ class Target(ABC):
         """Those of `names` that the database does not have (any more)."""
 
     @abstractmethod
+    def created_tables(self, connection: TargetConnection, mapping: Mapping) -> frozenset[str]:
+        """Tables that loads created, this one or others; raises TargetError where what is there does not fit."""
+
+    @abstractmethod
+    def empty(self, connection: TargetConnection, names: Collection[str]) -> dict[str, int]:
+        """Delete all rows of tables, in the open transaction, and return how many there were of each.
+
+        Nobody else can write to them until the transaction ends. Their keys stay as they are.
+        """
+
+    @abstractmethod
     def connect(self) -> TargetConnection:
         """A new connection for the calling thread, settings for bulk loading applied."""
 
@@ -157,10 +168,11 @@ class Target(ABC):
         """Who holds the source now, in words; None when nobody does."""
 
     @abstractmethod
-    def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
+    def build_keys(self, mapping: Mapping, stopped: Callable[[], bool] = lambda: False) -> list[KeyProblem]:
         """Build the primary keys, foreign keys and indexes this mapping's created tables still lack.
 
         May be called again after a crash: what exists already is left alone. Rows that stand in a key's way stay.
+        `stopped` is asked before each; from then on no other is begun, and a later call goes on.
         """
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import insort
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingOf
 from operator import itemgetter
 from typing import Any
@@ -52,6 +52,12 @@ class MemoryTarget(Target):
     def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
         return frozenset()
 
+    def created_tables(self, connection: TargetConnection, mapping: Mapping) -> frozenset[str]:
+        return frozenset()
+
+    def empty(self, connection: TargetConnection, names: Collection[str]) -> dict[str, int]:
+        return {}
+
     def connect(self) -> MemoryConnection:
         return MemoryConnection(self)
 
@@ -64,7 +70,7 @@ class MemoryTarget(Target):
     def holder(self, source: int) -> str | None:
         return None
 
-    def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
+    def build_keys(self, mapping: Mapping, stopped: Callable[[], bool] = lambda: False) -> list[KeyProblem]:
         return []
 
     def interrupt(self) -> None:

@@ -25,7 +25,7 @@ from etl.targets.postgres_errors import said, translate
 from etl.targets.postgres_guard import PostgresGuard
 from etl.targets.postgres_session import conninfo, open_session
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
-from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver_error
+from etl.targets.sql import NO_PLACE, OWN_TABLES, Obstacle, SqlConnection, SqlTarget, driver_error
 
 CANCEL_SECONDS = 5.0
 """How long the server may take to hear that a statement is to end."""
@@ -150,7 +150,7 @@ class PostgresTarget(SqlTarget):
             if getattr(driver_error(error), "sqlstate", None) not in NO_PLACE:
                 raise
             raise TargetError(
-                f"{error} The load keeps its ledger (etl_source, etl_split, etl_reject, etl_table) in the database: the"
+                f"{error} The load keeps its ledger ({', '.join(OWN_TABLES)}) in the database: the"
                 " setting ledger.schema names another schema for it, one where its user may create tables."
             ) from error
 
@@ -175,6 +175,16 @@ class PostgresTarget(SqlTarget):
 
     def holder(self, source: int) -> str | None:
         return self._guard.holder(source)
+
+    def _seize(self, connection: SqlConnection, tables: Sequence[str]) -> None:
+        if tables:
+            with connection.translated():
+                connection.driver.execute(f"LOCK TABLE {', '.join(map(quote, tables))}".encode())
+
+    def _delete_all(self, connection: SqlConnection, tables: Sequence[str]) -> None:
+        if tables:
+            with connection.translated():
+                connection.driver.execute(f"TRUNCATE {', '.join(map(quote, tables))}".encode())
 
     def abandon(self, connection: TargetConnection) -> None:
         connection.close()

@@ -20,8 +20,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.ddl import ExecutableDDLElement
+from sqlalchemy.sql.elements import quoted_name
 
 from etl.errors import EtlError, InternalError, TargetError
+from etl.faults import fault_point
 from etl.mapping.model import Mapping
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
@@ -38,6 +40,9 @@ KEYS_AT_ONCE = 50
 """A key a transaction keeps what is built whatever comes; where there are more than a few, the way to the server and
 back would take longer than building them, and so many are built in one."""
 
+
+OWN_TABLES = ("etl_source", "etl_split", "etl_reject", "etl_skeleton", "etl_table")
+"""What loads keep for themselves in the database."""
 
 NO_PLACE = ("42501", "3F000")
 """PostgreSQL's codes for no right to create in the schema, and no such schema."""
@@ -132,13 +137,14 @@ def _transaction(connection: SqlConnection, *, durable: bool = True) -> Iterator
 
 
 def own_table(schema: str | None) -> sa.Table:
-    """The tables that loads created and whose keys are still to be built, so that a later run knows them."""
+    """The tables that loads created, and whether their keys are still to be built, so that a later run knows."""
     return sa.Table(
         "etl_table",
         sa.MetaData(schema=schema),
         sa.Column("table_schema", sa.Text, primary_key=True),
         sa.Column("table_name", sa.Text, primary_key=True),
         sa.Column("created_at", sa.Text, nullable=False, server_default=sa.text("CURRENT_TIMESTAMP")),
+        sa.Column("keys_to_come", sa.Boolean, nullable=False, server_default=sa.true()),
     )
 
 
@@ -159,7 +165,7 @@ class SqlTarget(Target):
         self.dialect = dialect
         self._open_connections: WeakSet[SqlConnection] = WeakSet()
         self.keeps_ledger = True
-        self._keyless = own_table(ledger_schema)
+        self._created = own_table(ledger_schema)
         self._mapping: Mapping | None = None
 
     @abstractmethod
@@ -184,7 +190,7 @@ class SqlTarget(Target):
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         self._mapping = mapping
         check_width(mapping, self.dialect)
-        self.create_own_tables(self._keyless.metadata)
+        self.create_own_tables(self._created.metadata)
         tables = build_tables(mapping, self.dialect, keys)
         created: set[str] = set()
         with closing(self.connect()) as connection:
@@ -194,6 +200,7 @@ class SqlTarget(Target):
                     existing = examine(mapping, connection.sql, self._without_keys(connection))
                     missing = [tables[place] for place in existing.missing[:CREATED_AT_ONCE]]
                     self._create(connection, missing, keys)
+                    fault_point("in_ddl")
                     waiting = self._without_keys(connection) & {table.name for table in mapping.tables}
                 created |= {str(table.name) for table in missing}
                 if len(missing) == len(existing.missing):
@@ -210,10 +217,14 @@ class SqlTarget(Target):
             if getattr(cause, "sqlstate", None) in NO_PLACE or not (own := self._own_types()):
                 raise
             raise TargetError(f"{error} The mapping names types of its own: {own}.") from error
-        if keys == "after" and tables:
-            # A table of that name may have been dropped since with its keys unbuilt.
-            self._forget(connection, [table.name for table in tables])
-            connection.execute(sa.insert(self._keyless), [self._owned(connection, table.name) for table in tables])
+        if tables:
+            # A table of that name may have been created before, and dropped since.
+            connection.execute(sa.delete(self._created).where(self._are(connection, [table.name for table in tables])))
+            schema, to_come = self._schema_name(connection), keys == "after"
+            connection.execute(
+                sa.insert(self._created),
+                [{"table_schema": schema, "table_name": table.name, "keys_to_come": to_come} for table in tables],
+            )
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:
         schema = metadata.schema
@@ -223,10 +234,23 @@ class SqlTarget(Target):
             if schema is not None and not inspector.has_schema(schema):
                 connection.execute(CreateSchema(schema))
             for table in metadata.sorted_tables:
-                if not inspector.has_table(table.name, schema):
+                if inspector.has_table(table.name, schema):
+                    self._check_own(inspector, table)
+                else:
                     connection.execute(CreateTable(table))
                     for index in table.indexes:
                         connection.execute(CreateIndex(index))
+
+    def _check_own(self, inspector: sa.Inspector, table: sa.Table) -> None:
+        there = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
+        missing = [column.name for column in table.columns if column.name not in there]
+        if missing:
+            raise TargetError(
+                f"{self.label} has a ledger of another version of etl: its table {table.name} has no column"
+                f" {', '.join(missing)}. Load into another database, or drop the ledger's tables"
+                f" ({', '.join(OWN_TABLES)}) and those that were loaded with it; an unfinished load goes on with the"
+                " version that began it."
+            )
 
     def _own_types(self) -> str:
         """The first of the columns that have `sql` in the mapping."""
@@ -244,13 +268,40 @@ class SqlTarget(Target):
         return way_out(self._mapping, self._mapping.tables[table]) if self._mapping else ""
 
     def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
-        if not isinstance(connection, SqlConnection):
-            raise InternalError("A target was given another target's connection.")
-        with connection.translated():
-            present = table_names(sa.inspect(connection.sql))
+        sql = self._own(connection)
+        with sql.translated():
+            present = table_names(sa.inspect(sql.sql))
         return frozenset(name for name in names if fold_name(name, self.dialect) not in present)
 
-    def build_keys(self, mapping: Mapping) -> list[KeyProblem]:
+    def created_tables(self, connection: TargetConnection, mapping: Mapping) -> frozenset[str]:
+        sql = self._own(connection)
+        with sql.translated():
+            examine(mapping, sql.sql)
+        return frozenset(self._known_tables(sql))
+
+    def empty(self, connection: TargetConnection, names: Collection[str]) -> dict[str, int]:
+        sql, tables = self._own(connection), {name: sa.table(quoted_name(name, quote=True)) for name in sorted(names)}
+        self._seize(sql, list(tables))
+        rows = {}
+        for name, table in tables.items():
+            ((rows[name],),) = sql.execute(sa.select(sa.func.count()).select_from(table))
+        self._delete_all(sql, list(tables))
+        return rows
+
+    def _own(self, connection: TargetConnection) -> SqlConnection:
+        if not isinstance(connection, SqlConnection):
+            raise InternalError("A target was given another target's connection.")
+        return connection
+
+    @abstractmethod
+    def _seize(self, connection: SqlConnection, tables: Sequence[str]) -> None:
+        """Let nobody else read or write these tables until the transaction ends."""
+
+    @abstractmethod
+    def _delete_all(self, connection: SqlConnection, tables: Sequence[str]) -> None:
+        """Delete all rows of tables, whichever of them refer to which."""
+
+    def build_keys(self, mapping: Mapping, stopped: Callable[[], bool] = lambda: False) -> list[KeyProblem]:
         with closing(self.connect()) as connection:
             with _transaction(connection):
                 keyless = self._without_keys(connection) & {table.name for table in mapping.tables}
@@ -258,19 +309,22 @@ class SqlTarget(Target):
             late = [key for key in late_keys(mapping, self.dialect) if mapping.tables[key.table].name in keyless]
             with _transaction(connection):
                 waiting = self._not_built(connection, mapping, late)
-            problems = self._build_all(connection, mapping, waiting)
+            problems = self._build_all(connection, mapping, waiting, stopped)
             done = sorted(keyless - {problem.table for problem in problems})
-            if done:
+            if done and not stopped():
                 with _transaction(connection):
-                    self._forget(connection, done)
+                    built = sa.update(self._created).where(self._are(connection, done))
+                    connection.execute(built.values(keys_to_come=False))
         return problems
 
-    def _build_all(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> list[KeyProblem]:
+    def _build_all(
+        self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey], stopped: Callable[[], bool]
+    ) -> list[KeyProblem]:
         problems: list[KeyProblem] = []
         without_key: set[int | None] = set()
         waiting = list(keys)
         at_once = KEYS_AT_ONCE if len(keys) > FEW_KEYS else 1
-        while waiting:
+        while waiting and not stopped():
             group, waiting = waiting[:at_once], waiting[at_once:]
             orphaned = [
                 key for key in group if key.kind == "foreign" and mapping.tables[key.table].parent in without_key
@@ -285,6 +339,7 @@ class SqlTarget(Target):
                     problems.append(unbuilt(connection.execute, mapping, obstacle.key, obstacle.said))
                 without_key |= {obstacle.key.table} if obstacle.key.kind == "primary" else set()
                 waiting = group[group.index(obstacle.key) + 1 :] + waiting
+            fault_point("in_key_building")
         order = {table.name: place for place, table in enumerate(mapping.tables)}
         return sorted(problems, key=lambda problem: order[problem.table])
 
@@ -310,12 +365,17 @@ class SqlTarget(Target):
 
     def _without_keys(self, connection: SqlConnection) -> set[str]:
         """Names of the tables that loads created and whose keys are still to be built."""
-        names = sa.select(self._keyless.c.table_name).where(
-            self._keyless.c.table_schema == self._schema_name(connection)
+        return {name for name, to_come in self._known_tables(connection).items() if to_come}
+
+    def _known_tables(self, connection: SqlConnection) -> dict[str, bool]:
+        """The tables that loads created, and whether their keys are still to be built."""
+        columns = self._created.c
+        known = sa.select(columns.table_name, columns.keys_to_come).where(
+            columns.table_schema == self._schema_name(connection)
         )
-        if not sa.inspect(connection.sql).has_table(self._keyless.name, self._keyless.schema):
-            return set()
-        return {name for (name,) in connection.execute(names)}
+        if not sa.inspect(connection.sql).has_table(self._created.name, self._created.schema):
+            return {}
+        return dict(connection.execute(known))
 
     @abstractmethod
     def _reserve(self, tables: Collection[str]) -> None:
@@ -324,12 +384,7 @@ class SqlTarget(Target):
     def _schema_name(self, connection: SqlConnection) -> str:
         return connection.sql.dialect.default_schema_name or ""
 
-    def _owned(self, connection: SqlConnection, table: str) -> dict[str, str]:
-        return {"table_schema": self._schema_name(connection), "table_name": table}
-
-    def _forget(self, connection: SqlConnection, tables: Sequence[str]) -> None:
-        columns = self._keyless.c
-        schema = self._schema_name(connection)
-        connection.execute(
-            sa.delete(self._keyless).where(columns.table_schema == schema, columns.table_name.in_(tables))
-        )
+    def _are(self, connection: SqlConnection, tables: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Which rows of etl_table are these tables'."""
+        columns = self._created.c
+        return sa.and_(columns.table_schema == self._schema_name(connection), columns.table_name.in_(tables))

@@ -25,6 +25,7 @@ from etl.targets.base import Preparation, Rows, TargetConnection
 from etl.targets.key_problems import lost_rows, shown_values
 from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
+from etl.targets.sqlite_holds import SqliteHolds
 
 BUSY_SECONDS = 60.0
 """How long a lock of another program is waited for: longer than any commit, short enough to be told about it."""
@@ -134,6 +135,7 @@ class SqliteTarget(SqlTarget):
         self.path = path
         self._inserts: tuple[_Insert, ...] = ()
         self._made_log = False
+        self._holds = SqliteHolds(path)
         self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
 
     def connect(self) -> SqliteConnection:
@@ -160,6 +162,7 @@ class SqliteTarget(SqlTarget):
             # Where somebody else has the file open, or it is gone, the log stays as it is, which is correct too.
             with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, timeout=1.0)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
+        self._holds.close()
         self._engine.dispose()
 
     def translate(self, error: Exception) -> EtlError:
@@ -195,13 +198,28 @@ class SqliteTarget(SqlTarget):
         return connection
 
     def hold(self, source: int) -> str | None:
-        return None
+        return None if self._holds.take(source) else self._told_holder(source)
 
     def holder(self, source: int) -> str | None:
-        return None
+        return self._told_holder(source) if self._holds.is_taken(source) else None
+
+    def _told_holder(self, source: int) -> str:
+        told = "SELECT holder FROM etl_source WHERE number = ?"
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
+            for (holder,) in connection.execute(told, (source,)):
+                return str(holder)
+        return "another load"
 
     def abandon(self, connection: TargetConnection) -> None:
         connection.close()
+
+    def _seize(self, connection: SqlConnection, tables: Sequence[str]) -> None:
+        """Nothing: there is one writer."""
+
+    def _delete_all(self, connection: SqlConnection, tables: Sequence[str]) -> None:
+        for table in tables:
+            with connection.translated():
+                connection.driver.execute(f"DELETE FROM {quote(table)}")
 
     def _reserve(self, tables: Collection[str]) -> None:
         """Nothing: loads take turns by transaction, and each builds what keys it finds missing."""
