@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from etl.engines.base import Engine, WorkerSetup
@@ -69,8 +69,8 @@ class Stages:
             )
             for number in range(1, threads + 1)
         ]
-        setup = WorkerSetup(mapping, target.row_format, tuple(source.info for source in sources))
-        self.engine = _start_engine(settings, setup, sources)
+        setup = WorkerSetup(mapping, target.row_format, tuple(source.info for source in sources), settings.limits)
+        self.engine = _start_engine(settings, setup, sources, target.notify)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
 
     def run(self) -> None:
@@ -121,14 +121,16 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
     )
 
 
-def _start_engine(settings: Settings, setup: WorkerSetup, sources: Sequence[FedSource]) -> Engine:
+def _start_engine(
+    settings: Settings, setup: WorkerSetup, sources: Sequence[FedSource], on_note: Callable[[str], object]
+) -> Engine:
     workers = settings.workers.count or default_worker_count()
     kind = settings.workers.kind or _automatic_kind(settings, sources)
     if kind == "inline":
         return InlineEngine(make_worker, setup)
     if kind == "thread":
         return ThreadEngine(make_worker, setup, workers, settings.workers.prefetch)
-    return ProcessEngine("etl.worker", setup, workers, settings.workers.prefetch)
+    return ProcessEngine("etl.worker", setup, workers, settings.workers.prefetch, on_note)
 
 
 def _automatic_kind(settings: Settings, sources: Sequence[FedSource]) -> str:

@@ -7,13 +7,14 @@ caller's thread, in a thread of its own, or in a child process. A worker belongs
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from etl.batches import settled, size_of
 from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
-from etl.messages import CopyRows, MappedBatch, PartCounts, RejectedRecord, Run, Skeleton, Split, TupleRows
+from etl.messages import MappedBatch, RejectedRecord, Run, Skeleton, Split
 from etl.positions import RecordPositions
 from etl.transform.assemble import Assembler
 from etl.transform.data_mapper import DataMapper
@@ -24,10 +25,6 @@ from etl.transform.records import RecordTables
 EXPANSION_SAFE_BYTES = 200_000
 """libxml2 stops entities that make more than 1 MB and more than 5 times the input. In portions up to this size only
 the first of these counts, so whether a record passes does not depend on its neighbours."""
-
-ROW_BYTES = 4
-REJECT_BYTES = 300
-"""About what a row's record number, and a reject beside its record's bytes, weigh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +58,13 @@ class Worker:
         assembled = self._assembler.assemble(self._mapper.take(), positions)
         for place, (table, column, failure) in assembled.failures.items():
             rejects[place] = positions.reject(place, failure.reason, failure.message, table, column)
-        counts, all_rejects = _settle(split, rejects, assembled.discarded)
+        counts, all_rejects = settled(split, rejects, assembled.discarded)
         return MappedBatch(
             split=split.number,
             tables=assembled.tables,
             counts=counts,
             rejects=all_rejects,
-            size=_size(assembled.tables, all_rejects),
+            size=size_of(assembled.tables, all_rejects),
             busy=time.perf_counter() - began,
             notices=assembled.notices,
         )
@@ -138,39 +135,6 @@ def _small_portions(run: Run, first: int) -> Iterator[_Portion]:
         if index == run.records or run.spans[2 * index + 1] - start > room or not run.skeleton.depth:
             yield _Portion(run.skeleton, run.payload[start : run.spans[2 * index - 1]], first + begin, index - begin)
             begin = index
-
-
-def _settle(
-    split: Split, rejects: Mapping[int, RejectedRecord], discarded: Collection[int]
-) -> tuple[tuple[PartCounts, ...], tuple[RejectedRecord, ...]]:
-    """What became of each part's records, and all rejects in the order of the documents.
-
-    A reject may be among the discarded: it is a reject.
-    """
-    counts: list[PartCounts] = []
-    ordered: list[RejectedRecord] = []
-    first = 0
-    for part in split.parts:
-        mapped = sum(run.records for run in part.runs)
-        places = range(first, first + mapped)
-        own = [rejects[place] for place in places if place in rejects] if rejects else []
-        dropped = sum(1 for place in places if place in discarded and place not in rejects) if discarded else 0
-        first += mapped
-        ordered += sorted([*part.rejects, *own], key=lambda reject: reject.record)
-        counts.append(
-            PartCounts(
-                records=part.records,
-                loaded=mapped - len(own) - dropped,
-                rejected=len(part.rejects) + len(own),
-                discarded=dropped,
-            )
-        )
-    return tuple(counts), tuple(ordered)
-
-
-def _size(tables: Iterable[CopyRows | TupleRows], rejects: Sequence[RejectedRecord]) -> int:
-    rows = sum(len(table.data) + ROW_BYTES * len(table) for table in tables)
-    return rows + sum(REJECT_BYTES + len(reject.raw or b"") for reject in rejects)
 
 
 def make_worker(setup: WorkerSetup) -> RunSplit:

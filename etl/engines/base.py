@@ -8,10 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etl.mapping.model import Mapping
 from etl.messages import MappedBatch, RowFormat, SourceInfo, Split
+from etl.options import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class WorkerSetup:
     row_format: RowFormat
     sources: tuple[SourceInfo, ...]
     """Every source of the load."""
+    limits: Limits = field(default_factory=Limits)
+    """What a record may ask of the machine."""
 
 
 RunSplit = Callable[[Split], MappedBatch]

@@ -1,7 +1,8 @@
 """What parent and worker process say to each other over a pair of pipes, and the worker's side of it.
 
 A frame is an unsigned 64-bit length and that many bytes of pickle. The parent sends the WorkerSetup, then splits; the
-worker answers each with an `Answer`, in order, and with a `Farewell` when the parent closes its end.
+worker says `Ready` once, answers each split with an `Answer`, in order, and leaves with a `Farewell` when the parent
+closes its end.
 """
 
 from __future__ import annotations
@@ -34,12 +35,23 @@ _SET_PIPE_SIZE = 1031
 """F_SETPIPE_SZ of Linux, which the fcntl module names only there."""
 
 
+OUT_OF_MEMORY = 112
+"""Exit code of a worker that got no more memory: what it had in hand is then treated as if the system had killed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker is made: what it dies of from now on may be what it was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The result of one split: a batch, or the error that took its place."""
 
     batch: MappedBatch | None
-    error: Exception | None = None
+    error: Exception | None
+    peak_memory: int
+    """Bytes, of the worker up to now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,7 @@ def serve(make_worker: MakeWorker) -> None:
         setup = receive(splits)
         run_split = _made(make_worker, setup)
         _collect_garbage_rarely()
+        send(answers, Ready())
         while True:
             try:
                 split = receive(splits)
@@ -124,9 +137,15 @@ def _collect_garbage_rarely() -> None:
 
 
 def _answer(run_split: RunSplit, split: Any) -> Answer:
+    batch: MappedBatch | None = None
+    failure: Exception | None = None
     try:
-        return Answer(run_split(split))
+        batch = run_split(split)
+    except MemoryError:
+        # What is left of this process is not to be trusted, and the split may do without its neighbours.
+        os._exit(OUT_OF_MEMORY)
     except EtlError as error:
-        return Answer(None, error)
+        failure = error
     except Exception as error:  # noqa: BLE001 - the parent raises it where the load can be ended in order
-        return Answer(None, InternalError(f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
+        failure = InternalError(f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+    return Answer(batch, failure, peak_memory())

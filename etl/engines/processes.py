@@ -1,170 +1,245 @@
 """Maps in worker processes, so that Python's global lock does not bound the speed.
 
-`submit` writes a split into the pipe of the child with the fewest in hand; a receiver thread for each child reads
-the answers. Since answers are always being read, a child can always finish, and a full pipe delays only the feeder.
+`submit` writes a split into the pipe of the worker with the fewest in hand; a receiver thread for each reads the
+answers. Since answers are always being read, a worker can always finish, and a full pipe delays only the feeder.
+
+A worker that dies is replaced. The oldest split it had in hand is the suspect: it is mapped again record by record, and
+a record is a reject (`killed_worker`) only if, alone in hand, it kills two workers in a row; the others it had in hand
+are mapped again as they are. What is mapped again is handed over by the receiver, one at a time: a receiver that
+writes more while it has an answer to read could wait for ever.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import BinaryIO, cast
 
 from etl.engines import pipe
 from etl.engines.base import Engine, WorkerSetup
+from etl.engines.child import FAREWELL_SECONDS, Child, ChildGone
+from etl.engines.task import Task
 from etl.errors import WorkerDied
 from etl.messages import MappedBatch, Split
 
-_FAREWELL_SECONDS = 5.0
-"""How long a worker that was told to end may take before it is killed."""
+STARTS = 5
+"""Workers in a row that may end before they are ready; then none will ever be, here and now."""
+
+KILLERS = 100
+"""Records in a row that may kill; then it is not the records. (The time this takes: some 200 starts of a worker.)"""
+
+OnNote = Callable[[str], object]
+"""Is told, in a sentence for the user, that a worker was replaced; on the engine's threads."""
 
 
 class ProcessEngine(Engine):
-    """Children started as ``python -m MODULE``, so that the user's ``__main__`` is not imported again."""
+    """Worker processes, each in a seat that outlives it."""
 
-    def __init__(self, module: str, setup: WorkerSetup, workers: int, prefetch: int) -> None:
+    def __init__(
+        self,
+        module: str,
+        setup: WorkerSetup,
+        workers: int,
+        prefetch: int,
+        on_note: OnNote = lambda sentence: None,
+    ) -> None:
         self.workers = workers
         self.slots = workers * prefetch
-        self._children: list[_Child] = []
+        self._seats: list[_Seat] = []
         try:
             for number in range(1, workers + 1):
-                self._children.append(_Child(number, module, setup))
+                self._seats.append(_Seat(number, module, setup, on_note))
         except BaseException:
             self.close(cancel=True)
             raise
 
     def submit(self, split: Split) -> Future[MappedBatch]:
-        return min(self._children, key=_Child.in_hand).submit(split)
+        return min(self._seats, key=_Seat.in_hand).submit(split)
 
     def busy(self) -> int:
-        return sum(1 for child in self._children if child.in_hand())
+        return sum(1 for seat in self._seats if seat.in_hand())
 
     def close(self, *, cancel: bool = False) -> None:
-        for child in self._children:
-            child.say_goodbye(cancel)
-        for child in self._children:
-            child.wait()
+        for seat in self._seats:
+            seat.say_goodbye(cancel)
+        for seat in self._seats:
+            seat.wait()
 
     def peak_memory(self) -> int:
-        return sum(child.peak_memory for child in self._children)
+        return sum(seat.peak_memory for seat in self._seats)
 
 
-class _Child:
-    """One worker process with its pipes and its receiver thread."""
+class _Seat:
+    """One worker process after the other, what they have in hand, and the thread that reads their answers."""
 
-    def __init__(self, number: int, module: str, setup: WorkerSetup) -> None:
+    def __init__(self, number: int, module: str, setup: WorkerSetup, on_note: OnNote) -> None:
         self.peak_memory = 0
-        self._number = number
-        self._cancelled = False
-        self._gone = False
+        """Bytes: of the largest of its workers, as far as it lived to tell."""
+        self._module = module
+        self._setup = setup
+        self._on_note = on_note
         self._lock = threading.Lock()
-        self._in_hand: deque[tuple[Split, Future[MappedBatch]]] = deque()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            # A Ctrl-C at the terminal goes to the whole foreground group; only the parent may act on it.
-            start_new_session=True,
-        )
-        self._splits = cast(BinaryIO, self._process.stdin)
-        self._answers = cast(BinaryIO, self._process.stdout)
-        pipe.widen(self._splits)
-        pipe.widen(self._answers)
-        with contextlib.suppress(OSError):  # a child that is gone already is noticed by its receiver
-            pipe.send(self._splits, setup)
-        self._receiver = threading.Thread(target=self._receive, name=f"etl-worker-{number}", daemon=True)
+        self._in_hand: deque[Task] = deque()
+        self._one_at_a_time = False
+        """The receiver hands over what is in hand. Otherwise `submit` does, and all of it has been handed over."""
+        self._closing = self._cancelled = False
+        self._ready = False
+        """The worker was made; before, no split can be the reason for its death."""
+        self._mapping_one = False
+        """One at a time: it has been handed over and is not answered yet."""
+        self._failed_starts = 1
+        """Workers in a row that are not ready yet, the present one included."""
+        self._killers = 0
+        """Records in a row that were given up."""
+        self._over: Exception | None = None
+        """Why nothing more is mapped here."""
+        self._child = Child(module, setup)
+        self._receiver = threading.Thread(target=self._work, name=f"etl-worker-{number}", daemon=True)
         self._receiver.start()
 
     def in_hand(self) -> int:
         return len(self._in_hand)
 
     def submit(self, split: Split) -> Future[MappedBatch]:
-        future: Future[MappedBatch] = Future()
+        task = Task(split)
         with self._lock:
-            gone = self._gone
-            if not gone:
-                self._in_hand.append((split, future))
-        if gone:
-            future.set_exception(self._death(split))
-            return future
-        with contextlib.suppress(OSError):  # the receiver sees the end of the child and settles the future
-            pipe.send(self._splits, split)
-        return future
+            over = self._over
+            child = None if self._one_at_a_time else self._child
+            if over is None:
+                self._in_hand.append(task)
+        if over is not None:
+            task.future.set_exception(over)
+        elif child is not None:
+            child.send(split)
+        return task.future
 
     def say_goodbye(self, cancel: bool) -> None:
-        self._cancelled = self._cancelled or cancel
+        with self._lock:
+            self._closing = True
+            self._cancelled = self._cancelled or cancel
+            child, receiver_hangs_up = self._child, self._one_at_a_time
         if cancel:
-            self._process.kill()
-        with contextlib.suppress(OSError):
-            self._splits.close()
+            child.kill()
+        elif not receiver_hangs_up:
+            child.hang_up()
 
     def wait(self) -> None:
-        self._receiver.join(None if not self._cancelled else _FAREWELL_SECONDS)
-        try:
-            self._process.wait(_FAREWELL_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._answers.close()
+        self._receiver.join(None if not self._cancelled else FAREWELL_SECONDS)
 
-    def _receive(self) -> None:
+    def _work(self) -> None:
+        """The receiver thread."""
+        over: Exception = WorkerDied("The worker processes were told to end.")
         try:
-            while not isinstance(answer := pipe.receive(self._answers), pipe.Farewell):
-                self._settle(answer)
-            self.peak_memory = answer.peak_memory
-        except BaseException:  # noqa: BLE001 - whatever ends this thread, nobody may wait for its futures
-            self._process.kill()
-            self._fail_all()
-
-    def _settle(self, answer: pipe.Answer) -> None:
+            while not self._served():
+                pass
+        except Exception as error:  # noqa: BLE001 - whatever ends this thread, nobody may wait for its futures
+            over = error
+            self._child.kill()
+            self._child.bury()
         with self._lock:
-            _, future = self._in_hand.popleft()
-        if answer.batch is not None:
-            future.set_result(answer.batch)
-        else:
-            future.set_exception(answer.error or EOFError())
-
-    def _fail_all(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_FAREWELL_SECONDS)
-        while True:
-            with self._lock:
-                if not self._in_hand:
-                    self._gone = True
-                    return
-                split, future = self._in_hand.popleft()
+            self._over = over
+            left, self._in_hand = self._in_hand, deque()
+        for task in left:
             if self._cancelled:
-                future.cancel()
+                task.future.cancel()
             else:
-                future.set_exception(self._death(split))
+                task.future.set_exception(over)
 
-    def _death(self, split: Split) -> WorkerDied:
-        part = split.parts[0]
-        return WorkerDied(
-            f"Worker process {self._number} {_how_it_ended(self._process.returncode)} while it had bytes "
-            f"{part.start} to {part.end} of source {part.source} in hand (records from {_first_record(split)} on)."
-        )
+    def _served(self) -> bool:
+        """Serve until this worker has said farewell (True), or is gone and replaced (False)."""
+        try:
+            if self._one_at_a_time:
+                self._map_one_at_a_time()
+            while not isinstance(message := self._receive(), pipe.Farewell):
+                if isinstance(message, pipe.Answer):
+                    task = self._in_hand[0]
+                    task.take(message)
+                    self._settle(task)
+        except ChildGone:
+            return not self._replaced(self._child.bury())
+        self._child.bury()
+        return True
 
+    def _receive(self) -> pipe.Ready | pipe.Answer | pipe.Farewell:
+        message = self._child.receive()
+        if isinstance(message, pipe.Ready):
+            self._ready = True
+            self._failed_starts = 0
+        else:
+            self.peak_memory = max(self.peak_memory, message.peak_memory)
+        return message
 
-def _first_record(split: Split) -> str:
-    runs = split.parts[0].runs
-    return str(runs[0].first_record) if runs else "none"
+    def _map_one_at_a_time(self) -> None:
+        """Until nothing is in hand, and `submit` hands over again."""
+        while not self._ready:
+            self._receive()
+        while (task := self._next_task()) is not None:
+            while (split := task.next_split()) is not None:
+                self._mapping_one = True
+                self._child.send(split)
+                message = self._receive()
+                if not isinstance(message, pipe.Answer):
+                    raise ChildGone
+                self._mapping_one = False
+                self._killers = 0
+                task.take(message)
+            self._settle(task)
 
+    def _next_task(self) -> Task | None:
+        with self._lock:
+            if self._in_hand:
+                return self._in_hand[0]
+            self._one_at_a_time = False
+            closing = self._closing
+        if closing:
+            self._child.hang_up()
+        return None
 
-def _how_it_ended(code: int | None) -> str:
-    if code is None:
-        return "stopped answering"
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    def _settle(self, task: Task) -> None:
+        with self._lock:
+            self._in_hand.popleft()
+        task.settle(self._setup)
+
+    def _replaced(self, how: str) -> bool:
+        """Start another worker for one that is gone; False where nobody needs one. Raises WorkerDied."""
+        with self._lock:
+            if self._cancelled or (self._closing and not self._in_hand):
+                return False
+            suspect = self._in_hand[0] if self._in_hand and (self._mapping_one or not self._one_at_a_time) else None
+            self._one_at_a_time = True
+        if self._ready:
+            self._blame(suspect, how)
+        self._ready = self._mapping_one = False
+        while True:
+            self._failed_starts += 1
+            if self._failed_starts > STARTS:
+                raise WorkerDied(
+                    f"Worker processes cannot work here: {STARTS} in a row ended before they were ready, and the "
+                    f"last {how}. What is committed is kept; the same command goes on when that is put right."
+                )
+            try:
+                child = Child(self._module, self._setup)
+            except OSError as error:
+                how = f"could not be started ({error.strerror or error})"
+                continue
+            with self._lock:
+                self._child = child
+                cancelled = self._cancelled
+            if cancelled:
+                child.kill()
+            return True
+
+    def _blame(self, suspect: Task | None, how: str) -> None:
+        """The worker died with this in hand."""
+        if suspect is None or suspect.whole:
+            again = "" if suspect is None else ", and what it had in hand is mapped again record by record"
+            self._on_note(f"A worker process {how}; it is replaced{again}.")
+        if suspect is not None and suspect.died(how):
+            self._killers += 1
+            if self._killers >= KILLERS:
+                raise WorkerDied(
+                    f"{KILLERS} records in a row killed the worker process that mapped them; the last one {how}. It "
+                    "may be a function of the mapping, or too little memory: the same command goes on when that is put "
+                    "right."
+                )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from array import array
+from pathlib import Path
 
 from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
@@ -17,6 +19,8 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
     label = setup.sources[0].label
     if label == "unusable":
         raise MappingError("the mapping cannot be used here")
+    if label == "unmakeable":
+        os._exit(9)
 
     def run_split(split: Split) -> MappedBatch:
         order = split.parts[0].runs[0].payload if split.parts else b""
@@ -24,8 +28,12 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
             raise SourceError("refused")
         if order == b"defect":
             raise ZeroDivisionError("a defect")
-        if order == b"die":
+        if b"die" in order:
             os._exit(7)
+        if b"exhaust" in order:
+            raise MemoryError
+        if order.startswith(b"once "):
+            _die_unless_there(Path(order[5:].decode()))
         if order == b"read":
             raise SourceError(f"standard input holds {sys.stdin.read()!r}")
         if order.startswith(b"sleep"):
@@ -34,7 +42,7 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
         return MappedBatch(
             split=split.number,
             tables=(TupleRows.of_columns([[label], [os.getpid()]], array("I", [0])),),
-            counts=(PartCounts(1, 1, 0, 0),),
+            counts=tuple(PartCounts(part.records, part.records, 0, 0) for part in split.parts),
             rejects=(),
             size=1,
             busy=0.001,
@@ -42,6 +50,12 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
         )
 
     return run_split
+
+
+def _die_unless_there(file: Path) -> None:
+    if not file.exists():
+        file.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

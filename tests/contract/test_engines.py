@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
-from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from etl.engines import processes
 from etl.engines.base import Engine, WorkerSetup
 from etl.engines.inline import InlineEngine
 from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
 from etl.errors import InternalError, MappingError, SourceError, WorkerDied
-from etl.mapping.model import Mapping
-from etl.messages import MappedBatch, Part, Run, Skeleton, SourceInfo, Split, TupleRows
+from etl.messages import MappedBatch, PartCounts, Skeleton, SourceInfo, Split, TupleRows
 from tests.contract.echo_worker import make_worker
+from tests.splits import make_run, make_split, mapping_of
 
 SETUP = WorkerSetup(
-    mapping=Mapping(tables=(), label="m", text=""),
+    mapping=mapping_of("  echo: {each: /a, columns: {label: a, process: {path: b, type: integer}}}"),
     row_format="tuples",
     sources=(SourceInfo(1, "a.xml", "load", "2026-01-01T00:00:00+00:00"),),
 )
@@ -40,9 +43,10 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     made.close(cancel=True)
 
 
-def split(number: int, order: bytes = b"") -> Split:
-    run = Run(Skeleton(b"", b"<a>", b"</a>", 2), order, 0, 1, 1, array("I"))
-    return Split(number, (Part(1, 0, len(order), 0, (run,)),), len(order), 0)
+def split(number: int, *records: bytes) -> Split:
+    """A split of these records (one that says nothing where there is none), which are orders to the worker."""
+    run = make_run(records or (b"",), Skeleton(b"", b"<a>", b"</a>", 2))
+    return replace(make_split(run), number=number)
 
 
 def result(future: Future[MappedBatch]) -> MappedBatch:
@@ -117,11 +121,75 @@ def test_processes_are_others_and_report_their_memory(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("engine", ["process"], indirect=True)
-def test_a_dead_worker_names_what_it_had_in_hand(engine: Engine) -> None:
-    with pytest.raises(WorkerDied, match="exit code 7 while it had bytes 0 to 3 of source 1"):
-        result(engine.submit(split(1, b"die")))
-    for number in (2, 3):
-        assert isinstance(engine.submit(split(number)).exception(30), WorkerDied | None)
+def test_a_record_that_kills_is_a_reject_and_all_others_are_mapped(engine: Engine) -> None:
+    orders = [split(1, b"a", b"die", b"b"), split(2, b"c"), split(3, b"d", b"e"), split(4, b"exhaust", b"")]
+    batches = [result(future) for future in [engine.submit(order) for order in orders]]
+    assert [batch.split for batch in batches] == [1, 2, 3, 4]
+    assert [(reject.record, reject.raw) for reject in batches[0].rejects] == [(2, b"die")]
+    assert batches[0].rejects[0].reason == "killed_worker"
+    assert "ended with exit code 7" in batches[0].rejects[0].message
+    assert "ran out of memory" in batches[3].rejects[0].message
+    assert [batch.counts[0] for batch in batches] == [
+        PartCounts(3, 2, 1, 0),
+        PartCounts(1, 1, 0, 0),
+        PartCounts(2, 2, 0, 0),
+        PartCounts(2, 1, 1, 0),
+    ]
+    assert list(batches[0].tables[0].records) == [0, 2]
+
+
+def test_a_death_that_is_not_repeated_rejects_nothing(tmp_path: Path) -> None:
+    notes: list[str] = []
+    engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=1, prefetch=2, on_note=notes.append)
+    once = b"once " + bytes(tmp_path / "seen")
+    futures = [engine.submit(split(1, once)), engine.submit(split(2, b"x"))]
+    engine.close()
+    assert [result(future).rejects for future in futures] == [(), ()]
+    assert notes == [
+        "A worker process was killed by SIGKILL (out of memory?); it is replaced, and what it had in hand is mapped "
+        "again record by record."
+    ]
+
+
+def test_workers_killed_from_outside_again_and_again_cost_nothing() -> None:
+    engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=2, prefetch=2)
+    futures = []
+    for number in range(60):
+        future = engine.submit(split(number, b"x", b"y", b"z"))
+        futures.append(future)
+        if number % 12 == 5:
+            for table in result(future).tables:
+                assert isinstance(table, TupleRows)
+                os.kill(int(str(table.rows[0][1])), signal.SIGKILL)
+        if number >= engine.slots:
+            result(futures[number - engine.slots + 1])
+    engine.close()
+    batches = [result(future) for future in futures]
+    assert [batch.split for batch in batches] == list(range(60))
+    assert {batch.rejects for batch in batches} == {()}
+    assert {batch.counts for batch in batches} == {(PartCounts(3, 3, 0, 0),)}
+
+
+def test_workers_that_cannot_start_end_the_load() -> None:
+    setup = dataclasses.replace(SETUP, sources=(SourceInfo(1, "unmakeable", "load", ""),))
+    engine = ProcessEngine("tests.contract.echo_worker", setup, workers=1, prefetch=2)
+    futures = [engine.submit(split(1)), engine.submit(split(2))]
+    for future in futures:
+        with pytest.raises(WorkerDied, match="5 in a row ended before they were ready, and the last ended"):
+            result(future)
+    with pytest.raises(WorkerDied):
+        result(engine.submit(split(3)))
+    engine.close()
+
+
+def test_records_that_kill_without_end_end_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "KILLERS", 2)
+    engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=1, prefetch=1)
+    with pytest.raises(
+        WorkerDied, match="2 records in a row killed the worker process that mapped them; the last one ended"
+    ):
+        result(engine.submit(split(1, b"die", b"die", b"a")))
+    engine.close()
 
 
 @pytest.mark.parametrize("engine", ["process"], indirect=True)
