@@ -1,0 +1,279 @@
+"""The load, its workers and the server are killed at random moments; the same command ends as if nothing had happened.
+
+20 kills as part of all tests; ``ETL_CRASH_KILLS=200`` spreads that number over the same kinds (a nightly run), and
+``ETL_CRASH_SEED`` draws others. A failure tells its round, which comes again with the same seed; moments are drawn from
+what an undisturbed load takes, so on another machine they are others.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.breaking.job import Job, make_job
+from tests.breaking.outcome import Outcome, committed_bytes, committed_tiles, outcome
+from tests.breaking.process import Loading, fresh_sqlite, load, loading
+from tests.breaking.server import LAZY_LOG, CrashingServer, crashing_server
+
+KILLS = int(os.environ.get("ETL_CRASH_KILLS", "20"))
+SEED = os.environ.get("ETL_CRASH_SEED", "1")
+
+pytestmark = pytest.mark.timeout(120 + 10 * KILLS)
+
+CAMPAIGNS = {
+    ("loader", "sqlite"): 0.30,
+    ("loader", "postgres"): 0.35,
+    ("server", "postgres"): 0.15,
+    ("worker", "sqlite"): 0.10,
+    ("worker", "postgres"): 0.10,
+}
+"""What is killed under which database, and its share of the kills."""
+
+MOST_KILLS = 4
+"""Kills of one load, at most."""
+
+DUMP_BYTES = 2_500_000
+DONE = (0, 3)
+"""Exit codes of a load that is complete: without rejects, with some."""
+
+
+@dataclass
+class Figures:
+    """What was killed in the whole run, and what came of it."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    loads: int = 0
+    resumes: int = 0
+    shares: list[float] = field(default_factory=list)
+    """Of each kill: the part of the documents that was committed then."""
+
+    def lines(self) -> list[str]:
+        if not self.shares:
+            return []
+        quarters = Counter(min(3, int(4 * share)) for share in self.shares)
+        spread = ", ".join(f"{quarters[quarter]} in quarter {quarter + 1}" for quarter in range(4))
+        by_kind = ", ".join(f"{count} of the {kind}" for kind, count in sorted(self.kills.items()))
+        return [
+            f"{sum(self.kills.values())} kills ({by_kind}) in {self.loads} loads, {self.resumes} resumes; every load"
+            " ended equal to the undisturbed one.",
+            f"Of the documents was committed at the kill: {spread}; nothing yet {self.shares.count(0.0)} times, all of"
+            f" it {self.shares.count(1.0)} times.",
+        ]
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """The load that nobody killed."""
+
+    outcome: Outcome
+    seconds: float
+    document_bytes: int
+
+
+@pytest.fixture(scope="module")
+def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
+    """Printed when all is over."""
+    found = Figures()
+    yield found
+    reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture: Any = request.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        for line in ("", *found.lines()):
+            reporter.write_line(line)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    return make_job(tmp_path_factory.mktemp("crash"), DUMP_BYTES)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CrashingServer]:
+    with crashing_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fresh(server: CrashingServer, job: Job) -> Callable[[str], str]:
+    """Gives the URL of an empty database of a kind."""
+
+    def make(database: str) -> str:
+        if database == "postgres":
+            return server.fresh()
+        for file in job.folder.glob("job.db*"):
+            file.unlink()
+        return fresh_sqlite(job.folder)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fresh: Callable[[str], str], job: Job) -> Callable[[str, object], Undisturbed]:
+    """Gives what the load comes to in a kind of database, with keys built `after` or `before`."""
+
+    @functools.cache
+    def run(database: str, keys: object) -> Undisturbed:
+        url = fresh(database)
+        began = time.monotonic()
+        code, output = load(job, url, {"keys": keys, "workers.kind": "process"})
+        seconds = time.monotonic() - began
+        assert code == 3, output
+        return Undisturbed(outcome(url), seconds, committed_bytes(url))
+
+    return run
+
+
+def settings_of(rng: Random, database: str, killed: str) -> dict[str, object]:
+    """How the load of a round works; the same in all of its runs but for what may change between runs."""
+    settings: dict[str, object] = {
+        "workers.kind": "process" if killed == "worker" else rng.choice(["process", "process", "thread", "inline"]),
+        "workers.count": rng.choice([1, 2]),
+        "insert.batch_records": rng.choice([50, 100, 400]),
+        "keys": rng.choice(["after", "after", "before"]),
+    }
+    return settings | ({"insert.threads": rng.choice([1, 2, 4])} if database == "postgres" else {})
+
+
+class Round:
+    """One load, killed some times and run again until it is complete."""
+
+    def __init__(
+        self, job: Job, url: str, rng: Random, settings: dict[str, object], expected: Undisturbed, figures: Figures
+    ) -> None:
+        self._job = job
+        self._url = url
+        self._rng = rng
+        self._settings = settings
+        self._expected = expected
+        self._figures = figures
+        self._share = 0.0
+        self.kills = 0
+        figures.loads += 1
+
+    def run(self, wanted: int, kill: Callable[[Loading], bool], what: str) -> None:
+        """Kill up to `wanted` times, then let it end. `kill`: whether there was something to kill."""
+        while self.kills < wanted:
+            before = self.kills
+            with self._started() as running:
+                while self.kills < wanted and not running.ended_within(self._moment()):
+                    if kill(running):
+                        self._count(what)
+                code = running.wait()
+                assert code in DONE or (code in (1, -9) and self.kills > before), running.output
+                if code in DONE:
+                    break
+            self._figures.resumes += 1
+        else:
+            self._finish()
+        assert outcome(self._url) == self._expected.outcome
+
+    def _finish(self) -> None:
+        """Run to the end. A run that a dead server ended may be followed by one more."""
+        with self._started() as running:
+            code = running.wait()
+            assert code in DONE, running.output
+
+    def _started(self) -> Any:
+        # A resume may cut the documents elsewhere.
+        self._settings["split.bytes"] = self._rng.choice(["2KiB", "8KiB", "64KiB"])
+        return loading(self._job, self._url, self._settings)
+
+    def _moment(self) -> float:
+        """Seconds until the next kill: from when the program is awake to about its end."""
+        whole = self._expected.seconds
+        return self._rng.uniform(0.2 * whole, (0.3 + 0.8 * (1 - self._share)) * whole)
+
+    def _count(self, what: str) -> None:
+        self.kills += 1
+        self._figures.kills[what] += 1
+        self._share = committed_bytes(self._url) / self._expected.document_bytes
+        self._figures.shares.append(self._share)
+
+
+@pytest.mark.parametrize(("killed", "database"), [pytest.param(*names, id="-".join(names)) for names in CAMPAIGNS])
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(
+    killed: str,
+    database: str,
+    job: Job,
+    server: CrashingServer,
+    fresh: Callable[[str], str],
+    undisturbed: Callable[[str, object], Undisturbed],
+    figures: Figures,
+) -> None:
+    left = round(KILLS * CAMPAIGNS[killed, database])
+    for number in range(1000):
+        if left <= 0:
+            return
+        rng = Random(f"{SEED} {killed} {database} {number}")
+        settings = settings_of(rng, database, killed)
+        expected = undisturbed(database, settings["keys"])
+        this = Round(job, fresh(database), rng, settings, expected, figures)
+        try:
+            this.run(min(left, rng.randint(1, MOST_KILLS)), killer(killed, server, rng), f"{killed} on {database}")
+        except AssertionError as error:
+            error.add_note(f"Round {number} of {killed} on {database}, ETL_CRASH_SEED={SEED}, settings {settings}")
+            raise
+        left -= this.kills
+    pytest.fail("The loads end before they can be killed.")
+
+
+def killer(killed: str, server: CrashingServer, rng: Random) -> Callable[[Loading], bool]:
+    """What kills, once; false where there was nothing to kill."""
+
+    def loader(running: Loading) -> bool:
+        running.kill()
+        return True
+
+    def worker(running: Loading) -> bool:
+        workers = running.workers()
+        with suppress(psutil.NoSuchProcess):
+            if workers:
+                rng.choice(workers).kill()
+                return True
+        return False
+
+    def database(running: Loading) -> bool:
+        server.crash()
+        server.start()
+        return True
+
+    return {"loader": loader, "worker": worker, "server": database}[killed]
+
+
+def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
+    job: Job, server: CrashingServer, fresh: Callable[[str], str], undisturbed: Callable[[str, object], Undisturbed]
+) -> None:
+    """With a log that stays in memory, everything after the last synchronous commit is gone with the server."""
+    server.configure(LAZY_LOG)
+    url = fresh("postgres")
+    settings = {"insert.threads": 1, "insert.batch_records": 50}
+    with loading(job, url, settings) as running:
+        running.wait_for(lambda: len(committed_tiles(url)) > 10, "ten tiles were committed")
+        kept = committed_tiles(url)
+        server.run("CREATE TABLE on_disk ()")
+        running.wait_for(lambda: len(committed_tiles(url) - kept) > 10, "ten more were")
+        running.pause()
+        acknowledged = committed_tiles(url)
+        server.crash()
+        server.start()
+        found = committed_tiles(url)
+        # The last batch may have been on its way; that there are some says that those before it were acknowledged.
+        assert kept <= found
+        assert len(acknowledged - found) > 5
+        running.go_on()
+        code = running.wait()
+        output = running.output
+    while code == 1:
+        code, output = load(job, url, settings)
+    assert code in DONE, output
+    assert outcome(url) == undisturbed("postgres", "after").outcome
