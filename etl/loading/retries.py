@@ -54,7 +54,7 @@ class Retries:
                     raise
                 tried += 1
                 wait = self._seconds(tried)
-                self._notify(f"{error} Trying again in {wait:.1f} s (attempt {tried} of {attempts}).")
+                self._notify(f"{error} Trying again in {wait:.2g} s (attempt {tried} of {attempts}).")
                 if self._ended.wait(wait):
                     raise
 

@@ -17,15 +17,16 @@ from psycopg import errors as pg_errors
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
-from etl.errors import EtlError, InternalError, TargetError, mask_password
+from etl.errors import ConnectionLost, EtlError, InternalError, TargetError, mask_password
 from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows, TargetConnection
+from etl.targets.postgres_checks import check_server
 from etl.targets.postgres_errors import said, translate
 from etl.targets.postgres_guard import PostgresGuard
-from etl.targets.postgres_session import conninfo, open_session
+from etl.targets.postgres_session import END_SECONDS, Backend, Session, connect, conninfo, end_backend, set_up
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
-from etl.targets.sql import NO_PLACE, OWN_TABLES, Obstacle, SqlConnection, SqlTarget, driver_error
+from etl.targets.sql import NO_PLACE, OWN_TABLES, Obstacle, SqlConnection, SqlTarget, driver_error, translated
 
 CANCEL_SECONDS = 5.0
 """How long the server may take to hear that a statement is to end."""
@@ -51,6 +52,7 @@ class PostgresConnection(SqlConnection):
     def __init__(self, target: PostgresTarget, connection: sa.Connection) -> None:
         super().__init__(connection, target.translate)
         self._target = target
+        self.backend: Backend = self.driver.backend
 
     def lock(self) -> None:
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
@@ -162,10 +164,17 @@ class PostgresTarget(SqlTarget):
     def translate(self, error: Exception) -> EtlError:
         return translate(error, self.label, connected=self._connected)
 
-    def _open(self) -> psycopg.Connection[Any]:
-        connection = open_session(self._conninfo)
+    def _open(self) -> Session:
+        session = connect(self._conninfo)
+        try:
+            if not self._connected:
+                check_server(session, self._conninfo, self.label)
+            set_up(session)
+        except BaseException:
+            session.close()
+            raise
         self._connected = True
-        return connection
+        return session
 
     def _reserve(self, tables: Collection[str]) -> None:
         self._guard.reserve(tables)
@@ -187,7 +196,23 @@ class PostgresTarget(SqlTarget):
                 connection.driver.execute(f"TRUNCATE {', '.join(map(quote, tables))}".encode())
 
     def abandon(self, connection: TargetConnection) -> None:
-        connection.close()
+        if not isinstance(connection, PostgresConnection):
+            raise InternalError("PostgreSQL was given another target's connection.")
+        if not connection.sql.closed:
+            connection.sql.invalidate()
+            connection.close()
+        # A pooler ends what a client had begun that left, and may serve somebody else with the same process by now.
+        if not connection.backend.pooled:
+            self._end(connection.backend)
+
+    def _end(self, backend: Backend) -> None:
+        with translated(psycopg.Error, self.translate), closing(connect(self._conninfo)) as session:
+            ended = end_backend(session, backend)
+        if not ended:
+            raise ConnectionLost(
+                f"The connection to {self.label} was lost, and its session (server process {backend.pid}) did not end"
+                f" within {END_SECONDS:g} s."
+            )
 
     def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
         statements = [f"SET LOCAL maintenance_work_mem = '{KEY_MEMORY}'", "SET LOCAL lock_timeout = 0"]

@@ -1,11 +1,15 @@
-"""How a connection to PostgreSQL is opened, and set up for loading."""
+"""How a connection to PostgreSQL is opened, set up for loading, and ended for good when it broke."""
 
 from __future__ import annotations
 
-import os
+import time
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import errors as pg_errors
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl.errors import TargetError, mask_password
@@ -13,34 +17,111 @@ from etl.errors import TargetError, mask_password
 CONNECTION_DEFAULTS = {
     "connect_timeout": "20",
     "fallback_application_name": "etl",
-    # A server that vanished without a word is noticed after about a minute, not after the system's two hours.
+    # A server that vanished without a word is noticed after about a minute, not after the system's two hours ...
     "keepalives": "1",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    # ... also while it owes an answer, when there are no keepalives: not after the quarter of an hour TCP goes on for.
+    "tcp_user_timeout": "60000",
 }
-"""Used where neither the URL nor the environment says otherwise. Times in seconds."""
+"""Used where neither the URL nor the environment says otherwise. Times in seconds, the last in milliseconds."""
 
 SESSION = (
     "SET synchronous_commit = off; "  # rows and ledger go together, so a crash loses both or none
     "SET statement_timeout = 0; "  # a limit meant for interactive queries would end a COPY
     "SET idle_in_transaction_session_timeout = 0; "
     "SET lock_timeout = '60s'; "  # who holds a table longer than this gets named rather than waited for
-    "SET DateStyle = ISO"
+    "SET DateStyle = ISO; "
+    # The server's end: what a machine that vanished had locked is free after about a minute. Each is ignored where the
+    # connection or the system has no such thing.
+    "SET tcp_keepalives_idle = 30; "
+    "SET tcp_keepalives_interval = 10; "
+    "SET tcp_keepalives_count = 3; "
+    "SET tcp_user_timeout = 60000"
 )
 
+WATCH = "; SET client_connection_check_interval = 10000"
+"""A statement that waits notices, after so many milliseconds, that its client is gone. From PostgreSQL 14 on, and not
+on every system: where there is none the server refuses."""
 
-def open_session(conninfo: str) -> psycopg.Connection[Any]:
-    """A connection with the settings above. Raises psycopg.Error."""
-    connection = psycopg.connect(conninfo, autocommit=True, client_encoding="utf8")
+END_SECONDS = 10.0
+END_STEP_SECONDS = 0.02
+"""How long a session may take to end that was told to, and until it is looked at again."""
+
+ABOUT_SERVER = """
+    SELECT pg_backend_pid(), backend_start, pg_is_in_recovery(), CAST(current_setting('transaction_read_only') AS bool)
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()
+"""
+END_BACKEND = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+IS_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The server's end of a session."""
+
+    pid: int
+    start: datetime
+    """With it the number is this process's for good: they come again."""
+    is_standby: bool
+    read_only: bool
+    pooled: bool
+    """Whether there is a pooler in between, which gives its clients another number than the server's."""
+
+
+class Session(psycopg.Connection[Any]):
+    """A connection that knows who serves it."""
+
+    backend: Backend
+
+
+def connect(conninfo: str) -> Session:
+    """A connection as the server gives it, autocommitting. Raises psycopg.Error."""
+    session = Session.connect(conninfo, autocommit=True, client_encoding="utf8")
     try:
-        connection.execute(SESSION)
-        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        connection.autocommit = False
+        ((pid, start, is_standby, read_only),) = session.execute(ABOUT_SERVER)
     except BaseException:
-        connection.close()
+        session.close()
         raise
-    return connection
+    session.backend = Backend(pid, start, is_standby, read_only, pid != session.info.backend_pid)
+    return session
+
+
+def set_up(session: Session) -> None:
+    """Apply the settings above. Raises psycopg.Error."""
+    try:
+        session.execute((SESSION + WATCH).encode())
+    except (pg_errors.UndefinedObject, pg_errors.InvalidParameterValue):
+        session.execute(SESSION)
+    session.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    session.autocommit = False
+
+
+def open_session(conninfo: str) -> Session:
+    """A connection with the settings above. Raises psycopg.Error."""
+    session = connect(conninfo)
+    try:
+        set_up(session)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def end_backend(session: Session, backend: Backend) -> bool:
+    """End the session that `backend` serves, from another one, and wait for it. False: it is still there.
+
+    Raises psycopg.Error.
+    """
+    who = (backend.pid, backend.start)
+    session.execute(END_BACKEND, who)
+    deadline = time.monotonic() + END_SECONDS
+    while session.execute(IS_THERE, who).fetchone():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(END_STEP_SECONDS)
+    return True
 
 
 def conninfo(url: str) -> str:
@@ -57,6 +138,9 @@ def conninfo(url: str) -> str:
             " postgresql://user:password@host:port/database, with / : @ % in a name or password written as %2F %3A %40"
             " %25."
         )
-    if "PGCONNECT_TIMEOUT" in os.environ:
-        given["connect_timeout"] = os.environ["PGCONNECT_TIMEOUT"]
-    return make_conninfo(url, **{name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given})
+    # An old libpq does not know all of them. PG* variables are the user's word too, and a service that one names.
+    known = {option.keyword.decode(): option.val for option in pq.Conninfo.get_defaults()}
+    said = given.keys() | {name for name, value in known.items() if value is not None}
+    return make_conninfo(
+        url, **{name: value for name, value in CONNECTION_DEFAULTS.items() if name in known and name not in said}
+    )

@@ -211,6 +211,7 @@ class SqliteTarget(SqlTarget):
         return "another load"
 
     def abandon(self, connection: TargetConnection) -> None:
+        connection.rollback()
         connection.close()
 
     def _seize(self, connection: SqlConnection, tables: Sequence[str]) -> None:
