@@ -11,6 +11,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from etl.errors import SourceError
 from etl.extract.reader import SourceReader
@@ -84,6 +85,15 @@ class FedSource:
         self.complete = part.last
         if len(self.passed) < MAX_PASSED:
             self.passed |= part.passed
+
+
+class SplitFeed(Protocol):
+    """What stages are fed by: `position` and `stop` may be called from any thread."""
+
+    @property
+    def position(self) -> int: ...
+    def stop(self) -> None: ...
+    def __iter__(self) -> Iterator[Split]: ...
 
 
 class Feeder:

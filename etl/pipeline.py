@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Sequence
 
+from etl.background import run_in_background
 from etl.errors import EtlError, InternalError, SettingsError, SourceError, TargetError
 from etl.extract.source import Source
 from etl.feeding import FedSource
@@ -26,9 +26,6 @@ from etl.report import LoadReport, RejectReport, SourceReport, State
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
-
-_ABORT_SECONDS = 10.0
-"""How long an abort waits for the interrupted statements to end."""
 
 _NO_POOL = PoolStats(0, 0, 0.0, 0, 0, 0, 0.0)
 
@@ -129,41 +126,22 @@ class Pipeline:
 
     def _in_background(self, work: Callable[[], None], stages: Stages | None = None) -> None:
         """Run `work` on a thread of its own and wait; the first KeyboardInterrupt drains, the second one is raised."""
-        finished = threading.Event()
-        errors: list[BaseException] = []
+        run_in_background(
+            work, on_stop=lambda: self._stop(stages), on_abort=lambda interrupt: self._abort(stages, interrupt)
+        )
 
-        def run() -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - raised again on the caller's thread
-                errors.append(error)
-            finally:
-                finished.set()
+    def _stop(self, stages: Stages | None) -> None:
+        self._stopped = True
+        self._activity = "stopping"
+        self._progress.note("Stopping: what is in hand is being committed. Ctrl-C again aborts.")
+        if stages is not None:
+            stages.stop()
 
-        threading.Thread(target=run, name="etl-load", daemon=True).start()
-        try:
-            finished.wait()
-        except KeyboardInterrupt:
-            self._stopped = True
-            self._activity = "stopping"
-            self._progress.note("Stopping: what is in hand is being committed. Ctrl-C again aborts.")
-            self._wait_again(finished, stages)
-        if errors:
-            raise errors[0]
-
-    def _wait_again(self, finished: threading.Event, stages: Stages | None) -> None:
-        try:
-            if stages is not None:
-                stages.stop()
-            finished.wait()
-        except KeyboardInterrupt as interrupt:
-            if stages is not None:
-                stages.fail(interrupt)
-                stages.engine.close(cancel=True)
-            self._target.interrupt()
-            # Connections are closed by the threads that use them, not under them.
-            finished.wait(_ABORT_SECONDS)
-            raise
+    def _abort(self, stages: Stages | None, interrupt: BaseException) -> None:
+        if stages is not None:
+            stages.fail(interrupt)
+            stages.engine.close(cancel=True)
+        self._target.interrupt()
 
     def _check_account(self, sources: Sequence[FedSource]) -> None:
         """records read = loaded + rejected + discarded + skipped: the promise, held at the end of every load."""

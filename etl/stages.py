@@ -10,7 +10,7 @@ from etl.engines.inline import InlineEngine
 from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
 from etl.extract.splitter import Splitter
-from etl.feeding import FedSource, Feeder
+from etl.feeding import FedSource, Feeder, SplitFeed
 from etl.loading.batch_writer import BatchWriter
 from etl.loading.insert_queue import BatchLimits, InsertQueue
 from etl.loading.insert_thread import InsertThread
@@ -51,11 +51,13 @@ class Stages:
         limit: int | None,
         tally: Tally,
         callbacks: Callbacks,
+        feeder: SplitFeed | None = None,
     ) -> None:
+        """`feeder` gives the splits where they are not cut out of the sources' documents."""
         threads = settings.insert.threads or target.default_insert_threads
         threads = min(threads, target.max_insert_threads or threads)
         self.queue = InsertQueue(settings.queue.max_bytes, settings.queue.max_records, _batch_limits(settings, threads))
-        self.feeder = Feeder(sources, _splitter(mapping, settings), limit)
+        self.feeder: SplitFeed = feeder or Feeder(sources, _splitter(mapping, settings), limit)
         self.results = ResultThread(tally, self.fail, callbacks.on_batch, callbacks.on_reject)
         durable = not all(source.resumable for source in sources)
         retries = Retries(settings.retry, target.notify)

@@ -47,6 +47,7 @@ ALLOWED = {
     "mapping_choice": CONTRACTS | {"extract", "inference", "new_file", "progress", "report"},
     "new_file": set(),
     "allocator": set(),
+    "background": set(),
     "cli": {
         "allocator",
         "arguments",
