@@ -7,9 +7,11 @@ caller's thread, in a thread of its own, or in a child process. A worker belongs
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from operator import sub
 
 from etl.batches import settled, size_of
 from etl.engines.base import RunSplit, WorkerSetup
@@ -19,6 +21,7 @@ from etl.positions import RecordPositions
 from etl.transform.assemble import Assembler
 from etl.transform.data_mapper import DataMapper
 from etl.transform.isolation import Isolation
+from etl.transform.limits import RecordLimits
 from etl.transform.parser import DocumentParser, Parsed, ParseFailure
 from etl.transform.records import RecordTables
 
@@ -36,6 +39,8 @@ class _Portion:
     first: int
     """Place of its first record in the split."""
     count: int
+    longest: int
+    """Bytes of its longest record."""
 
 
 class Worker:
@@ -43,6 +48,7 @@ class Worker:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._parser = DocumentParser()
+        self._limits = RecordLimits(setup.limits)
         self._mapper = DataMapper(setup.mapping)
         self._assembler = Assembler(setup.mapping, setup.row_format, setup.sources)
         self._tables: tuple[Skeleton, RecordTables] | None = None
@@ -70,21 +76,35 @@ class Worker:
         )
 
     def _map_portion(self, portion: _Portion, positions: RecordPositions, rejects: dict[int, RejectedRecord]) -> None:
-        try:
-            parsed = self._parser.parse(portion.skeleton, portion.payload)
-        except ParseFailure:
-            parsed = None
-        if parsed is not None and len(parsed.records) == portion.count:
-            self._map_records(parsed, portion, portion.first)
+        together = self._parsed_together(portion)
+        if together is not None:
+            self._map_records(together, portion, portion.first)
             return
         for place in range(portion.first, portion.first + portion.count):
             try:
-                alone = self._parser.parse_one(portion.skeleton, positions.raw(place))
+                alone = self._parsed_alone(portion.skeleton, positions.raw(place))
             except ParseFailure as failure:
                 line = positions.line(place) + failure.line
                 rejects[place] = positions.reject(place, failure.reason, f"{failure.message} (line {line})")
             else:
                 self._map_records(alone, portion, place)
+
+    def _parsed_together(self, portion: _Portion) -> Parsed | None:
+        """The portion's records, where nothing is wrong with any of them."""
+        if self._limits.suspects(portion.skeleton, portion.payload, portion.longest):
+            return None
+        try:
+            parsed = self._parser.parse(portion.skeleton, portion.payload)
+        except ParseFailure:
+            return None
+        whole = len(parsed.records) == portion.count and not self._limits.suspects_tree(portion.skeleton, parsed)
+        return parsed if whole else None
+
+    def _parsed_alone(self, skeleton: Skeleton, record: bytes) -> Parsed:
+        self._limits.check_bytes(skeleton, record)
+        parsed = self._parser.parse_one(skeleton, record)
+        self._limits.check_tree(skeleton, parsed, len(record))
+        return parsed
 
     def _map_records(self, parsed: Parsed, portion: _Portion, first: int) -> None:
         skeleton = portion.skeleton
@@ -112,17 +132,18 @@ def _portions(positions: RecordPositions) -> Iterator[_Portion]:
     first = 0
     for skeleton, group in groupby((run for _, run in positions.runs), key=lambda run: run.skeleton):
         runs = list(group)
-        if b"<!ENTITY" in skeleton.subset:
+        if skeleton.subset:
             for run in runs:
                 yield from _small_portions(run, first)
                 first += run.records
         elif not skeleton.depth:
             for run in runs:
-                yield _Portion(skeleton, run.payload, first, run.records)
+                yield _Portion(skeleton, run.payload, first, run.records, _longest(run.spans))
                 first += run.records
         else:
             count = sum(run.records for run in runs)
-            yield _Portion(skeleton, b"".join([run.payload for run in runs]), first, count)
+            longest = max(_longest(run.spans) for run in runs)
+            yield _Portion(skeleton, b"".join([run.payload for run in runs]), first, count, longest)
             first += count
 
 
@@ -133,8 +154,14 @@ def _small_portions(run: Run, first: int) -> Iterator[_Portion]:
     for index in range(1, run.records + 1):
         start = run.spans[2 * begin]
         if index == run.records or run.spans[2 * index + 1] - start > room or not run.skeleton.depth:
-            yield _Portion(run.skeleton, run.payload[start : run.spans[2 * index - 1]], first + begin, index - begin)
+            payload = run.payload[start : run.spans[2 * index - 1]]
+            longest = _longest(run.spans[2 * begin : 2 * index])
+            yield _Portion(run.skeleton, payload, first + begin, index - begin, longest)
             begin = index
+
+
+def _longest(spans: array[int]) -> int:
+    return max(map(sub, spans[1::2], spans[::2]), default=0)
 
 
 def make_worker(setup: WorkerSetup) -> RunSplit:

@@ -17,6 +17,13 @@ from etl.messages import Skeleton
 MALFORMED = "malformed"
 UNDEFINED_ENTITY = "undefined_entity"
 ENTITY_LIMIT = "entity_limit"
+TOO_DEEP = "too_deep"
+TEXT_TOO_LONG = "text_too_long"
+TOO_MANY_ATTRIBUTES = "too_many_attributes"
+
+PLAIN_DEPTH = 256
+PLAIN_TEXT_BYTES = 10**7
+"""What libxml2 takes without asking: elements nested in each other, and bytes of a text, a comment or the like."""
 
 MESSAGE_LENGTH = 300
 """Characters kept of the parser's message: it quotes names, which may have 50,000."""
@@ -25,10 +32,10 @@ _UNDEFINED = frozenset({etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes
 
 
 class ParseFailure(Exception):
-    """Why bytes did not parse.
+    """Why bytes did not parse, or are not to be.
 
-    `reason` is a reason code (malformed, undefined_entity, entity_limit), `line` where the parser noticed, counted
-    from 0 at the payload's first byte.
+    `reason` is a reason code (malformed, undefined_entity, entity_limit, too_deep ...), `line` where the parser
+    noticed, counted from 0 at the payload's first byte.
     """
 
     def __init__(self, reason: str, message: str, line: int) -> None:
@@ -46,6 +53,8 @@ class Parsed:
     """The skeleton's elements, outermost first."""
     records: list[Any]
     """The elements at the skeleton's depth."""
+    huge: bool = False
+    """They are beyond what libxml2 takes without asking."""
 
 
 class DocumentParser:
@@ -55,36 +64,43 @@ class DocumentParser:
         self._plain = _parser(declarations=False)
         self._declaring = _parser(declarations=True)
 
-    def parse(self, skeleton: Skeleton, payload: bytes) -> Parsed:
-        """Parse `payload` in its skeleton; raises ParseFailure."""
+    def parse(self, skeleton: Skeleton, payload: bytes, *, huge: bool = False) -> Parsed:
+        """Parse `payload` in its skeleton; raises ParseFailure.
+
+        Where it is deeper, or a text longer, than libxml2 takes without asking, that needs `huge`.
+        """
         document = b"".join((skeleton.subset, skeleton.open_tags, payload, skeleton.close_tags))
         try:
-            root = self._tree(document, declarations=bool(skeleton.subset))
+            root = etree.fromstring(document, self._parser(declarations=bool(skeleton.subset), huge=huge))
         except etree.XMLSyntaxError as error:
+            if _code(error) == etree.ErrorTypes.ERR_NO_MEMORY:
+                raise MemoryError from None
             before = skeleton.subset.count(b"\n") + skeleton.open_tags.count(b"\n") + 1
-            raise _failure(error, skeleton, before) from None
+            raise _failure(error, before) from None
         if not skeleton.depth:
-            return Parsed((), [root])
+            return Parsed((), [root], huge)
         ancestors = [root]
         while len(ancestors) < skeleton.depth:
             ancestors.append(ancestors[-1][0])
-        return Parsed(tuple(ancestors), list(ancestors[-1]))
+        return Parsed(tuple(ancestors), list(ancestors[-1]), huge)
 
     def parse_one(self, skeleton: Skeleton, record: bytes) -> Parsed:
         """Parse the bytes of one record; raises ParseFailure, also where they turn out to be none or several."""
-        parsed = self.parse(skeleton, record)
+        try:
+            parsed = self.parse(skeleton, record)
+        except ParseFailure as failure:
+            # Of a comment or a CDATA section that is too long libxml2 says only that it is not finished.
+            if failure.reason not in (TOO_DEEP, TEXT_TOO_LONG) and len(record) <= PLAIN_TEXT_BYTES:
+                raise
+            parsed = self.parse(skeleton, record, huge=True)
         if len(parsed.records) != 1:
             raise ParseFailure(MALFORMED, f"{len(parsed.records)} elements where one record was expected", 0)
         return parsed
 
-    def _tree(self, document: bytes, *, declarations: bool) -> Any:
-        try:
-            return etree.fromstring(document, self._declaring if declarations else self._plain)
-        except etree.XMLSyntaxError as error:
-            if _code(error) != etree.ErrorTypes.ERR_RESOURCE_LIMIT:
-                raise
-        # Deeper than 256 elements or a text above 10 MB: with these limits off, the one on entities still holds.
-        return etree.fromstring(document, _parser(declarations=declarations, huge=True))
+    def _parser(self, *, declarations: bool, huge: bool) -> etree.XMLParser:
+        if huge:
+            return _parser(declarations=declarations, huge=True)
+        return self._declaring if declarations else self._plain
 
 
 class _NothingElse(etree.Resolver):
@@ -113,15 +129,31 @@ def _parser(*, declarations: bool, huge: bool = False) -> etree.XMLParser:
     return parser
 
 
-def _failure(error: etree.XMLSyntaxError, skeleton: Skeleton, lines_before: int) -> ParseFailure:
+_LIMIT_REASONS = (
+    (
+        "depth in document",
+        TOO_DEEP,
+        "More than 2,048 elements are nested in each other, more than limits.depth can allow",
+    ),
+    ("amplification", ENTITY_LIMIT, "What its document type declares makes more than 1 MB and 5 times the input"),
+    ("entity nesting", ENTITY_LIMIT, "Entities are nested too deep in each other"),
+)
+"""By what libxml2's message says of the limit that was met (they share one code): the reason, and words for a user."""
+
+
+def _failure(error: etree.XMLSyntaxError, lines_before: int) -> ParseFailure:
     line = max(0, (error.position[0] or 0) - lines_before)
     message = str(error.msg).rsplit(", line ", 1)[0].strip()[:MESSAGE_LENGTH]
     code = _code(error)
     if code in _UNDEFINED:
         return ParseFailure(UNDEFINED_ENTITY, message, line)
-    expanded = b"<!ENTITY" in skeleton.subset and code == etree.ErrorTypes.ERR_RESOURCE_LIMIT
-    if expanded or code == etree.ErrorTypes.ERR_ENTITY_LOOP:
+    if code == etree.ErrorTypes.ERR_ENTITY_LOOP:
         return ParseFailure(ENTITY_LIMIT, message, line)
+    if code == etree.ErrorTypes.ERR_RESOURCE_LIMIT:
+        for words, reason, sentence in _LIMIT_REASONS:
+            if words in message:
+                return ParseFailure(reason, sentence, line)
+        return ParseFailure(TEXT_TOO_LONG, message, line)
     return ParseFailure(MALFORMED, message, line)
 
 

@@ -1,0 +1,187 @@
+"""What a record may ask of the machine: depth, attributes, text, and what entities make.
+
+In: the bytes of records, or their parsed elements, and the limits of the settings. Out: nothing, or ParseFailure with
+the reason code of the reject. Ordinary records cost nothing here: what their bytes cannot hold is not looked for, and
+libxml2 tells what is deeper than 256 elements. A checker belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from etl.messages import Skeleton
+from etl.options import Limits
+from etl.transform.parser import (
+    ENTITY_LIMIT,
+    PLAIN_DEPTH,
+    TEXT_TOO_LONG,
+    TOO_DEEP,
+    TOO_MANY_ATTRIBUTES,
+    Parsed,
+    ParseFailure,
+)
+
+_ATTRIBUTE_BYTES = 4
+"""The shortest attribute has more: a space, a name, an equals sign and two quotes."""
+
+_MAX_UTF8 = 4
+"""Bytes of one character at most."""
+
+_NO_TAGS = re.compile(rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
+_ATTRIBUTE = re.compile(rb"=\s*+(?:\"[^\"]*+\"|'[^']*+')")
+
+_ENTITY = re.compile(rb"<!ENTITY\s++([^\s%\"']++)\s++(?:\"([^\"]*+)\"|'([^']*+)')")
+_REFERENCE = re.compile(rb"&([^;&<>\s#\"']++);")
+_CHARACTER = re.compile(rb"&#(?:([0-9]{1,7})|x([0-9a-fA-F]{1,6}));")
+_PREDEFINED = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
+
+_ENDLESS = 10**12
+"""More bytes than this nobody counts."""
+_NESTED_ENTITIES = 100
+"""Entities inside each other that are followed; libxml2 takes fewer."""
+
+
+class RecordLimits:
+    """Checks records against the limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._wide = re.compile(rb"<[^<]{%d,}+" % (_ATTRIBUTE_BYTES * limits.attributes))
+        self._entities: _Entities | None = None
+
+    def suspects(self, skeleton: Skeleton, payload: bytes, longest: int) -> bool:
+        """Whether one of the records in `payload`, of which the longest has so many bytes, may be beyond a limit.
+
+        Such records are to be checked one by one. What only their trees show (`suspects_tree`) does not count here.
+        """
+        limits = self._limits
+        entities = b"<!ENTITY" in skeleton.subset and b"&" in payload
+        return (
+            (longest > _ATTRIBUTE_BYTES * limits.attributes and payload.count(b"=") > limits.attributes)
+            or self._has_long_text(skeleton, longest)
+            or self._adds_attributes(skeleton)
+            or (entities and self._expanded(skeleton, payload) > limits.entity_bytes)
+        )
+
+    def suspects_tree(self, skeleton: Skeleton, parsed: Parsed) -> bool:
+        """Whether one of these records, parsed within libxml2's bounds, is beyond the limit on depth."""
+        allowed = self._limits.depth - skeleton.depth
+        return self._limits.depth < PLAIN_DEPTH and any(_depth(record) > allowed for record in parsed.records)
+
+    def check_bytes(self, skeleton: Skeleton, record: bytes) -> None:
+        """What can be told before a tree is made, which may be large. Raises ParseFailure."""
+        limits = self._limits
+        if self._wide.search(record) is not None:
+            attributes = max(
+                (len(_ATTRIBUTE.findall(tag[0])) for tag in self._wide.finditer(_NO_TAGS.sub(b"", record))), default=0
+            )
+            self._check_attributes(attributes)
+        if b"<!ENTITY" in skeleton.subset and b"&" in record:
+            made = self._expanded(skeleton, _NO_TAGS.sub(b"", record))
+            if made > limits.entity_bytes:
+                found = f"{made:,}" if made < _ENDLESS else f"more than {_ENDLESS:,}"
+                raise ParseFailure(
+                    ENTITY_LIMIT,
+                    f"Its entities make {found} bytes; limits.entity_bytes allows {limits.entity_bytes:,}.",
+                    0,
+                )
+
+    def check_tree(self, skeleton: Skeleton, parsed: Parsed, size: int) -> None:
+        """What only the tree shows of one record of `size` bytes. Raises ParseFailure."""
+        limits = self._limits
+        (record,) = parsed.records
+        if parsed.huge or limits.depth < PLAIN_DEPTH:
+            depth = skeleton.depth + _depth(record)
+            if depth > limits.depth:
+                raise ParseFailure(
+                    TOO_DEEP,
+                    f"{depth:,} elements are nested in each other; limits.depth allows {limits.depth:,}.",
+                    0,
+                )
+        if self._has_long_text(skeleton, size):
+            longest = max(_utf8_length(text, limits.text_bytes) for text in _texts(record))
+            if longest > limits.text_bytes:
+                raise ParseFailure(
+                    TEXT_TOO_LONG,
+                    f"A text or attribute has {longest:,} bytes; limits.text_bytes allows {limits.text_bytes:,}.",
+                    0,
+                )
+        if self._adds_attributes(skeleton):
+            self._check_attributes(max(len(element.attrib) for element in record.iter()))
+
+    def _check_attributes(self, found: int) -> None:
+        allowed = self._limits.attributes
+        if found > allowed:
+            raise ParseFailure(
+                TOO_MANY_ATTRIBUTES, f"An element has {found:,} attributes; limits.attributes allows {allowed:,}.", 0
+            )
+
+    def _has_long_text(self, skeleton: Skeleton, size: int) -> bool:
+        """Whether a record of `size` bytes may hold a text that is too long: no text is longer than what it is in."""
+        # Entities and declared attributes make 1 MB at most, or 5 times the input.
+        made = 5 * size + 10**6 if skeleton.subset else 0
+        return size + made > self._limits.text_bytes
+
+    def _adds_attributes(self, skeleton: Skeleton) -> bool:
+        """Whether the document type may add too many attributes to an element."""
+        return len(skeleton.subset) > _ATTRIBUTE_BYTES * self._limits.attributes and b"<!ATTLIST" in skeleton.subset
+
+    def _expanded(self, skeleton: Skeleton, data: bytes) -> int:
+        """Bytes that the entities referred to in `data` make."""
+        if self._entities is None or self._entities.subset != skeleton.subset:
+            self._entities = _Entities(skeleton.subset)
+        return self._entities.expanded(data)
+
+
+class _Entities:
+    """How much each entity of a document type makes."""
+
+    def __init__(self, subset: bytes) -> None:
+        self.subset = subset
+        self._values: dict[bytes, bytes] = {}
+        for declared in _ENTITY.finditer(subset):
+            # The first declaration of a name counts.
+            self._values.setdefault(declared[1], declared[2] if declared[2] is not None else declared[3])
+        self._sizes: dict[bytes, int] = {}
+
+    def expanded(self, data: bytes, nested: int = 0) -> int:
+        """Bytes that the references in `data` make."""
+        return min(_ENDLESS, sum(self._size(reference[1], nested) for reference in _REFERENCE.finditer(data)))
+
+    def _size(self, name: bytes, nested: int) -> int:
+        """What one reference makes. Entities in a circle, and unknown ones, are for the parser to refuse."""
+        known = self._sizes.get(name)
+        if known is not None or name in _PREDEFINED or name not in self._values or nested > _NESTED_ENTITIES:
+            return known or 0
+        self._sizes[name] = 0  # as long as it is being worked out, it can only be met in a circle
+        value = _CHARACTER.sub(_character, self._values[name])
+        size = len(_REFERENCE.sub(b"", value)) + self.expanded(value, nested + 1)
+        self._sizes[name] = size
+        return size
+
+
+def _character(reference: re.Match[bytes]) -> bytes:
+    number = int(reference[1]) if reference[1] else int(reference[2], 16)
+    return chr(number).encode("utf-8", "replace") if number <= 0x10FFFF else b""
+
+
+def _depth(element: Any) -> int:
+    """Levels of elements, its own included."""
+    depth, level = 0, [element]
+    while level:
+        depth += 1
+        level = [child for parent in level for child in parent]
+    return depth
+
+
+def _texts(record: Any) -> Any:
+    for element in record.iter():
+        yield element.text or ""
+        yield element.tail or ""
+        yield from element.attrib.values()
+
+
+def _utf8_length(text: str, limit: int) -> int:
+    """Bytes of a text that may be longer than the limit, 0 of one that cannot."""
+    return len(text.encode("utf-8", "surrogatepass")) if _MAX_UTF8 * len(text) > limit else 0
