@@ -1,46 +1,53 @@
 """The ledger: what of each source is in the database, kept there, in the transactions that write the rows.
 
 Comes in: sources to register (main thread), the parts and rejects of a batch within its transaction (insert threads),
-marks of progress (main thread). Goes out: which parts were not there yet, what is missing, totals that are true because
-they are read from what was committed.
+marks of progress (the load's own thread). Goes out: which parts were not there yet, what is missing, totals that are
+true because they are read from what was committed.
 
-    etl_source   one row a source: identity, mapping, state (loading, rows_done, keys_built, finished), epoch
-    etl_split    one row a committed tile of a document: its range and what became of its records
-    etl_reject   one row a record that was not loaded, and why
+    etl_source     one row a source: identity, mapping, state (loading, rows_done, keys_built, finished), epoch, holder
+    etl_split      one row a committed tile of a document: its range and what became of its records
+    etl_reject     one row a record that was not loaded, and why
+    etl_skeleton   one row for what stood open around rejects
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import uuid
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.errors import TargetError
+from etl.faults import fault_point
 from etl.loading.ledger_base import (
     Gap,
     LedgerLike,
+    Range,
     RegisteredSource,
     RejectGroup,
     State,
-    Tile,
     Totals,
     describe_reject,
     find_gaps,
     now,
 )
-from etl.loading.ledger_tables import claim_statement, ledger_tables, mapping_digest
+from etl.loading.ledger_queries import storable, tiles_of, totals_of
+from etl.loading.ledger_tables import claim_statement, insert_missing, ledger_tables
 from etl.loading.no_ledger import NoLedger
+from etl.loading.registration import Registration
 from etl.mapping.model import Mapping
-from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
+from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
 from etl.targets.base import Target, TargetConnection
 
-__all__ = ["Gap", "Ledger", "LedgerLike", "RegisteredSource", "RejectGroup", "State", "Totals", "open_ledger"]
+__all__ = ["Gap", "Ledger", "LedgerLike", "Range", "RegisteredSource", "RejectGroup", "State", "Totals", "open_ledger"]
+
+STATES: tuple[State, ...] = ("loading", "rows_done", "keys_built", "finished")
+"""In their order."""
+
+AT_ONCE = 1000
+"""Sources in one statement: a database takes some ten thousands of parameters."""
 
 
 def open_ledger(target: Target, schema: str | None, mapping: Mapping) -> LedgerLike:
@@ -53,47 +60,59 @@ class Ledger:
 
     def __init__(self, target: Target, schema: str | None, mapping: Mapping) -> None:
         self._target = target
-        self._mapping = mapping
-        self._digest = mapping_digest(mapping)
-        self._names = {table.name for table in mapping.tables}
-        self._load_id = str(uuid.uuid4())
-        self._epochs: dict[int, int] = {}
         self._connection: TargetConnection | None = None
-        self._gone: dict[frozenset[str], frozenset[str]] = {}
-        tables = ledger_tables(schema)
-        self._source, self._split, self._reject = tables.source, tables.split, tables.reject
-        self._metadata = tables.metadata
+        self._tables = ledger_tables(schema)
+        self._registration = Registration(target, self._tables, mapping)
+        self._labels: dict[int, str] = {}
+        self._source, self._split, self._reject = self._tables.source, self._tables.split, self._tables.reject
         self._claim = claim_statement(self._split, target.dialect)
+        self._keep_skeleton = insert_missing(self._tables.skeleton, target.dialect)
 
     def prepare(self) -> None:
         """Create the ledger's tables.
 
-        Raises TargetError where the user may create no tables, naming the setting `ledger.schema`.
+        Raises TargetError where the user may create no tables, naming the setting `ledger.schema`, and where another
+        version of this program has created them.
         """
-        self._target.create_own_tables(self._metadata)
+        self._target.create_own_tables(self._tables.metadata)
 
-    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource:
+    def begin_again(self, fingerprints: Sequence[str]) -> None:
+        """Empty the tables of those sources that are known, so that `register` finds them as if just begun.
+
+        Raises TargetError where anybody else's rows are in these tables, SourceHeld where one of them is being loaded;
+        then nothing has changed.
+        """
+        with self._transaction(durable=True) as connection:
+            connection.lock()
+            self._registration.begin_again(connection, fingerprints)
+            fault_point("in_emptying")
+
+    def register(
+        self, label: str, fingerprint: str | None, size: int | None, *, path: str | None = None
+    ) -> RegisteredSource:
         """Begin a source, or take up the one with this fingerprint; one taken up unfinished is this load's alone now.
 
         Without fingerprint it is a new source each time. A source whose tables were all dropped since is begun again,
-        which is why this comes before `Target.prepare`; so is one of which another mapping brought nothing in. Raises
-        TargetError where the same content is in the same tables by another mapping, or where only some of its tables
-        are still there.
+        which is why this comes before `Target.prepare`; so is one of which another mapping brought nothing in. `path`
+        is the file's, absolute. Raises SourceHeld where another load that is alive has it, TargetError where the same
+        content is in the same tables by a mapping of another structure, or where only some of its tables are still
+        there.
         """
-        # A crash that loses this loses what came after it too.
-        with self._transaction(durable=False) as connection:
+        # A crash must not lose this while the load goes on: what is committed later would belong to nobody.
+        with self._transaction(durable=True) as connection:
             connection.lock()
-            for row in self._known(connection, fingerprint):
-                missing = self._missing(connection, row)
-                dropped = missing == row.tables
-                if row.mapping_digest == self._digest and not dropped:
-                    return self._take_up(connection, row, missing)
-                if row.tables & self._names:
-                    if not dropped and self._totals(connection, row.number).loaded:
-                        raise self._other_mapping(label, row)
-                    self._forget(connection, row.number)
-                    connection.execute(sa.delete(self._source).where(self._source.c.number == row.number))
-            return self._begin(connection, label, fingerprint, size)
+            source = self._registration.register(connection, label, fingerprint, size, path)
+            self._labels[source.info.number] = source.info.label
+            fault_point("in_registration")
+        return source
+
+    def hold_again(self) -> None:
+        """Hold all sources of this load again, after a lost connection.
+
+        Raises SourceHeld where another load has taken one.
+        """
+        for source in self._registration.epochs:
+            self._registration.hold(source, self._labels[source])
 
     def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
         """For each part whether this transaction may write it; False: it is in the database already.
@@ -122,7 +141,7 @@ class Ledger:
         if self._target.dialect == "postgresql":
             rows = [{name: [row[name] for row in rows] for name in rows[0]}]
         claimed = set(connection.execute(self._claim, rows))
-        self._hold(connection, sorted({part.source for part, _ in parts}))
+        self._share(connection, sorted({part.source for part, _ in parts}))
         return [(part.source, part.start) in claimed for part, _ in parts]
 
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
@@ -133,9 +152,24 @@ class Ledger:
             connection.execute(ours.values(loaded=counts.loaded, rejected=counts.rejected, discarded=counts.discarded))
 
     def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
-        """Keep rejects, in the batch's transaction."""
+        """Keep rejects, and once what stood open around them, in the batch's transaction."""
         if not rejects:
             return
+        around = {(reject.source, digest(reject.skeleton)): reject.skeleton for reject in rejects if reject.skeleton}
+        if around:
+            # In one order, since another thread may be keeping the same.
+            skeletons = [
+                {
+                    "source": source,
+                    "skeleton": name,
+                    "subset": skeleton.subset,
+                    "open_tags": skeleton.open_tags,
+                    "close_tags": skeleton.close_tags,
+                    "depth": skeleton.depth,
+                }
+                for (source, name), skeleton in sorted(around.items(), key=lambda item: item[0])
+            ]
+            connection.execute(self._keep_skeleton, skeletons)
         rows = [
             {
                 "source": reject.source,
@@ -145,13 +179,19 @@ class Ledger:
                 "table_name": reject.table,
                 "column_name": reject.column,
                 "reason": reject.reason,
-                "message": _storable(reject.message),
+                "message": storable(reject.message),
                 "raw": reject.raw,
                 "length": reject.length,
+                "skeleton": digest(reject.skeleton) if reject.skeleton else None,
             }
             for reject in rejects
         ]
         connection.execute(sa.insert(self._reject), rows)
+
+    def done(self, source: int) -> tuple[Range, ...]:
+        """Start and end of each committed tile, in order."""
+        with self._transaction(durable=False) as connection:
+            return tuple((tile.start, tile.end) for tile in tiles_of(connection, self._tables, source))
 
     def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
         """Mark that every row of the source is in the database; gaps, if any, are returned and nothing is marked.
@@ -161,27 +201,28 @@ class Ledger:
         `mark_finished` finds the mark missing then, or makes all of it durable.
         """
         with self._transaction(durable=False) as connection:
-            gaps = find_gaps(self._tiles(connection, source))
+            gaps = find_gaps(tiles_of(connection, self._tables, source))
             if not gaps:
-                self._mark(connection, source, ("loading", "rows_done"), state="rows_done")
+                self._mark(connection, [source], "rows_done")
         return gaps
 
-    def mark_keys_built(self, sources: Sequence[int]) -> None:
-        """Mark that the keys stand, or that what is in their way was told."""
-        with self._transaction(durable=False) as connection:
-            for source in sources:
-                self._mark(connection, source, ("rows_done", "keys_built"), state="keys_built")
+    def mark_keys_built(self, sources: Sequence[int]) -> bool:
+        """Mark that the keys stand, or that what is in their way was told; False where the mark before is missing.
 
-    def mark_finished(self, sources: Sequence[int]) -> None:
-        """Mark, durably, that there is nothing left to do: another run will say so and end."""
+        It is where the server has crashed since and lost it: then rows may be lost too.
+        """
+        with self._transaction(durable=False) as connection:
+            return self._mark(connection, sources, "keys_built")
+
+    def mark_finished(self, sources: Sequence[int]) -> bool:
+        """Mark, durably, that there is nothing left to do: another run will say so and end. False as above."""
         with self._transaction(durable=True) as connection:
-            for source in sources:
-                self._mark(connection, source, ("keys_built",), state="finished", finished_at=now())
+            return self._mark(connection, sources, "finished", finished_at=now())
 
     def totals(self, source: int) -> Totals:
         """What is committed of the source."""
         with self._transaction(durable=False) as connection:
-            return self._totals(connection, source)
+            return totals_of(connection, self._tables, source)
 
     def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]:
         """The sources' rejects by reason, table and column, the most frequent first."""
@@ -218,129 +259,42 @@ class Ledger:
             self._connection = None
             raise
 
-    def _known(self, connection: TargetConnection, fingerprint: str | None) -> list[_SourceRow]:
-        if fingerprint is None:
-            return []
-        columns = [self._source.c[field.name] for field in dataclasses.fields(_SourceRow)]
-        # The row of this very mapping first: it decides, whatever else is there.
-        order = (self._source.c.mapping_digest != self._digest, self._source.c.number)
-        found = sa.select(*columns).where(self._source.c.fingerprint == fingerprint).order_by(*order)
-        return [
-            _SourceRow(number, label, digest, frozenset(json.loads(tables)), *others)
-            for number, label, digest, tables, *others in connection.execute(found)
-        ]
-
-    def _missing(self, connection: TargetConnection, row: _SourceRow) -> frozenset[str]:
-        """Tables of the source that are not there any more; those of this load may not be there yet."""
-        if row.load_id == self._load_id:
-            return frozenset()
-        if row.tables not in self._gone:
-            self._gone[row.tables] = self._target.missing_tables(connection, row.tables)
-        return self._gone[row.tables]
-
-    def _take_up(self, connection: TargetConnection, row: _SourceRow, missing: frozenset[str]) -> RegisteredSource:
-        if missing:
-            raise TargetError(
-                f"{row.label} was loaded before, but of its tables {', '.join(sorted(missing))} are gone since. Drop"
-                " the others too, and the same command loads it again from the start."
-            )
-        if row.state != "finished":
-            self._epochs[row.number] = row.epoch + 1
-            self._update(connection, row.number, epoch=row.epoch + 1)
-        info = SourceInfo(row.number, row.label, row.load_id, row.started_at)
-        done = tuple((tile.start, tile.end) for tile in self._tiles(connection, row.number))
-        return RegisteredSource(info, row.state, done, self._totals(connection, row.number))
-
-    def _other_mapping(self, label: str, row: _SourceRow) -> TargetError:
-        common = ", ".join(sorted(self._names & row.tables))
-        verb = "was loaded" if row.state == "finished" else "began to be loaded"
-        return TargetError(
-            f"{label} {verb} into {common} with another mapping (as {row.label}, on {row.started_at}); loading it again"
-            f" would put its records there twice. Use that mapping (column mapping of etl_source, number {row.number}),"
-            " or name other tables in this one, or load into another database, or drop these tables first."
-        )
-
-    def _begin(
-        self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None
-    ) -> RegisteredSource:
-        started, label = now(), _storable(label)
-        values = {
-            "label": label,
-            "fingerprint": fingerprint,
-            "size": size,
-            "mapping": self._mapping.text,
-            "mapping_digest": self._digest,
-            "conversion_digest": "",
-            "holder": "",
-            "tables": json.dumps(sorted(self._names)),
-            "state": "loading",
-            "epoch": 1,
-            "load_id": self._load_id,
-            "started_at": started,
-        }
-        ((number,),) = connection.execute(sa.insert(self._source).values(values).returning(self._source.c.number))
-        # Somebody may have deleted the row of an earlier source and left its splits behind.
-        self._forget(connection, number)
-        self._epochs[number] = 1
-        return RegisteredSource(SourceInfo(number, label, self._load_id, started), "loading", (), Totals())
-
-    def _hold(self, connection: TargetConnection, sources: Sequence[int]) -> None:
-        """Hold the sources' rows until the transaction ends, so that nobody takes them over meanwhile."""
+    def _share(self, connection: TargetConnection, sources: Sequence[int]) -> None:
+        """Share the sources' rows until the transaction ends, so that nobody takes them over meanwhile."""
         columns = self._source.c
         held = sa.select(columns.number, columns.epoch).where(columns.number.in_(sources)).order_by(columns.number)
         epochs = dict(connection.execute(held.with_for_update(read=True)))
         for source in sources:
             self._check_epoch(source, epochs.get(source))
 
-    def _mark(
-        self, connection: TargetConnection, source: int, before: Sequence[State], *, state: State, **values: Any
-    ) -> None:
-        columns = self._source.c
-        ours = sa.update(self._source).where(columns.number == source, columns.state.in_(before))
-        found = connection.execute(ours.values(state=state, **values).returning(columns.epoch))
-        self._check_epoch(source, found[0][0] if found else None)
+    def _mark(self, connection: TargetConnection, sources: Sequence[int], state: State, **values: Any) -> bool:
+        """Bring those sources to the state that are not there yet; False, and nothing, where one is not near it."""
+        columns, place = self._source.c, STATES.index(state)
+        found: dict[int, tuple[State, int]] = {}
+        for first in range(0, len(sources), AT_ONCE):
+            some = columns.number.in_(sources[first : first + AT_ONCE])
+            rows = sa.select(columns.number, columns.state, columns.epoch).where(some).order_by(columns.number)
+            found |= {number: (at, epoch) for number, at, epoch in connection.execute(rows.with_for_update())}
+        for source in sources:
+            self._check_epoch(source, found[source][1] if source in found else None)
+        if any(STATES.index(found[source][0]) < place - 1 for source in sources):
+            return False
+        before = [source for source in sources if STATES.index(found[source][0]) < place]
+        for first in range(0, len(before), AT_ONCE):
+            some = columns.number.in_(before[first : first + AT_ONCE])
+            connection.execute(sa.update(self._source).where(some).values(state=state, **values))
+        return True
 
     def _check_epoch(self, source: int, epoch: int | None) -> None:
-        if epoch is None or epoch != self._epochs.get(source):
+        if epoch is None or epoch != self._registration.epochs.get(source):
             raise TargetError(
                 f"Another load has taken source {source} over, or its row in etl_source is gone or was set back: this"
                 " one stops. What it committed stays, and is not loaded again."
             )
 
-    def _update(self, connection: TargetConnection, source: int, **values: Any) -> None:
-        connection.execute(sa.update(self._source).where(self._source.c.number == source).values(values))
 
-    def _forget(self, connection: TargetConnection, source: int) -> None:
-        connection.execute(sa.delete(self._split).where(self._split.c.source == source))
-        connection.execute(sa.delete(self._reject).where(self._reject.c.source == source))
-
-    def _tiles(self, connection: TargetConnection, source: int) -> list[Tile]:
-        split = self._split.c
-        tiles = sa.select(split.start_offset, split.end_offset, split.is_last).where(split.source == source)
-        return [Tile(*row) for row in connection.execute(tiles.order_by(split.start_offset, split.end_offset))]
-
-    def _totals(self, connection: TargetConnection, source: int) -> Totals:
-        split = self._split.c
-        sums = [
-            sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
-            for column in (split.records, split.loaded, split.rejected, split.discarded)
-        ]
-        ((records, loaded, rejected, discarded),) = connection.execute(sa.select(*sums).where(split.source == source))
-        return Totals(records, loaded, rejected, discarded)
-
-
-@dataclass(frozen=True, slots=True)
-class _SourceRow:
-    number: int
-    label: str
-    mapping_digest: str
-    tables: frozenset[str]
-    state: State
-    epoch: int
-    load_id: str
-    started_at: str
-
-
-def _storable(text: str) -> str:
-    """Without what no database takes in a text: the NUL character and half surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+def digest(skeleton: Skeleton) -> str:
+    """The name under which etl_skeleton has it."""
+    parts = (skeleton.subset, skeleton.open_tags, skeleton.close_tags)
+    sized = b"".join(len(part).to_bytes(8, "big") + part for part in parts) + skeleton.depth.to_bytes(4, "big")
+    return hashlib.blake2b(sized, digest_size=16).hexdigest()

@@ -13,6 +13,9 @@ from etl.targets.base import TargetConnection
 
 State = Literal["loading", "rows_done", "keys_built", "finished"]
 
+Range = tuple[int, int]
+"""Start and end of a tile of a document."""
+
 RejectGroup = tuple[str, str, str, int, str]
 """Reason, table, column, how many, and the first one's place and message."""
 
@@ -51,28 +54,40 @@ class RegisteredSource:
 
     info: SourceInfo
     state: State
-    done: tuple[tuple[int, int], ...]
+    done: tuple[Range, ...]
     """Start and end of each tile that earlier runs committed, in order."""
     totals: Totals
+    notices: tuple[str, ...] = ()
+    """Sentences for the user: other content was loaded from there before, the mapping has changed, ..."""
 
     @property
     def finished(self) -> bool:
         return self.state == "finished"
 
 
-class LedgerLike(Protocol):
-    """What a load needs of a ledger; `Ledger` keeps it in the target, `NoLedger` for the length of the load."""
+class BatchLedger(Protocol):
+    """What the writing of a batch needs of a ledger."""
 
-    def prepare(self) -> None: ...
-    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource: ...
     def claim(
         self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int
     ) -> list[bool]: ...
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None: ...
     def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None: ...
+    def hold_again(self) -> None: ...
+
+
+class LedgerLike(BatchLedger, Protocol):
+    """What a load needs of a ledger; `Ledger` keeps it in the target, `NoLedger` for the length of the load."""
+
+    def prepare(self) -> None: ...
+    def begin_again(self, fingerprints: Sequence[str]) -> None: ...
+    def register(
+        self, label: str, fingerprint: str | None, size: int | None, *, path: str | None = None
+    ) -> RegisteredSource: ...
+    def done(self, source: int) -> tuple[Range, ...]: ...
     def mark_rows_done(self, source: int) -> tuple[Gap, ...]: ...
-    def mark_keys_built(self, sources: Sequence[int]) -> None: ...
-    def mark_finished(self, sources: Sequence[int]) -> None: ...
+    def mark_keys_built(self, sources: Sequence[int]) -> bool: ...
+    def mark_finished(self, sources: Sequence[int]) -> bool: ...
     def totals(self, source: int) -> Totals: ...
     def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]: ...
 

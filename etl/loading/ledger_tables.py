@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import Executable
-
-from etl.mapping.model import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +91,12 @@ def ledger_tables(schema: str | None) -> LedgerTables:
     return LedgerTables(source, split, reject, skeleton, metadata)
 
 
+def insert_missing(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """Insert the rows whose key is not there yet."""
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_nothing()
+
+
 def claim_statement(split: sa.Table, dialect: str) -> Executable:
     """Insert what is not there yet and return which that was; PostgreSQL takes the rows as one array a column.
 
@@ -109,23 +109,3 @@ def claim_statement(split: sa.Table, dialect: str) -> Executable:
     rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
     insert = postgresql.insert(split).from_select(names, sa.select(*(rows.c[name] for name in names)))
     return insert.on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
-
-
-_APPEARANCE = {"line", "comment", "folder"}
-"""Fields of a mapping that tell how its file looks, and where it lies."""
-
-
-def mapping_digest(mapping: Mapping) -> str:
-    """Digest of what a mapping makes of a document: comments, layout, lines and place of its file do not count.
-
-    Fields at their defaults are left out, so that a later version of this program with more of them agrees.
-    """
-    return hashlib.sha256(json.dumps(_plain(mapping.tables)).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        fields = (field for field in dataclasses.fields(value) if field.name not in _APPEARANCE)
-        told = {f.name: _plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
-        return {type(value).__name__: told}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value

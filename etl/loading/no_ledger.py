@@ -9,7 +9,17 @@ import threading
 import uuid
 from collections.abc import Sequence
 
-from etl.loading.ledger_base import Gap, RegisteredSource, RejectGroup, Tile, Totals, describe_reject, find_gaps, now
+from etl.loading.ledger_base import (
+    Gap,
+    Range,
+    RegisteredSource,
+    RejectGroup,
+    Tile,
+    Totals,
+    describe_reject,
+    find_gaps,
+    now,
+)
 from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
 from etl.targets.base import TargetConnection
 
@@ -29,7 +39,12 @@ class NoLedger:
     def prepare(self) -> None:
         """Nothing: there are no tables."""
 
-    def register(self, label: str, fingerprint: str | None, size: int | None) -> RegisteredSource:
+    def begin_again(self, fingerprints: Sequence[str]) -> None:
+        """Nothing: every load begins anew."""
+
+    def register(
+        self, label: str, fingerprint: str | None, size: int | None, *, path: str | None = None
+    ) -> RegisteredSource:
         with self._lock:
             number = len(self._labels) + 1
             self._labels[number] = label
@@ -49,6 +64,9 @@ class NoLedger:
                 self._tiles[part.source].append(Tile(part.start, part.end, part.last))
         return [True] * len(parts)
 
+    def hold_again(self) -> None:
+        """Nothing: nobody else knows of these sources."""
+
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
         """Nothing: memory refuses no rows."""
 
@@ -61,15 +79,19 @@ class NoLedger:
                 if reject.offset < first[0].offset:
                     first[0] = reject
 
+    def done(self, source: int) -> tuple[Range, ...]:
+        with self._lock:
+            return tuple(sorted((tile.start, tile.end) for tile in self._tiles[source]))
+
     def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
         with self._lock:
             return find_gaps(sorted(self._tiles[source], key=lambda tile: (tile.start, tile.end)))
 
-    def mark_keys_built(self, sources: Sequence[int]) -> None:
-        """Nothing: there are no keys."""
+    def mark_keys_built(self, sources: Sequence[int]) -> bool:
+        return True
 
-    def mark_finished(self, sources: Sequence[int]) -> None:
-        """Nothing: there is no other run."""
+    def mark_finished(self, sources: Sequence[int]) -> bool:
+        return True
 
     def totals(self, source: int) -> Totals:
         with self._lock:

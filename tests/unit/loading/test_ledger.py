@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import threading
 import uuid
@@ -15,9 +14,8 @@ import sqlalchemy as sa
 from etl.errors import InternalError, TargetError
 from etl.loading.ledger import Gap, Ledger, LedgerLike, RegisteredSource, Totals, open_ledger
 from etl.loading.ledger_base import Tile, find_gaps
-from etl.loading.ledger_tables import mapping_digest
 from etl.loading.no_ledger import NoLedger
-from etl.mapping.model import Mapping, PythonFunction
+from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target
 from tests.target_rows import column, encode, family, opened, read, single, write
@@ -236,9 +234,24 @@ def test_the_same_content_twice_in_one_load_is_one_source(target: Target) -> Non
 
 def test_nothing_is_finished_that_was_not_marked_before(target: Target) -> None:
     ledger, _ = begin(target)
-    for mark in (ledger.mark_keys_built, ledger.mark_finished):
-        with pytest.raises(TargetError, match="was set back"):
-            mark([1])
+    commit(target, ledger, part(1, 0, 100, last=True))
+    assert not ledger.mark_keys_built([1])
+    assert not ledger.mark_finished([1])
+    assert ledger.mark_rows_done(1) == ()
+    assert not ledger.mark_finished([1])
+    assert ledger.mark_keys_built([1])
+    assert begin(target)[1].state == "keys_built"
+
+
+def test_marks_whose_answer_was_lost_are_made_again(target: Target) -> None:
+    ledger, _ = begin(target)
+    commit(target, ledger, part(1, 0, 100, last=True))
+    for _ in range(2):
+        assert ledger.mark_rows_done(1) == ()
+    for mark in (ledger.mark_keys_built, ledger.mark_finished, ledger.mark_finished, ledger.mark_keys_built):
+        assert mark([1])
+    assert ledger.mark_rows_done(1) == ()
+    assert begin(target)[1].finished
 
 
 def test_a_mapping_that_brought_nothing_in_may_be_changed(target: Target) -> None:
@@ -371,7 +384,7 @@ def test_the_ledger_may_have_a_schema_of_its_own(postgres_url: str) -> None:
             connection.begin()
             found = connection.execute(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'Load Ledger'"))
             connection.rollback()
-    assert {name for (name,) in found} == {"etl_source", "etl_split", "etl_reject", "etl_table"}
+    assert {name for (name,) in found} == {"etl_source", "etl_split", "etl_reject", "etl_skeleton", "etl_table"}
 
 
 def test_who_may_create_nothing_is_told_of_the_setting(postgres_url: str) -> None:
@@ -414,24 +427,6 @@ def test_gaps(tiles: list[tuple[int, int, bool]], gaps: list[Gap]) -> None:
 def test_overlapping_tiles_are_a_broken_promise(tiles: list[tuple[int, int, bool]]) -> None:
     with pytest.raises(InternalError, match="overlap"):
         find_gaps(Tile(*tile) for tile in tiles)
-
-
-def test_the_digest_knows_what_a_mapping_does_and_not_how_its_file_looks() -> None:
-    plain = family()
-    renamed = dataclasses.replace(plain, label="other.yaml", text="# a comment\nversion: 1")
-    moved = dataclasses.replace(plain, tables=tuple(dataclasses.replace(t, line=t.line + 7) for t in plain.tables))
-    remarks = tuple(dataclasses.replace(table, comment="# nice", transform=_function(".")) for table in plain.tables)
-    elsewhere = tuple(dataclasses.replace(table, transform=_function("/elsewhere")) for table in plain.tables)
-    assert mapping_digest(renamed) == mapping_digest(moved) == mapping_digest(plain)
-    assert mapping_digest(dataclasses.replace(plain, tables=remarks)) == mapping_digest(
-        dataclasses.replace(plain, tables=elsewhere)
-    )
-    assert mapping_digest(family(key_type="text")) != mapping_digest(plain)
-    assert mapping_digest(single("release", column("id"))) != mapping_digest(single("release", column("ID")))
-
-
-def _function(folder: str) -> PythonFunction:
-    return PythonFunction("functions", "clean", folder)
 
 
 def test_without_a_ledger_every_source_is_new() -> None:

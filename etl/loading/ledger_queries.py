@@ -1,0 +1,38 @@
+"""What of a source is committed, as the ledger's own questions ask it; each within the caller's open transaction."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from etl.loading.ledger_base import Tile, Totals
+from etl.loading.ledger_tables import LedgerTables
+from etl.targets.base import TargetConnection
+
+
+def tiles_of(connection: TargetConnection, tables: LedgerTables, source: int) -> list[Tile]:
+    """The committed tiles, in order."""
+    split = tables.split.c
+    tiles = sa.select(split.start_offset, split.end_offset, split.is_last).where(split.source == source)
+    return [Tile(*row) for row in connection.execute(tiles.order_by(split.start_offset, split.end_offset))]
+
+
+def totals_of(connection: TargetConnection, tables: LedgerTables, source: int) -> Totals:
+    """What became of the records of the committed tiles."""
+    split = tables.split.c
+    sums = [
+        sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
+        for column in (split.records, split.loaded, split.rejected, split.discarded)
+    ]
+    ((records, loaded, rejected, discarded),) = connection.execute(sa.select(*sums).where(split.source == source))
+    return Totals(records, loaded, rejected, discarded)
+
+
+def forget(connection: TargetConnection, tables: LedgerTables, source: int) -> None:
+    """Delete what was committed of the source from the ledger; its row stays."""
+    for table in (tables.split, tables.reject, tables.skeleton):
+        connection.execute(sa.delete(table).where(table.c.source == source))
+
+
+def storable(text: str) -> str:
+    """Without what no database takes in a text: the NUL character and half surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

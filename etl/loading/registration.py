@@ -1,0 +1,305 @@
+"""Begins sources, takes up those that are known, and begins them again: which rows of etl_source a load goes by.
+
+Comes in: what is to be loaded, by which mapping, and a connection whose transaction is open and has the lock under
+which loads register. Goes out: each source with what is committed of it. Runs on the load's main thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import socket
+import uuid
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.errors import MappingError, SourceHeld, TargetError
+from etl.loading.ledger_base import RegisteredSource, State, Totals, now
+from etl.loading.ledger_queries import forget, storable, tiles_of, totals_of
+from etl.loading.ledger_tables import LedgerTables
+from etl.loading.mapping_digest import conversion_digest, differences, structure_digest
+from etl.mapping.model import Mapping
+from etl.mapping.reader import parse_mapping
+from etl.messages import SourceInfo
+from etl.targets.base import Target, TargetConnection
+
+
+class Registration:
+    """Registers the sources of one load by one mapping."""
+
+    def __init__(self, target: Target, tables: LedgerTables, mapping: Mapping) -> None:
+        self._target = target
+        self._tables = tables
+        self._mapping = mapping
+        self._structure = structure_digest(mapping)
+        self._conversions = conversion_digest(mapping)
+        self._names = {table.name for table in mapping.tables}
+        self._load_id = str(uuid.uuid4())
+        self._gone: dict[frozenset[str], frozenset[str]] = {}
+        self.epochs: dict[int, int] = {}
+        """Of the sources that are this load's, by their numbers."""
+
+    def register(
+        self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None, path: str | None
+    ) -> RegisteredSource:
+        """See `Ledger.register`."""
+        for row in self._known(connection, fingerprint):
+            missing = self._missing(connection, row)
+            dropped = missing == row.tables
+            if row.mapping_digest == self._structure and not dropped:
+                return self._take_up(connection, row, missing)
+            if row.tables & self._names:
+                if row.state != "finished":
+                    self.hold(row.number, row.label)
+                if not dropped and totals_of(connection, self._tables, row.number).loaded:
+                    raise self._other_mapping(connection, label, row)
+                self._delete(connection, row.number)
+        return self._begin(connection, label, fingerprint, size, path)
+
+    def begin_again(self, connection: TargetConnection, fingerprints: Sequence[str]) -> None:
+        """See `Ledger.begin_again`."""
+        rows: list[_SourceRow] = []
+        for fingerprint in fingerprints:
+            again = [row for row in self._known(connection, fingerprint) if row.tables & self._names]
+            missing = [self._missing(connection, row) for row in again]
+            rows += [row for row, gone in zip(again, missing, strict=True) if self._is_there(row, gone)]
+        if not rows:
+            return
+        for row in rows:
+            self.hold(row.number, row.label)
+        emptied = frozenset().union(*(row.tables for row in rows))
+        self._check_alone(connection, rows, emptied)
+        loaded = sum(totals_of(connection, self._tables, row.number).loaded for row in rows)
+        counts = self._target.empty(connection, emptied)
+        # Now that nobody else can write there: somebody may have, since.
+        self._check_alone(connection, rows, emptied)
+        self._check_counts(counts, loaded)
+        kept: set[str] = set()
+        for row in rows:
+            if row.fingerprint in kept:
+                self._delete(connection, row.number)
+            else:
+                kept.add(row.fingerprint)
+                forget(connection, self._tables, row.number)
+                self._update(
+                    connection,
+                    row.number,
+                    **self._mapping_values(),
+                    tables=json.dumps(sorted(self._names)),
+                    state="loading",
+                    epoch=row.epoch + 1,
+                    holder=holder_text(),
+                    load_id=self._load_id,
+                    started_at=now(),
+                    finished_at=None,
+                )
+
+    def hold(self, source: int, label: str) -> None:
+        """Hold the source for this load; raises SourceHeld where another that is alive has it."""
+        holder = self._target.hold(source)
+        if holder is not None:
+            raise SourceHeld(
+                f"{label} is being loaded into {self._target.label} already, by {holder}. Wait for its end, or end it,"
+                " and run the same command again: what is committed by then stays."
+            )
+
+    def _known(self, connection: TargetConnection, fingerprint: str | None) -> list[_SourceRow]:
+        if fingerprint is None:
+            return []
+        source = self._tables.source.c
+        # The row of this very mapping first: it decides, whatever else is there.
+        return self._rows(connection, source.fingerprint == fingerprint, source.mapping_digest != self._structure)
+
+    def _rows(
+        self, connection: TargetConnection, where: sa.ColumnElement[bool], *order: sa.ColumnElement[Any]
+    ) -> list[_SourceRow]:
+        source = self._tables.source.c
+        columns = [source[field.name] for field in dataclasses.fields(_SourceRow)]
+        found = connection.execute(sa.select(*columns).where(where).order_by(*order, source.number))
+        return [_SourceRow(number, frozenset(json.loads(tables)), *others) for number, tables, *others in found]
+
+    def _missing(self, connection: TargetConnection, row: _SourceRow) -> frozenset[str]:
+        """Tables of the source that are not there any more; those of this load may not be there yet."""
+        if row.load_id == self._load_id:
+            return frozenset()
+        if row.tables not in self._gone:
+            self._gone[row.tables] = self._target.missing_tables(connection, row.tables)
+        return self._gone[row.tables]
+
+    def _is_there(self, row: _SourceRow, missing: frozenset[str]) -> bool:
+        """Whether the source's tables are; raises TargetError where only some of them are."""
+        if missing and missing != row.tables:
+            raise TargetError(
+                f"{row.label} was loaded before, but of its tables {', '.join(sorted(missing))} are gone since. Drop"
+                " the others too, and the same command loads it again from the start."
+            )
+        return not missing
+
+    def _take_up(self, connection: TargetConnection, row: _SourceRow, missing: frozenset[str]) -> RegisteredSource:
+        self._is_there(row, missing)
+        if row.state != "finished":
+            self.hold(row.number, row.label)
+            # Who held it until now may have finished it meanwhile.
+            (row,) = self._rows(connection, self._tables.source.c.number == row.number)
+        totals = totals_of(connection, self._tables, row.number)
+        notices = self._changed_conversions(row, totals)
+        if row.state != "finished":
+            self.epochs[row.number] = row.epoch + 1
+            self._update(connection, row.number, **self._mapping_values(), epoch=row.epoch + 1, holder=holder_text())
+        info = SourceInfo(row.number, row.label, row.load_id, row.started_at)
+        done = tuple((tile.start, tile.end) for tile in tiles_of(connection, self._tables, row.number))
+        return RegisteredSource(info, row.state, done, totals, notices)
+
+    def _changed_conversions(self, row: _SourceRow, totals: Totals) -> tuple[str, ...]:
+        if row.conversion_digest == self._conversions or not totals.records:
+            return ()
+        if row.state == "finished":
+            return (
+                f"{row.label} was loaded (on {row.started_at}) when {self._mapping.label} made other values of the same"
+                " columns (defaults, nulls, transforms, formats, on_error): its rows stay as they are. To load it by"
+                " what the mapping says now, use --again, where only this source filled its tables, or load into"
+                " another database.",
+            )
+        return (
+            f"{self._mapping.label} makes other values of the same columns (defaults, nulls, transforms, formats,"
+            f" on_error) than when {row.label} began to be loaded: its {totals.records:,} records of before stay as"
+            " they were, and the rest goes by what the mapping says now.",
+        )
+
+    def _other_mapping(self, connection: TargetConnection, label: str, row: _SourceRow) -> TargetError:
+        common = ", ".join(sorted(self._names & row.tables))
+        verb = "was loaded" if row.state == "finished" else "began to be loaded"
+        changed = self._differences(row)
+        again = ""
+        with suppress(TargetError):
+            self._check_alone(connection, [row], row.tables)
+            again = ", or use --again, which empties them and loads it anew"
+        return TargetError(
+            f"{label} {verb} into {common} with another mapping (as {row.label}, on {row.started_at})"
+            f"{f'; what differs: {changed}' if changed else ''}. Its records would be there twice, or half by the one"
+            f" and half by the other. Use that mapping (column mapping of etl_source, number {row.number}), or name"
+            f" other tables in this one, or load into another database, or drop these tables first{again}."
+        )
+
+    def _differences(self, row: _SourceRow) -> str:
+        """What this mapping has otherwise than the source's."""
+        try:
+            return differences(parse_mapping(row.mapping, row.mapping_file or ""), self._mapping)
+        except MappingError:  # of another version of this program, or made without a file
+            return ""
+
+    def _check_alone(self, connection: TargetConnection, rows: Sequence[_SourceRow], emptied: Collection[str]) -> None:
+        """Raise TargetError where these tables may hold rows of others than these sources, or no longer fit."""
+        not_ours = sorted(set(emptied) - self._target.created_tables(connection, self._mapping))
+        if not_ours:
+            raise _not_again(f"{', '.join(not_ours)} was there before any load, and may hold rows of others")
+        numbers = [row.number for row in rows]
+        for other in self._rows(connection, self._tables.source.c.number.not_in(numbers)):
+            shared = sorted(other.tables & set(emptied))
+            if shared and totals_of(connection, self._tables, other.number).loaded:
+                raise _not_again(f"{', '.join(shared)} has rows of {other.label} (source {other.number}) too")
+
+    def _check_counts(self, counts: dict[str, int], loaded: int) -> None:
+        """Raise TargetError where tables of records had more rows than loads have put there."""
+        roots = [table for table in self._mapping.tables if table.parent is None and table.name in counts]
+        paths = [path.text for table in roots for path in table.records]
+        rows = [counts[table.name] for table in roots]
+        # An element may be a record of several tables.
+        most = sum(rows) if len(set(paths)) == len(paths) else max(rows)
+        if most > loaded:
+            names = ", ".join(table.name for table in roots)
+            raise _not_again(f"{names} had {most:,} rows, and loads have put only {loaded:,} there")
+
+    def _begin(
+        self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None, path: str | None
+    ) -> RegisteredSource:
+        started, label = now(), storable(label)
+        path = None if path is None else storable(path)
+        values = {
+            "label": label,
+            "path": path,
+            "fingerprint": fingerprint,
+            "size": size,
+            **self._mapping_values(),
+            "tables": json.dumps(sorted(self._names)),
+            "state": "loading",
+            "epoch": 1,
+            "holder": holder_text(),
+            "load_id": self._load_id,
+            "started_at": started,
+        }
+        source = self._tables.source
+        notices = self._other_content(connection, label, path)
+        ((number,),) = connection.execute(sa.insert(source).values(values).returning(source.c.number))
+        self.hold(number, label)
+        # Somebody may have deleted the row of an earlier source and left its splits behind.
+        forget(connection, self._tables, number)
+        self.epochs[number] = 1
+        info = SourceInfo(number, label, self._load_id, started)
+        return RegisteredSource(info, "loading", (), Totals(), notices)
+
+    def _other_content(self, connection: TargetConnection, label: str, path: str | None) -> tuple[str, ...]:
+        """What to know where the same file was loaded before, with another content."""
+        if path is None:
+            return ()
+        for row in reversed(self._rows(connection, self._tables.source.c.path == path)):
+            records = totals_of(connection, self._tables, row.number).records
+            if records and row.tables & self._names and not self._missing(connection, row):
+                verb = "was loaded" if row.state == "finished" else "began to be loaded, and was not finished,"
+                return (
+                    f"{label} {verb} with other content before (source {row.number}, on {row.started_at},"
+                    f" {records:,} records). It is a new source: those rows stay, and these are added to them.",
+                )
+        return ()
+
+    def _mapping_values(self) -> dict[str, Any]:
+        file = Path(self._mapping.label)
+        return {
+            "mapping": self._mapping.text,
+            "mapping_file": storable(str(file.absolute())) if file.is_file() else None,
+            "mapping_digest": self._structure,
+            "conversion_digest": self._conversions,
+        }
+
+    def _update(self, connection: TargetConnection, number: int, **values: Any) -> None:
+        source = self._tables.source
+        connection.execute(sa.update(source).where(source.c.number == number).values(values))
+
+    def _delete(self, connection: TargetConnection, number: int) -> None:
+        forget(connection, self._tables, number)
+        source = self._tables.source
+        connection.execute(sa.delete(source).where(source.c.number == number))
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceRow:
+    number: int
+    tables: frozenset[str]
+    label: str
+    fingerprint: str
+    mapping: str
+    mapping_file: str | None
+    mapping_digest: str
+    conversion_digest: str
+    state: State
+    epoch: int
+    load_id: str
+    started_at: str
+
+
+def holder_text() -> str:
+    """Who this is, as etl_source tells others: program, machine, process, since when."""
+    return f"etl on {socket.gethostname()}, process {os.getpid()}, since {now().partition('.')[0]} UTC"
+
+
+def _not_again(why: str) -> TargetError:
+    return TargetError(
+        f"--again would empty what is not this source's alone: {why}. Load into another database, or drop or empty the"
+        " tables yourself."
+    )
