@@ -48,6 +48,10 @@ class Skeleton:
     """How many elements are open: a record is an element at this depth below the document node."""
 
 
+NOTHING_OPEN = Skeleton(subset=b"", open_tags=b"", close_tags=b"", depth=0)
+"""Around a record that is its document's root."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Neighbouring whole records under one skeleton, with what stands between them (white space, comments, PIs)."""

@@ -98,7 +98,7 @@ class RecordCutter:
         if end is None:
             # Whatever was streamed past inside of it is gone: that must not look like one bad record.
             raise self._breakage.end(f"{self._inside(start, line)} and is not closed within split.max_record_bytes")
-        message = f"The record has {end - start} bytes; split.max_record_bytes allows {longest}."
+        message = too_large(end - start, longest)
         tile.reject(window, start, end, self._outline.skeleton, line=line, reason="too_large", message=message)
         return end
 
@@ -136,3 +136,8 @@ class RecordCutter:
 
     def _inside(self, start: int, line: int) -> str:
         return f"inside record {self._tile.number}, which begins at byte {start} (line {line})"
+
+
+def too_large(size: int, allowed: int) -> str:
+    """Message of a reject of that reason."""
+    return f"The record has {size} bytes; split.max_record_bytes allows {allowed}."

@@ -80,7 +80,7 @@ class LedgerReader:
         """Raises TargetError where there is no ledger, or one that another version of this program has made."""
         self._connection = connection
         self._tables = ledger_tables(schema)
-        label = connection.label
+        self.label = label = connection.label
         for table in self._tables.metadata.sorted_tables:
             there = connection.columns(table)
             if not there:
@@ -145,12 +145,6 @@ class LedgerReader:
         ((number, weight),) = self._connection.rows(sa.select(sa.func.count(), size).where(*self._where(selection)))
         return number, weight
 
-    def counts(self, selection: Selection) -> dict[int, int]:
-        """How many there are of each source that has some."""
-        reject = self._tables.reject.c
-        found = sa.select(reject.source, sa.func.count()).where(*self._where(selection)).group_by(reject.source)
-        return {row[0]: row[1] for row in self._connection.rows(found)}
-
     def kinds(self, selection: Selection) -> list[tuple[RejectKind, int]]:
         """The kinds of rejects and how many there are of each, the most frequent first."""
         reject = self._tables.reject.c
@@ -191,14 +185,13 @@ class LedgerReader:
             for *row, raw, digest in rows:
                 yield _record(row, raw, skeletons.get((source, digest)))
 
-    def one_skeleton_each(self, selection: Selection) -> dict[int, Skeleton]:
+    def one_skeleton_each(self, selection: Selection) -> dict[int, Skeleton | None]:
         """What stands open around some reject of each source."""
         reject = self._tables.reject.c
         some = sa.select(reject.source, sa.func.min(reject.skeleton)).where(*self._where(selection))
         return {
-            source: self._skeletons(source, [digest])[source, digest]
+            source: self._skeletons(source, [digest]).get((source, digest)) if digest is not None else None
             for source, digest in self._connection.rows(some.group_by(reject.source))
-            if digest is not None
         }
 
     def _pages(self, selection: Selection) -> Iterator[tuple[int, int, int]]:

@@ -28,6 +28,10 @@ ALLOWED = {
     "progress": {"metrics"},
     "preview": set(),
     "summary": {"preview", "progress", "report"},
+    "ledger_reports": {"errors", "report"},
+    "originals": CONTRACTS | {"extract", "loading.ledger_reading"},
+    "reject_document": CONTRACTS | {"extract"},
+    "retry_feed": CONTRACTS | {"extract", "loading.ledger_reading", "originals"},
     "screen": {"errors", "progress"},
     "arguments": set(),
     "notices": {"loading.result_thread", "mapping"},
@@ -65,7 +69,7 @@ ALLOWED = {
 }
 """Which modules and folders of ours each may import, itself aside."""
 
-JOINING = {"__init__", "loader", "pipeline", "stages"}
+JOINING = {"__init__", "inspection", "loader", "pipeline", "retrying", "stages"}
 """These join the stages and may import anything."""
 
 

@@ -1,0 +1,51 @@
+"""The records of rejects: from the database, and where it does not keep them, from the files they came from.
+
+In: rejects, by source and place. Out: their bytes, or None where the file is gone or is not what it was. Used by one
+thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from etl.errors import SourceError
+from etl.extract.pieces import DocumentPieces
+from etl.extract.source import Source
+from etl.loading.ledger_reading import StoredSource
+from etl.messages import RejectedRecord
+
+
+class Originals:
+    """The documents of some sources, opened when needed, one at a time."""
+
+    def __init__(self, sources: Sequence[StoredSource]) -> None:
+        self._sources = {source.number: source for source in sources}
+        self._source: int | None = None
+        self._pieces: DocumentPieces | None = None
+
+    def record(self, reject: RejectedRecord) -> Iterator[bytes] | None:
+        """The record's bytes in pieces, valid until the next is asked for. Raises SourceError."""
+        if reject.raw is not None:
+            return iter([reject.raw])
+        if reject.source != self._source:
+            self.close()
+            self._source = reject.source
+            self._pieces = _open(self._sources[reject.source])
+        return self._pieces.read(reject.offset, reject.length) if self._pieces is not None else None
+
+    def close(self) -> None:
+        if self._pieces is not None:
+            self._pieces.close()
+        self._pieces, self._source = None, None
+
+
+def _open(stored: StoredSource) -> DocumentPieces | None:
+    if stored.path is None or stored.fingerprint is None:
+        return None
+    path = Path(stored.path)
+    try:
+        source = Source(stored.label, path, path.stat().st_size)
+        return DocumentPieces(source) if source.fingerprint() == stored.fingerprint else None
+    except (OSError, ValueError, SourceError):
+        return None

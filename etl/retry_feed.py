@@ -1,0 +1,104 @@
+"""Makes splits of stored rejects: one part a reject, at the place where its record was read.
+
+In: rejects from the ledger, and their documents where it does not keep the record. Out: numbered splits, so that record
+numbers, offsets, lines and all that is made of them are those of the first load. Iterated by the feeding thread;
+`position` and `stop` may be called from any.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from etl.extract.breakage import shown
+from etl.extract.records import too_large
+from etl.extract.skeletons import RecordTest, element_name
+from etl.loading.ledger_reading import LedgerReader, Selection
+from etl.mapping.paths import RecordPath
+from etl.messages import NOTHING_OPEN, Part, RejectedRecord, Run, Split
+from etl.options import Settings
+from etl.originals import Originals
+
+
+class RetryFeed:
+    """Iterable of the splits of the selected rejects; once."""
+
+    def __init__(
+        self,
+        ledger: LedgerReader,
+        selection: Selection,
+        originals: Originals,
+        paths: Sequence[RecordPath],
+        settings: Settings,
+    ) -> None:
+        self._ledger = ledger
+        self._selection = selection
+        self._originals = originals
+        self._records = RecordTest(paths)
+        self._split_bytes = settings.split.bytes
+        self._split_records = min(settings.insert.batch_records, settings.queue.max_records or 1 << 30)
+        self._max_record_bytes = settings.split.max_record_bytes
+        self._stopped = False
+        self._position = 0
+        self._number = 0
+        self.unavailable = 0
+        """Rejects whose record is not kept, and whose source is gone or changed."""
+        self.unmet: Counter[str] = Counter()
+        """Rejects that are no records of the mapping, by the name of their element."""
+
+    @property
+    def position(self) -> int:
+        """Bytes of records dealt with."""
+        return self._position
+
+    def stop(self) -> None:
+        """Give out no more splits."""
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[Split]:
+        parts: list[Part] = []
+        size = 0
+        for reject in self._ledger.rejects(self._selection):
+            if self._stopped:
+                return
+            part = self._part(reject)
+            self._position += reject.length
+            if part is None:
+                continue
+            weight = sum(len(run.payload) for run in part.runs)
+            if parts and (size + weight > self._split_bytes or len(parts) >= self._split_records):
+                yield self._split(parts, size)
+                parts, size = [], 0
+            parts.append(part)
+            size += weight
+        if parts and not self._stopped:
+            yield self._split(parts, size)
+
+    def _split(self, parts: Sequence[Part], size: int) -> Split:
+        self._number += 1
+        return Split(self._number, tuple(parts), size, len(parts))
+
+    def _part(self, reject: RejectedRecord) -> Part | None:
+        """The reject as a part of its own; None where it is left as it is."""
+        if reject.length > self._max_record_bytes:
+            message = too_large(reject.length, self._max_record_bytes)
+            again = replace(reject, reason="too_large", message=message, table="", column="")
+            return self._as_part(reject, rejects=(again,))
+        record = self._originals.record(reject)
+        if record is None:
+            self.unavailable += 1
+            return None
+        raw, skeleton = b"".join(record), reject.skeleton or NOTHING_OPEN
+        if not self._records.is_record(skeleton, raw):
+            self.unmet[shown(element_name(raw))] += 1
+            return None
+        run = Run(skeleton, raw, reject.offset, reject.line, reject.record, array("I", [0, len(raw)]))
+        return self._as_part(reject, runs=(run,))
+
+    def _as_part(
+        self, reject: RejectedRecord, runs: tuple[Run, ...] = (), rejects: tuple[RejectedRecord, ...] = ()
+    ) -> Part:
+        end = reject.offset + reject.length
+        return Part(reject.source, reject.offset, end, records=1, runs=runs, rejects=rejects)
