@@ -76,6 +76,7 @@ class BatchWriter:
         """The connection; a new one in place of one that broke, once nothing of that is left at the server."""
         if self._lost is not None:
             self._target.abandon(self._lost)
+            self._ledger.hold_again()
             self._lost = None
         if self._connection is None:
             self._connection = self._target.connect()
