@@ -52,7 +52,7 @@ class Registration:
         for row in self._known(connection, fingerprint):
             missing = self._missing(connection, row)
             dropped = missing == row.tables
-            if row.mapping_digest == self._structure and not dropped:
+            if row.mapping_digest == self._structure and (not dropped or self._only_begun(connection, row)):
                 return self._take_up(connection, row, missing)
             if row.tables & self._names:
                 if row.state != "finished":
@@ -131,6 +131,10 @@ class Registration:
         if row.tables not in self._gone:
             self._gone[row.tables] = self._target.missing_tables(connection, row.tables)
         return self._gone[row.tables]
+
+    def _only_begun(self, connection: TargetConnection, row: _SourceRow) -> bool:
+        """Whether its load may have ended before it created the tables: it keeps its number then, and its first start."""
+        return row.state == "loading" and not totals_of(connection, self._tables, row.number).records
 
     def _is_there(self, row: _SourceRow, missing: frozenset[str]) -> bool:
         """Whether the source's tables are; raises TargetError where only some of them are."""
