@@ -7,9 +7,10 @@ on how the work was cut is left out, and checked by itself (`check_promises`).
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,21 +76,25 @@ class Content:
         tiles = [tile for tile in self.rows["etl_split"] if tile["source"] == source]
         return sorted(tiles, key=lambda tile: (tile["start_offset"], tile["end_offset"]))
 
+    def check_account(self) -> None:
+        """What holds of the database at every moment: its rows and rejects are those the ledger tells of."""
+        rejects = Counter(reject["source"] for reject in self.rows.get("etl_reject", ()))
+        for source in self.rows.get("etl_source", ()):
+            records, loaded, rejected, discarded = self.totals()[source["label"]]
+            assert records == loaded + rejected + discarded
+            assert loaded == sum(len(self.rows.get(table, ())) for table in RECORD_TABLES[source["label"]])
+            assert rejected == rejects[source["number"]]
+            tiles = self.tiles(source["number"])
+            assert all(tile["end_offset"] <= after["start_offset"] for tile, after in pairwise(tiles))
+
     def check_promises(self) -> None:
         """What holds of the database at the end of every load, undisturbed or not."""
-        rejects: dict[int, int] = defaultdict(int)
-        for reject in self.rows["etl_reject"]:
-            rejects[reject["source"]] += 1
+        self.check_account()
         for source in self.rows["etl_source"]:
-            tables = RECORD_TABLES[source["label"]]
-            totals = self.totals()[source["label"]]
             assert source["state"] == "finished", source
             assert find_holes(self.tiles(source["number"])) == []
-            assert totals[0] == sum(totals[1:])
-            assert totals[1] == sum(len(self.rows[table]) for table in tables)
-            assert totals[2] == rejects[source["number"]]
             started = datetime.fromisoformat(source["started_at"])
-            for row in (row for table in tables for row in self.rows[table] if "since" in row):
+            for row in (row for table in RECORD_TABLES[source["label"]] for row in self.rows[table] if "since" in row):
                 assert str(row["load"]) == source["load_id"]
                 since = row["since"]
                 assert (since if isinstance(since, datetime) else datetime.fromisoformat(since)) == started

@@ -15,7 +15,7 @@ import psutil
 from tests.breaking.job import Job, shown
 from tests.command import environment
 
-LONGEST = 100.0
+LONGEST = 60.0
 """Seconds after which a load hangs."""
 
 
@@ -42,6 +42,10 @@ class Loading:
     def output(self) -> str:
         """What it printed, under the command."""
         return f"{shown(self._command, self._job.folder)}\n{self._output.read_text('utf-8', 'replace')}"
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
 
     def ended_within(self, seconds: float) -> bool:
         """Whether it ended by itself in that time."""
