@@ -133,7 +133,7 @@ class Registration:
         return self._gone[row.tables]
 
     def _only_begun(self, connection: TargetConnection, row: _SourceRow) -> bool:
-        """Whether its load may have ended before it created the tables; it keeps its number and its first start then."""
+        """Whether its load may have ended before it created the tables; it keeps number and first start then."""
         return row.state == "loading" and not totals_of(connection, self._tables, row.number).records
 
     def _is_there(self, row: _SourceRow, missing: frozenset[str]) -> bool:

@@ -134,11 +134,12 @@ def test_a_second_load_into_sqlite_says_who_has_the_source_until_that_is_dead(
 
 
 def end_sessions(url: str, which: str) -> None:
-    """End server processes, and wait until they are gone."""
+    """End server processes of this database, and wait until they are gone."""
+    here = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    sessions = f"SELECT DISTINCT pid FROM ({which}) AS found WHERE pid IN ({here})"
     with psycopg.connect(url, autocommit=True) as connection:
         ended = connection.execute(
-            f"SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM (SELECT DISTINCT pid FROM ({which}) AS found) AS ended WHERE pid <> pg_backend_pid()"
-            " AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())".encode()
+            f"SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM ({sessions}) AS sessions".encode()
         ).fetchone()
     assert ended == (True,)
 
