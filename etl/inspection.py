@@ -171,7 +171,7 @@ def export_rejects(
 
 def _check_one_document(ledger: LedgerReader, selection: Selection) -> None:
     """Raises SettingsError, before anything is written, where these rejects cannot stand in one document."""
-    number, _ = ledger.count(selection)
+    number = sum(count for count, _ in ledger.counts(selection).values())
     if not number:
         raise SettingsError(f"{ledger.label} has no such rejects: there is nothing to export.")
     roots = {root_of(skeleton) for skeleton in ledger.one_skeleton_each(selection).values()}

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from etl.errors import EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
+from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
 from etl.report import RejectReport
 
 SourceState = Literal["loading", "building keys", "interrupted", "finished"]
 """`interrupted`: not finished, and nobody is at it; the same command goes on."""
+
+
+RetryState = Literal["finished", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class ExportReport:
 class RetryReport:
     """What became of stored rejects. Returned by `etl.retry`."""
 
-    state: Literal["finished", "stopped"]
+    state: RetryState
     target: str
     """URL without password."""
     selected: int
@@ -114,8 +117,8 @@ class RetryReport:
 
     @property
     def exit_code(self) -> int:
-        if self.state == "stopped":
-            return EXIT_STOPPED
+        if self.state != "finished":
+            return EXIT_STOPPED if self.state == "stopped" else EXIT_FAILED
         return EXIT_REJECTS if self.rejected or self.left else EXIT_OK
 
 

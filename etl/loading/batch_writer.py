@@ -14,20 +14,20 @@ from dataclasses import replace
 from etl.errors import ConnectionLost, InternalError, RowsRefused, TransientError
 from etl.faults import fault_point
 from etl.loading.insert_queue import QueuedBatch
-from etl.loading.ledger import LedgerLike
+from etl.loading.ledger_base import BatchLedger
 from etl.loading.recovery import Recovered, write_split
 from etl.loading.retries import Retries
 from etl.messages import Committed
 from etl.targets.base import Target, TargetConnection
 
-_Write = Callable[[TargetConnection, LedgerLike, Sequence[QueuedBatch]], Recovered]
+_Write = Callable[[TargetConnection, BatchLedger, Sequence[QueuedBatch]], Recovered]
 """Writes the rows of splits that the open transaction has claimed."""
 
 
 class BatchWriter:
     """The writing side of one insert thread. `interrupt` may be called from any."""
 
-    def __init__(self, target: Target, ledger: LedgerLike, retries: Retries, *, durable: bool) -> None:
+    def __init__(self, target: Target, ledger: BatchLedger, retries: Retries, *, durable: bool) -> None:
         self._target = target
         self._ledger = ledger
         self._retries = retries
@@ -89,7 +89,7 @@ class BatchWriter:
 class _Transaction:
     """Splits that are committed together. `run` may be called again after a TransientError, until it returns."""
 
-    def __init__(self, ledger: LedgerLike, batch: Sequence[QueuedBatch], write: _Write, *, durable: bool) -> None:
+    def __init__(self, ledger: BatchLedger, batch: Sequence[QueuedBatch], write: _Write, *, durable: bool) -> None:
         self._ledger = ledger
         self._batch = batch
         self._write = write
@@ -147,7 +147,7 @@ class _Transaction:
         )
 
 
-def _claim(connection: TargetConnection, ledger: LedgerLike, batch: Sequence[QueuedBatch]) -> list[QueuedBatch]:
+def _claim(connection: TargetConnection, ledger: BatchLedger, batch: Sequence[QueuedBatch]) -> list[QueuedBatch]:
     parts = [pair for entry in batch for pair in zip(entry.split.parts, entry.mapped.counts, strict=True)]
     claimed = iter(ledger.claim(connection, parts, batch=batch[0].split.number))
     fresh = []
@@ -160,7 +160,7 @@ def _claim(connection: TargetConnection, ledger: LedgerLike, batch: Sequence[Que
     return fresh
 
 
-def _write_all(connection: TargetConnection, _ledger: LedgerLike, fresh: Sequence[QueuedBatch]) -> Recovered:
+def _write_all(connection: TargetConnection, _ledger: BatchLedger, fresh: Sequence[QueuedBatch]) -> Recovered:
     written = []
     for table, columns in enumerate(zip(*(entry.mapped.tables for entry in fresh), strict=True)):
         rows = [encoded for encoded in columns if len(encoded)]
@@ -174,7 +174,7 @@ def _write_all(connection: TargetConnection, _ledger: LedgerLike, fresh: Sequenc
     )
 
 
-def _write_recovering(connection: TargetConnection, ledger: LedgerLike, fresh: Sequence[QueuedBatch]) -> Recovered:
+def _write_recovering(connection: TargetConnection, ledger: BatchLedger, fresh: Sequence[QueuedBatch]) -> Recovered:
     """As `_write_all`, for a single split, of which the database refuses some rows."""
     return write_split(connection, ledger, fresh[0]) if fresh else Recovered((), (), ())
 

@@ -138,12 +138,12 @@ class LedgerReader:
         recent = sa.select(split.source, records).where(split.committed_at >= moment).group_by(split.source)
         return {row[0]: row[1] for row in self._connection.rows(recent)}
 
-    def count(self, selection: Selection) -> tuple[int, int]:
-        """How many rejects there are, and the bytes of their records."""
+    def counts(self, selection: Selection) -> dict[int, tuple[int, int]]:
+        """How many rejects each source has, if any, and the bytes of their records."""
         reject = self._tables.reject.c
-        size = sa.cast(sa.func.coalesce(sa.func.sum(reject.length), 0), sa.BigInteger)
-        ((number, weight),) = self._connection.rows(sa.select(sa.func.count(), size).where(*self._where(selection)))
-        return number, weight
+        size = sa.cast(sa.func.sum(reject.length), sa.BigInteger)
+        found = sa.select(reject.source, sa.func.count(), size).where(*self._where(selection))
+        return {row[0]: (row[1], row[2]) for row in self._connection.rows(found.group_by(reject.source))}
 
     def kinds(self, selection: Selection) -> list[tuple[RejectKind, int]]:
         """The kinds of rejects and how many there are of each, the most frequent first."""

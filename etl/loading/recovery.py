@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from etl.loading.insert_queue import QueuedBatch
-from etl.loading.ledger import LedgerLike
+from etl.loading.ledger_base import BatchLedger
 from etl.messages import PartCounts, RejectedRecord
 from etl.targets.base import TargetConnection
 
@@ -28,7 +28,7 @@ class Recovered:
     """Those of the split, and those the database refused."""
 
 
-def write_split(connection: TargetConnection, ledger: LedgerLike, entry: QueuedBatch) -> Recovered:
+def write_split(connection: TargetConnection, ledger: BatchLedger, entry: QueuedBatch) -> Recovered:
     """Write what can be written of a split in the open transaction that has claimed it; the transaction stays open.
 
     The ledger's counts are corrected, rejects are not written yet. Where a trigger has ended the transaction, it is

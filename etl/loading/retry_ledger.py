@@ -1,0 +1,134 @@
+"""The ledger as a retry of stored rejects sees it: what is claimed are the rejects, each by deleting it.
+
+Comes in: the parts of a batch, one a reject, within its transaction (insert threads). Goes out: whether all of them are
+still there. The tile that a reject lies in is told what became of it, so a source's totals stay true; what fails again
+is a reject again. All of that is in the transaction that writes the rows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from etl.errors import SourceHeld
+from etl.faults import fault_point
+from etl.loading.ledger import Ledger
+from etl.loading.ledger_tables import ledger_tables
+from etl.messages import Part, PartCounts, RejectedRecord
+from etl.targets.base import Target, TargetConnection
+
+AT_ONCE = 1000
+"""Rejects in one statement: a database takes some ten thousands of parameters."""
+
+_AS_STORED = PartCounts(records=1, loaded=0, rejected=1, discarded=0)
+"""What a reject is before it is claimed."""
+
+
+class RetryLedger:
+    """For the insert threads of one retry."""
+
+    def __init__(self, target: Target, schema: str | None, ledger: Ledger, labels: Mapping[int, str]) -> None:
+        """`ledger` keeps what is rejected again; `labels` are those of the sources, by number."""
+        self._target = target
+        self._ledger = ledger
+        self._labels = labels
+        tables = ledger_tables(schema)
+        self._split, self._reject = tables.split, tables.reject
+        self._said: dict[TargetConnection, dict[tuple[int, int], PartCounts]] = {}
+        """What the transaction open on a connection has told the tiles of each reject."""
+
+    def hold_again(self) -> None:
+        """Hold the sources: a load of one of them must not run meanwhile, nor another retry. Raises SourceHeld."""
+        for number, label in self._labels.items():
+            holder = self._target.hold(number)
+            if holder is not None:
+                raise SourceHeld(
+                    f"{label} (source {number}) is in the hands of {holder}: its rejects can be retried when that has"
+                    " ended. --source chooses another source."
+                )
+
+    def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
+        """Delete the rejects and say so, if all of them are there; otherwise delete none.
+
+        Some are missing where a commit without answer has happened after all: what it rejected again is there again.
+        """
+        if not parts:
+            return []
+        places: dict[int, list[int]] = defaultdict(list)
+        for part, _ in parts:
+            places[part.source].append(part.start)
+        if not all(self._are_there(connection, source, offsets) for source, offsets in sorted(places.items())):
+            return [False] * len(parts)
+        reject = self._reject.c
+        for source, offsets in sorted(places.items()):
+            for some in _pieces(offsets):
+                found = (reject.source == source, reject.byte_offset.in_(some))
+                connection.execute(sa.delete(self._reject).where(*found))
+        self._said[connection] = {(part.source, part.start): _AS_STORED for part, _ in parts}
+        self.correct(connection, parts)
+        fault_point("in_retry")
+        return [True] * len(parts)
+
+    def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
+        """Tell the tiles what has become of these rejects, in place of what this transaction has told them before."""
+        said = self._said[connection]
+        changes: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
+        for part, counts in parts:
+            before = said[part.source, part.start]
+            if counts != before:
+                loaded, rejected = counts.loaded - before.loaded, counts.rejected - before.rejected
+                changes[part.source].append((part.start, loaded, rejected, counts.discarded - before.discarded))
+                said[part.source, part.start] = counts
+        for source, changed in sorted(changes.items()):
+            self._tell_tiles(connection, source, sorted(changed))
+
+    def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
+        """Keep what is rejected again."""
+        self._ledger.write_rejects(connection, rejects)
+
+    def _are_there(self, connection: TargetConnection, source: int, offsets: Sequence[int]) -> bool:
+        reject = self._reject.c
+        for some in _pieces(offsets):
+            found = sa.select(sa.func.count()).where(reject.source == source, reject.byte_offset.in_(some))
+            ((number,),) = connection.execute(found)
+            if number != len(some):
+                return False
+        return True
+
+    def _tell_tiles(
+        self, connection: TargetConnection, source: int, changes: Sequence[tuple[int, int, int, int]]
+    ) -> None:
+        split = self._split.c
+        first, last = changes[0][0], changes[-1][0]
+        before_first = sa.select(sa.func.max(split.start_offset)).where(
+            split.source == source, split.start_offset <= first
+        )
+        near = (split.source == source, split.start_offset >= before_first.scalar_subquery())
+        found = sa.select(split.start_offset).where(*near, split.start_offset <= last).order_by(split.start_offset)
+        starts = [start for (start,) in connection.execute(found)]
+        sums: dict[int, list[int]] = {}
+        for offset, *change in changes:
+            place = bisect_right(starts, offset) - 1
+            if place >= 0:  # else somebody has deleted the tiles
+                so_far = sums.setdefault(starts[place], [0, 0, 0])
+                sums[starts[place]] = [one + other for one, other in zip(so_far, change, strict=True)]
+        told = (
+            sa.update(self._split)
+            .where(split.source == source, split.start_offset == sa.bindparam("tile"))
+            .values(
+                loaded=split.loaded + sa.bindparam("more_loaded"),
+                rejected=split.rejected + sa.bindparam("more_rejected"),
+                discarded=split.discarded + sa.bindparam("more_discarded"),
+            )
+        )
+        if sums:
+            names = ("more_loaded", "more_rejected", "more_discarded")
+            rows = [{"tile": tile, **dict(zip(names, change, strict=True))} for tile, change in sums.items()]
+            connection.execute(told, rows)
+
+
+def _pieces(offsets: Sequence[int]) -> list[Sequence[int]]:
+    return [offsets[first : first + AT_ONCE] for first in range(0, len(offsets), AT_ONCE)]
