@@ -25,13 +25,18 @@ def source_stem(source: str | Path) -> str:
     return path.name
 
 
+def target_of_environment() -> str | None:
+    """The database URL that ETL_TARGET names, if it names one."""
+    return os.environ.get("ETL_TARGET") or None
+
+
 def default_target(sources: Sequence[str | Path]) -> str:
     """The database URL where none was given: ETL_TARGET, else a SQLite file here, named after the source.
 
     Several sources (a pattern is several) share ``etl.db``.
     """
-    from_environment = os.environ.get("ETL_TARGET")
-    if from_environment:
+    from_environment = target_of_environment()
+    if from_environment is not None:
         return from_environment
     stem = _common_stem(sources) or "etl"
     # In a URL `%` begins an escape and `?` the options.

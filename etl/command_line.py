@@ -1,0 +1,59 @@
+"""What the commands share: settings from options, and how whatever goes wrong becomes a sentence and an exit code.
+
+Main thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from rich.text import Text
+
+from etl.errors import EXIT_FAILED, EXIT_STOPPED, EtlError, mask_password
+from etl.options import Settings, read_settings
+from etl.screen import show_error, stderr
+
+logger = logging.getLogger("etl")
+
+
+@contextmanager
+def clear_errors(
+    *,
+    verbose: bool = False,
+    interrupted: str = "Aborted. What was committed stays; the same command goes on from there.",
+) -> Iterator[None]:
+    """Turn whatever is raised inside into one sentence and an exit code."""
+    try:
+        yield
+    except EtlError as error:
+        _fail(str(error), error.exit_code, error, verbose=verbose)
+    except KeyboardInterrupt as error:
+        _fail(interrupted, EXIT_STOPPED, error)
+    except BrokenPipeError:
+        raise typer.Exit(EXIT_FAILED) from None
+    except OSError as error:
+        _fail(f"The system refuses: {error}.", EXIT_FAILED, error, verbose=verbose)
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect is a sentence too, its traceback by -v and --log
+        what = " ".join(str(error).split())
+        sentence = f"{type(error).__name__}: {what} (a defect in etl: please report it, with what -v prints)"
+        _fail(sentence, EXIT_FAILED, error, verbose=verbose)
+
+
+def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool = False) -> NoReturn:
+    logger.error("%s", sentence, exc_info=error)
+    if verbose:
+        stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
+    show_error(sentence)
+    raise typer.Exit(exit_code)
+
+
+def settings_of(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:
+    """The settings that a command's options ask for; raises SettingsError."""
+    flags = [] if workers is None else [f"workers.count={workers}"]
+    return read_settings(file, [*(overrides or ()), *flags])

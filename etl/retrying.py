@@ -1,0 +1,261 @@
+"""retry(): loads stored rejects again, through the stages of a load.
+
+    etl_reject -> RetryFeed -> ParallelCoordinator (engine: workers) -> InsertQueue -> InsertThreads -> target
+
+Each reject is deleted in the transaction that loads it. Sources that were loaded by one mapping go together, those of
+different mappings one after the other. The caller's thread only waits, as in a load.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from etl.background import run_in_background
+from etl.errors import EtlError, MappingError, TargetError
+from etl.extract.source import Source
+from etl.feeding import FedSource
+from etl.inspection import read_ledger
+from etl.ledger_reports import RetryReport, RetryState
+from etl.loading.ledger import Ledger
+from etl.loading.ledger_base import Totals, describe_reject
+from etl.loading.ledger_reading import LedgerReader, RejectKind, Selection, StoredSource
+from etl.loading.result_thread import Tally
+from etl.loading.retry_ledger import RetryLedger
+from etl.mapping.functions import check_functions
+from etl.mapping.model import Mapping
+from etl.mapping.reader import parse_mapping, read_mapping
+from etl.messages import RejectedRecord, SourceInfo
+from etl.metrics import Snapshot
+from etl.options import Errors, Settings
+from etl.originals import Originals
+from etl.progress import Progress, SilentProgress, format_list
+from etl.report import RejectReport
+from etl.retry_feed import RetryFeed
+from etl.stages import Callbacks, Stages
+from etl.targets.base import Target
+from etl.targets.open import open_target
+
+
+def retry(
+    target: str,
+    *,
+    mapping: str | Path | Mapping | None = None,
+    source: str | int | None = None,
+    reason: str | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> RetryReport:
+    """Load stored rejects again: all, or those of a source (its label, path or number), or those for a reason.
+
+    `mapping`: a mended one; without it that by which each source was loaded. Raises EtlError, with what was committed
+    as its `report` once the work has begun. The first KeyboardInterrupt ends it in order, a second one is raised.
+    """
+    settings = settings or Settings()
+    # What is rejected again was a reject before: there is nothing to stop for.
+    settings = settings.model_copy(update={"errors": Errors(max=None)})
+    given = read_mapping(Path(mapping)) if isinstance(mapping, str | Path) else mapping
+    with read_ledger(target, settings) as ledger:
+        selection, sources = ledger.select(None if source is None else str(source), reason)
+        run = _Retry(target, ledger, selection, sources, settings, progress or SilentProgress())
+        return run.run(given)
+
+
+class _Retry:
+    """One retry."""
+
+    def __init__(
+        self,
+        target: str,
+        ledger: LedgerReader,
+        selection: Selection,
+        sources: Sequence[StoredSource],
+        settings: Settings,
+        progress: Progress,
+    ) -> None:
+        self._target = target
+        self._ledger = ledger
+        self._settings = settings
+        self._progress = progress
+        self._reason = selection.reason
+        self._counts = ledger.counts(selection)
+        self._sources = [source for source in sources if source.number in self._counts]
+        self._labels = {source.number: source.label for source in sources}
+        self._began = time.monotonic()
+        self._stopped = False
+        self._tallies: list[Tally] = []
+        self._position = 0
+        """Bytes of the rejects of groups that are done with."""
+        self._tables: Counter[str] = Counter()
+        self._again: Counter[RejectKind] = Counter()
+        self._first: dict[RejectKind, str] = {}
+        self._notices: list[str] = []
+
+    def run(self, given: Mapping | None) -> RetryReport:
+        groups = [(given, self._sources)] if given else self._by_mapping()
+        for mapping, _ in groups:
+            check_functions(mapping)
+        try:
+            for mapping, sources in groups:
+                if sources and not self._stopped:
+                    with closing(open_target(self._target, self._settings)) as place:
+                        self._retry(place, mapping, sources)
+        except EtlError as error:
+            error.report = self._report("failed")
+            raise
+        finally:
+            self._progress.stop()
+        return self._report("stopped" if self._stopped else "finished")
+
+    def _by_mapping(self) -> list[tuple[Mapping, list[StoredSource]]]:
+        """The sources, by the mappings that are kept with them."""
+        groups: dict[tuple[str, str | None], list[StoredSource]] = {}
+        for source in self._sources:
+            groups.setdefault((source.mapping, source.mapping_file), []).append(source)
+        return [(self._kept_mapping(sources[0]), sources) for sources in groups.values()]
+
+    def _kept_mapping(self, source: StoredSource) -> Mapping:
+        label = source.mapping_file or f"the mapping of source {source.number}"
+        try:
+            mapping = parse_mapping(source.mapping, label)
+        except MappingError as error:
+            raise MappingError(f"{error}\nThis is what {source.label} was loaded by; --map names another.") from error
+        if source.mapping_file and _differs(Path(source.mapping_file), source.mapping):
+            self._progress.note(
+                f"{source.mapping_file} has changed since it was loaded by; --map {source.mapping_file} retries by what"
+                " it says now."
+            )
+        return mapping
+
+    def _retry(self, place: Target, mapping: Mapping, sources: Sequence[StoredSource]) -> None:
+        """Retry the rejects of sources by one mapping. Raises EtlError."""
+        place.notify = self._progress.note
+        labels = {source.number: source.label for source in sources}
+        schema = self._settings.ledger.database_schema
+        claims = RetryLedger(place, schema, Ledger(place, schema, mapping), labels)
+        claims.hold_again()
+        _check_tables(place, mapping)
+        place.prepare(mapping, self._settings.keys)
+        tally = Tally(rows=[0] * len(mapping.tables))
+        self._tallies.append(tally)
+        paths = [path for table in mapping.tables for path in table.records]
+        with closing(Originals(sources)) as originals:
+            selection = Selection(tuple(labels), self._reason)
+            feed = RetryFeed(self._ledger, selection, originals, paths, self._settings)
+            stages = Stages(
+                [self._fed(source) for source in sources],
+                mapping,
+                place,
+                claims,
+                self._settings,
+                None,
+                tally,
+                Callbacks(on_reject=self._rejected),
+                feed,
+            )
+            self._progress.start(lambda: self._snapshot(stages))
+            run_in_background(
+                stages.run,
+                on_stop=lambda: self._stop(stages),
+                on_abort=lambda interrupt: _abort(place, stages, interrupt),
+            )
+            self._progress.stop()
+        self._position += feed.position
+        self._tables.update({table.name: rows for table, rows in zip(mapping.tables, tally.rows, strict=True)})
+        self._note_left(feed, mapping)
+        if stages.queue.error is not None:
+            raise stages.queue.error
+
+    def _fed(self, source: StoredSource) -> FedSource:
+        info = SourceInfo(source.number, source.label, source.load_id, source.started_at)
+        _, size = self._counts[source.number]
+        return FedSource(Source(source.label, None, size), info, (), source.state, Totals())
+
+    def _stop(self, stages: Stages) -> None:
+        self._stopped = True
+        self._progress.note("Stopping: what is in hand is being committed. Ctrl-C again aborts.")
+        stages.stop()
+
+    def _rejected(self, reject: RejectedRecord) -> None:
+        kind = RejectKind(reject.reason, reject.table, reject.column)
+        self._again[kind] += 1
+        label = self._labels[reject.source]
+        self._first.setdefault(kind, describe_reject(label, reject.line, reject.record, reject.message))
+
+    def _note_left(self, feed: RetryFeed, mapping: Mapping) -> None:
+        if feed.unavailable:
+            self._notices.append(
+                f"{feed.unavailable:,} of them are too large to be kept in the database, and their source is gone or"
+                " has changed: they are left as they are."
+            )
+        if feed.unmet:
+            names = format_list([f"<{name}> ({number:,})" for name, number in feed.unmet.most_common()], 5)
+            self._notices.append(
+                f"{feed.unmet.total():,} of them are left as they are, since {mapping.label} takes no such records"
+                f" where they stand: {names}."
+            )
+
+    def _snapshot(self, stages: Stages) -> Snapshot:
+        return Snapshot(
+            position=self._position + stages.feeder.position,
+            total=sum(size for _, size in self._counts.values()),
+            document_bytes=sum(tally.source_bytes for tally in self._tallies),
+            records=sum(tally.records for tally in self._tallies),
+            rejected=sum(tally.rejected for tally in self._tallies),
+            discarded=sum(tally.discarded for tally in self._tallies),
+            seconds=time.monotonic() - self._began,
+            pool=stages.coordinator.stats(),
+            bottleneck=stages.coordinator.times.bottleneck(),
+            activity="stopping" if self._stopped else "loading",
+        )
+
+    def _report(self, state: RetryState) -> RetryReport:
+        selected = sum(number for number, _ in self._counts.values())
+        loaded = sum(tally.loaded for tally in self._tallies)
+        rejected = sum(tally.rejected for tally in self._tallies)
+        discarded = sum(tally.discarded for tally in self._tallies)
+        return RetryReport(
+            state=state,
+            target=self._ledger.label,
+            selected=selected,
+            loaded=loaded,
+            discarded=discarded,
+            rejected=rejected,
+            left=selected - loaded - discarded - rejected,
+            tables=dict(self._tables),
+            rejects=tuple(
+                RejectReport(kind.reason, kind.table, kind.column, number, self._first[kind])
+                for kind, number in self._again.most_common()
+            ),
+            notices=tuple(self._notices),
+            seconds=time.monotonic() - self._began,
+        )
+
+
+def _abort(place: Target, stages: Stages, interrupt: BaseException) -> None:
+    stages.fail(interrupt)
+    stages.engine.close(cancel=True)
+    place.interrupt()
+
+
+def _check_tables(place: Target, mapping: Mapping) -> None:
+    """Raise TargetError where a table of the mapping is missing: rejects go where their neighbours are."""
+    with closing(place.connect()) as connection:
+        connection.begin()
+        missing = place.missing_tables(connection, [table.name for table in mapping.tables])
+        connection.rollback()
+    if missing:
+        raise TargetError(
+            f"{place.label} has no table {format_list(sorted(missing))}, which {mapping.label} writes to: a retry"
+            " creates none. Name the tables that the source was loaded into, or load it anew by this mapping."
+        )
+
+
+def _differs(file: Path, text: str) -> bool:
+    try:
+        return file.read_text("utf-8-sig") != text
+    except (OSError, UnicodeDecodeError):
+        return False
