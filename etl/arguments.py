@@ -46,6 +46,15 @@ Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", metavar="", rich_help_panel="Output", help="Say more; where an error arose, too."),
 ]
+Again = Annotated[
+    bool,
+    typer.Option(
+        "--again",
+        metavar="",
+        help="Load what was loaded before anew: the tables are emptied first. Only where no rows of other sources, or "
+        "of anybody else, are in them.",
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(

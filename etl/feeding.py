@@ -10,22 +10,19 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from etl.errors import SourceError
 from etl.extract.reader import SourceReader
 from etl.extract.source import Source, open_source
 from etl.extract.splitter import Splitter
-from etl.loading.ledger import State, Totals
+from etl.loading.ledger import Range, State, Totals
 from etl.messages import Part, SourceInfo, Split
 from etl.report import Outcome
 
 MAX_PASSED = 1000
 """Paths of elements streamed past that are remembered of a source; nobody reads more."""
-
-Range = tuple[int, int]
-"""Start and end of a tile of the document."""
 
 
 @dataclass(slots=True)
@@ -40,8 +37,8 @@ class FedSource:
     """What the ledger said of it at the beginning."""
     totals: Totals
     """What earlier runs made of its records."""
-    resumable: bool
-    """Whether another run would know it again."""
+    rereadable: bool
+    """Whether it can be fed again in this run; where not, no commit may be lost."""
     records: int = 0
     """Records read, skipped ones included."""
     skipped: int = 0
@@ -64,6 +61,10 @@ class FedSource:
         if self.problem:
             return "broken"
         return "finished" if self.finished else "stopped"
+
+    def to_feed_again(self, done: Sequence[Range]) -> FedSource:
+        """The same source for another pass, which gives out what is not among the tiles `done`."""
+        return FedSource(self.source, self.info, done, self.state, self.totals, self.rereadable)
 
     def has(self, part: Part) -> bool:
         """Whether an earlier run committed it: it then lies within one of that run's tiles, whatever their size."""
@@ -147,7 +148,7 @@ class Feeder:
                     if self._remaining is not None:
                         self._remaining -= part.records
                     if not skip:
-                        yield self._as_split(part)
+                        yield self._as_split(replace(part, position=reader.position))
                     if self._stopped:
                         return
             finally:

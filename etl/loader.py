@@ -21,7 +21,7 @@ from etl.mapping.model import Mapping
 from etl.mapping.reader import read_mapping
 from etl.mapping_choice import infer_text, inferred_mapping
 from etl.naming import default_target
-from etl.options import Settings
+from etl.options import Errors, Settings
 from etl.pipeline import Pipeline
 from etl.progress import Progress, SilentProgress
 from etl.report import CheckReport, LoadReport
@@ -42,6 +42,7 @@ def load(
     limit: int | None = None,
     source_name: str | None = None,
     save_mapping: str | Path | None = None,
+    again: bool = False,
     on_batch: OnBatch | None = None,
     on_reject: OnReject | None = None,
     on_complete: Callable[[LoadReport], object] | None = None,
@@ -53,7 +54,8 @@ def load(
     inferred from a sample, as `infer` does, and saved as `save_mapping` where that is given (a file that is there
     already is left as it is). `target`: a database URL; wins over the settings', and without either it is what the
     command line would take. `limit`: read that many records at most. `source_name`: an identity for a source that has
-    none (standard input), so that a load of it can be resumed. `on_batch` gets `Committed`, `on_reject`
+    none (standard input), so that a load of it can be resumed. `again`: load what was loaded before anew, its tables
+    emptied first; refused where anybody else's rows are in them. `on_batch` gets `Committed`, `on_reject`
     `RejectedRecord` (without the record itself), both after the commit and on a thread of their own; `on_complete`
     gets the report, on the caller's thread.
 
@@ -68,7 +70,7 @@ def load(
     with closing(open_target(url, settings)) as place:
         checked, found = _prepare(mapping, names, Path(save_mapping) if save_mapping else None, progress)
         pipeline = Pipeline(checked, place, settings, progress)
-        report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject))
+        report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
     if on_complete is not None:
         on_complete(report)
     return report
@@ -90,7 +92,9 @@ def check(
     progress = progress or SilentProgress()
     checked, found = _prepare(mapping, _names(sources), None, progress)
     place = MemoryTarget(keep=show)
-    pipeline = Pipeline(checked, place, settings or Settings(), progress)
+    # All of it is looked at, however bad it is.
+    settings = (settings or Settings()).model_copy(update={"errors": Errors(max=None)})
+    pipeline = Pipeline(checked, place, settings, progress)
     try:
         report = pipeline.run(found, None, None, Callbacks())
     except SourceError as error:

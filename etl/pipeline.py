@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 
@@ -15,8 +16,10 @@ from etl.background import run_in_background
 from etl.errors import EtlError, InternalError, SettingsError, SourceError, TargetError
 from etl.extract.source import Source
 from etl.feeding import FedSource
+from etl.finishing import Finishing
 from etl.loading.ledger import open_ledger
 from etl.loading.result_thread import Tally
+from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
 from etl.metrics import PoolStats, Snapshot, peak_memory
 from etl.notices import sentences
@@ -26,6 +29,9 @@ from etl.report import LoadReport, RejectReport, SourceReport, State
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
+
+VAIN_PASSES = 3
+"""How often in a row a pass may leave missing what was missing before, until the load gives up."""
 
 _NO_POOL = PoolStats(0, 0, 0.0, 0, 0, 0, 0.0)
 
@@ -46,66 +52,124 @@ class Pipeline:
         self._activity = "loading"
         self._stopped = False
         self._notices: tuple[str, ...] = ()
-        self._key_problems: tuple[str, ...] = ()
+        self._retries = Retries(settings.retry, progress.note)
+        self._finishing = Finishing(mapping, target, self._ledger, self._retries, lambda: self._stopped)
 
     def run(
-        self, found: Sequence[Source], limit: int | None, source_name: str | None, callbacks: Callbacks
+        self,
+        found: Sequence[Source],
+        limit: int | None,
+        source_name: str | None,
+        callbacks: Callbacks,
+        *,
+        again: bool = False,
     ) -> LoadReport:
-        """Load what the ledger does not have yet. Raises EtlError with the report of what was committed."""
+        """Load what the ledger does not have yet; `again`: what it has, too, into emptied tables.
+
+        Raises EtlError with the report of what was committed.
+        """
         self._target.notify = self._progress.note
-        self._ledger.prepare()
-        self._register_all(found, source_name)
+        self._retries.call(self._ledger.prepare)
+        self._register_all(found, source_name, again=again)
         pending = [source for source in self._sources if source.state != "finished"]
         if not pending:
-            self._build_keys()  # those that rows stood in the way of, which may be gone by now
-            return self._report("nothing to do")
-        self._notices += self._target.prepare(self._mapping, self._settings.keys).notices
+            # Those that rows stood in the way of, which may be gone by now.
+            self._in_background(self._build_keys)
+            return self._report("stopped" if self._stopped else "nothing to do")
+        preparation = self._retries.call(lambda: self._target.prepare(self._mapping, self._settings.keys))
+        self._notices += preparation.notices
         try:
-            self._load([source for source in pending if source.state == "loading"], limit, callbacks)
-            if self._stopped:
-                return self._report("stopped")
-            self._check_found()
-            self._in_background(lambda: self._finish(pending))
-            self._check_sources()
+            state = self._load_all(pending, limit, callbacks)
+            if state == "finished":
+                self._check_sources()
         except EtlError as error:
             with contextlib.suppress(EtlError):  # a database that is gone cannot tell what it has
                 error.report = self._report("failed")
             raise
         finally:
             self._progress.stop()
-        return self._report("finished")
+        return self._report(state)
 
-    def _register_all(self, found: Sequence[Source], name: str | None) -> None:
+    def _register_all(self, found: Sequence[Source], name: str | None, *, again: bool) -> None:
         """Register the sources; those that hold the same are one, since nothing is loaded twice."""
         labels: dict[str, str] = {}
+        identified: list[tuple[Source, str | None]] = []
         for source in found:
-            fingerprint = source.fingerprint()
+            fingerprint = self._fingerprint(source, name, len(found))
             if fingerprint is not None and fingerprint in labels:
                 self._notices += (f"{source.label} holds the same as {labels[fingerprint]}: it is loaded once.",)
                 continue
-            self._sources.append(self._register(source, fingerprint, name, len(found)))
+            identified.append((source, fingerprint))
             if fingerprint is not None:
                 labels[fingerprint] = source.label
+        if again:
+            self._retries.call(lambda: self._ledger.begin_again(list(labels)))
+        for source, fingerprint in identified:
+            self._sources.append(self._register(source, fingerprint, name))
 
-    def _register(self, source: Source, fingerprint: str | None, name: str | None, count: int) -> FedSource:
-        if name is not None:
-            if count > 1 or fingerprint is not None:
-                raise SettingsError(
-                    "A source name is for one source that has no identity of its own (standard input): "
-                    "files are known by their content."
-                )
-            fingerprint = "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-        elif fingerprint is None and self._target.keeps_ledger:
+    def _fingerprint(self, source: Source, name: str | None, count: int) -> str | None:
+        fingerprint = source.fingerprint()
+        if name is None:
+            return fingerprint
+        if count > 1 or fingerprint is not None:
+            raise SettingsError(
+                "A source name is for one source that has no identity of its own (standard input): "
+                "files are known by their content."
+            )
+        return "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+    def _register(self, source: Source, fingerprint: str | None, name: str | None) -> FedSource:
+        if fingerprint is None and self._target.keeps_ledger:
             self._progress.note(
                 f"{source.label} has no identity: a load of it that is stopped begins anew, with new rows. "
                 "--source-name gives it one."
             )
-        known = self._ledger.register(name or source.label, fingerprint, source.size)
-        return FedSource(source, known.info, known.done, known.state, known.totals, resumable=fingerprint is not None)
+        path = os.path.abspath(source.path) if source.path is not None and source.rereadable else None
+        known = self._retries.call(
+            lambda: self._ledger.register(name or source.label, fingerprint, source.size, path=path)
+        )
+        self._notices += known.notices
+        return FedSource(source, known.info, known.done, known.state, known.totals, source.rereadable)
+
+    def _load_all(self, pending: Sequence[FedSource], limit: int | None, callbacks: Callbacks) -> State:
+        """Feed, look for what a crash of the server has lost, feed that again; until all is there and finished."""
+        feed = [source for source in pending if source.state == "loading"]
+        vain = 0
+        while True:
+            self._load(feed, limit, callbacks)
+            if self._stopped:
+                return "stopped"
+            self._check_found()
+            done = [source for source in pending if source.complete or source.state != "loading"]
+            before = self._finishing.gaps
+            self._in_background(lambda: self._finish(done))  # noqa: B023 - it has ended when `done` changes
+            if not self._finishing.gaps:
+                return "finished" if self._finishing.finished else "stopped"
+            vain = vain + 1 if self._finishing.gaps == before else 0
+            feed, limit = self._to_feed_again(done, give_up=vain == VAIN_PASSES), None
+
+    def _to_feed_again(self, done: Sequence[FedSource], *, give_up: bool) -> list[FedSource]:
+        """The sources of which the server has lost pieces, each with what is there of it."""
+        feed = []
+        for source in done:
+            gaps = self._finishing.gaps.get(source.info.number)
+            if not gaps:
+                continue
+            lost = (
+                f"{self._target.label} has lost committed pieces of {source.info.label}, from byte {gaps[0].start:,}"
+                " on: was the server restarted?"
+            )
+            if give_up or not source.rereadable:
+                raise TargetError(f"{lost} Run the same command again to load just these.")
+            self._progress.note(f"{lost} They are fed again.")
+            known = self._retries.call(lambda: self._ledger.done(source.info.number))  # noqa: B023 - called at once
+            feed.append(source.to_feed_again(known))
+        return feed
 
     def _load(self, sources: Sequence[FedSource], limit: int | None, callbacks: Callbacks) -> None:
         if not sources:
             return
+        before = self._tally.records
         stages = Stages(
             sources,
             self._mapping,
@@ -121,8 +185,9 @@ class Pipeline:
         self._in_background(stages.run, stages)
         if stages.queue.error is not None:
             raise stages.queue.error
+        self._stopped |= bool(stages.stop_reason)
         if not self._stopped:
-            self._check_account(sources)
+            self._check_account(sources, self._tally.records - before)
 
     def _in_background(self, work: Callable[[], None], stages: Stages | None = None) -> None:
         """Run `work` on a thread of its own and wait; the first KeyboardInterrupt drains, the second one is raised."""
@@ -132,52 +197,41 @@ class Pipeline:
 
     def _stop(self, stages: Stages | None) -> None:
         self._stopped = True
+        what = "what is in hand is being committed" if stages is not None else "the key now being built is the last"
         self._activity = "stopping"
-        self._progress.note("Stopping: what is in hand is being committed. Ctrl-C again aborts.")
+        self._progress.note(f"Stopping: {what}. Ctrl-C again aborts.")
         if stages is not None:
             stages.stop()
 
     def _abort(self, stages: Stages | None, interrupt: BaseException) -> None:
+        self._retries.interrupt()
         if stages is not None:
             stages.fail(interrupt)
             stages.engine.close(cancel=True)
         self._target.interrupt()
 
-    def _check_account(self, sources: Sequence[FedSource]) -> None:
+    def _check_account(self, sources: Sequence[FedSource], committed: int) -> None:
         """records read = loaded + rejected + discarded + skipped: the promise, held at the end of every load."""
         tally = self._tally
         read = sum(source.records - source.skipped for source in sources)
         accounted = tally.loaded + tally.rejected + tally.discarded
-        if tally.records != accounted or (read != tally.records and not tally.duplicates):
+        if tally.records != accounted or (read != committed and not tally.duplicates):
             raise InternalError(
-                f"{read:,} records were read, but {tally.records:,} committed ({tally.loaded:,} loaded, "
-                f"{tally.rejected:,} rejected, {tally.discarded:,} discarded). Please report this."
+                f"{read:,} records were read, but {committed:,} of {tally.records:,} committed ({tally.loaded:,} "
+                f"loaded, {tally.rejected:,} rejected, {tally.discarded:,} discarded). Please report this."
             )
 
-    def _finish(self, pending: Sequence[FedSource]) -> None:
+    def _finish(self, done: Sequence[FedSource]) -> None:
         """Mark sources whose rows are all there, and build the keys."""
-        done = [source for source in pending if source.complete or source.state != "loading"]
+        self._activity = "building keys"
+        self._finishing.run([source.info.number for source in done])
         for source in done:
-            if source.state == "loading":
-                self._mark_rows_done(source)
-        self._build_keys()
-        numbers = [source.info.number for source in done]
-        self._ledger.mark_keys_built(numbers)
-        self._ledger.mark_finished(numbers)
-        for source in done:
-            source.finished = True
+            source.finished = self._finishing.finished
+        self._activity = "loading"
 
     def _build_keys(self) -> None:
         self._activity = "building keys"
-        self._key_problems = tuple(problem.message for problem in self._target.build_keys(self._mapping))
-
-    def _mark_rows_done(self, source: FedSource) -> None:
-        gaps = self._ledger.mark_rows_done(source.info.number)
-        if gaps:
-            raise TargetError(
-                f"{self._target.label} has lost {len(gaps)} committed pieces of {source.info.label}, from byte "
-                f"{gaps[0].start:,} on: was the server restarted? Run the same command again to load just these."
-            )
+        self._finishing.build_keys()
 
     def _check_found(self) -> None:
         """No record at all and other elements instead: the mapping is for something else. (No element: no records.)"""
@@ -229,18 +283,19 @@ class Pipeline:
                 RejectReport(*group)
                 for group in self._ledger.reject_summary([source.info.number for source in self._sources])
             ),
-            key_problems=self._key_problems,
+            key_problems=self._finishing.key_problems,
             notices=(*self._notices, *sentences(self._mapping, tally, passed, whole=not skipped)),
-            records=tally.records + skipped,
-            loaded=tally.loaded,
-            rejected=tally.rejected,
-            discarded=tally.discarded,
+            records=sum(source.loaded + source.rejected + source.discarded for source in sources) + skipped,
+            loaded=sum(source.loaded for source in sources),
+            rejected=sum(source.rejected for source in sources),
+            discarded=sum(source.discarded for source in sources),
             skipped=skipped,
             seconds=time.monotonic() - self._began,
             source_bytes=tally.source_bytes,
             peak_memory=peak_memory() + (stages.engine.peak_memory() if stages else 0),
             pool=stages.coordinator.stats() if stages else _NO_POOL,
             bottleneck=stages.coordinator.times.bottleneck() if stages else "nothing to do",
+            stop_reason=stages.stop_reason if stages else "",
             rows=self._target.rows(self._mapping) if isinstance(self._target, MemoryTarget) else None,
         )
 
@@ -254,6 +309,7 @@ class Pipeline:
             rejected=after.rejected - before.rejected,
             discarded=after.discarded - before.discarded,
             skipped=before.records,
+            rejected_before=before.rejected,
             source_bytes=source.document_bytes,
             problem=source.problem,
         )

@@ -35,6 +35,8 @@ class SourceReport:
     skipped: int
     source_bytes: int
     """Bytes of the decompressed document read."""
+    rejected_before: int = 0
+    """Rejected by earlier runs: some of `skipped`."""
     problem: str = ""
     """A sentence with the position where the document breaks."""
 
@@ -62,7 +64,7 @@ class LoadReport:
     """The mapping file, or `UNSAVED`."""
     sources: tuple[SourceReport, ...]
     tables: Mapping[str, int]
-    """Rows written by this run, by table, in the mapping's order."""
+    """Rows written by this run, by table, in the mapping's order; those written again after a crash count again."""
     rejects: tuple[RejectReport, ...]
     key_problems: tuple[str, ...]
     notices: tuple[str, ...]
@@ -80,6 +82,8 @@ class LoadReport:
     pool: PoolStats
     bottleneck: str
     """What limited the speed: reading, mapping, writing or nothing; with what to turn."""
+    stop_reason: str = ""
+    """Why it stopped by itself, in a sentence: more rejects than the setting `errors.max` allows."""
     rows: Mapping[str, list[dict[str, Any]]] | None = None
     """For `memory://`: the rows by table, as {column: value}."""
 
@@ -93,7 +97,8 @@ class LoadReport:
             return EXIT_FAILED
         if self.state == "stopped":
             return EXIT_STOPPED
-        return EXIT_REJECTS if self.rejected or self.key_problems else EXIT_OK
+        before = any(source.rejected_before for source in self.sources if source.state == "finished")
+        return EXIT_REJECTS if self.rejected or before or self.key_problems else EXIT_OK
 
     def to_json(self) -> str:
         """The report as one JSON object (without `rows`)."""

@@ -12,12 +12,14 @@ from etl.engines.threads import ThreadEngine
 from etl.extract.splitter import Splitter
 from etl.feeding import FedSource, Feeder, SplitFeed
 from etl.loading.batch_writer import BatchWriter
+from etl.loading.error_limit import ErrorLimit
 from etl.loading.insert_queue import BatchLimits, InsertQueue
 from etl.loading.insert_thread import InsertThread
-from etl.loading.ledger import LedgerLike
+from etl.loading.ledger_base import BatchLedger
 from etl.loading.result_thread import OnBatch, OnReject, ResultThread, Tally
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
+from etl.messages import Committed
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator
 from etl.targets.base import Target
@@ -46,7 +48,7 @@ class Stages:
         sources: Sequence[FedSource],
         mapping: Mapping,
         target: Target,
-        ledger: LedgerLike,
+        ledger: BatchLedger,
         settings: Settings,
         limit: int | None,
         tally: Tally,
@@ -58,8 +60,14 @@ class Stages:
         threads = min(threads, target.max_insert_threads or threads)
         self.queue = InsertQueue(settings.queue.max_bytes, settings.queue.max_records, _batch_limits(settings, threads))
         self.feeder: SplitFeed = feeder or Feeder(sources, _splitter(mapping, settings), limit)
-        self.results = ResultThread(tally, self.fail, callbacks.on_batch, callbacks.on_reject)
-        durable = not all(source.resumable for source in sources)
+        self.stop_reason = ""
+        """Why the stages stopped by themselves, in a sentence."""
+        self._tally = tally
+        self._error_limit = ErrorLimit(settings.errors)
+        self._on_batch = callbacks.on_batch
+        self.results = ResultThread(tally, self.fail, self._committed, callbacks.on_reject)
+        # What a crash of the server loses of commits it has answered can only be fed again where it can be read again.
+        durable = feeder is not None or not all(source.rereadable for source in sources)
         retries = Retries(settings.retry, target.notify)
         self.inserters = [
             InsertThread(
@@ -101,6 +109,14 @@ class Stages:
         self.feeder.stop()
         for inserter in self.inserters:
             inserter.interrupt()
+
+    def _committed(self, committed: Committed) -> None:
+        """On the result thread, when a batch is counted."""
+        self.stop_reason = self.stop_reason or self._error_limit.exceeded(self._tally.rejected, self._tally.records)
+        if self.stop_reason:
+            self.stop()
+        if self._on_batch is not None:
+            self._on_batch(committed)
 
 
 def _splitter(mapping: Mapping, settings: Settings) -> Splitter:

@@ -19,6 +19,7 @@ def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
     """What a load did, what did not go well, and what to do next."""
     return [
         _headline(report),
+        *([f"  {report.stop_reason}"] if report.stop_reason else []),
         *_sources(report.sources, everyone=verbose or len(report.sources) > 1, problems=not _told_by_error(report)),
         *(_numbers(report, verbose) if report.records and report.state != "nothing to do" else []),
         *_rejects(report.rejects, report.rejected),
@@ -130,7 +131,12 @@ def _next_steps(report: LoadReport) -> Iterator[str]:
         yield "Table etl_reject there has every rejected record: its place, the reason, its XML (`etl docs rejects`)."
     if report.state == "finished" and any(source.state == "stopped" for source in report.sources):
         yield "The limit ended this load; without --limit the same command goes on from here."
-    if report.state == "stopped":
+    if report.stop_reason:
+        yield (
+            "`etl rejects` shows them by reason. Mend the mapping, or raise errors.max (`etl docs settings`), and the"
+            " same command goes on from here."
+        )
+    elif report.state == "stopped":
         yield "The same command goes on from here."
 
 

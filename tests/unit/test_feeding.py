@@ -10,8 +10,8 @@ import pytest
 
 from etl.extract.source import Source, expand
 from etl.extract.splitter import Splitter
-from etl.feeding import FedSource, Feeder, Range
-from etl.loading.ledger import Totals
+from etl.feeding import FedSource, Feeder
+from etl.loading.ledger import Range, Totals
 from etl.mapping.paths import parse_record_path
 from etl.messages import SourceInfo, Split
 
@@ -28,7 +28,7 @@ def source(tmp_path: Path) -> Source:
 
 
 def fed(source: Source, number: int = 1, done: tuple[Range, ...] = ()) -> FedSource:
-    return FedSource(source, SourceInfo(number, source.label, "", ""), done, "loading", Totals(), resumable=True)
+    return FedSource(source, SourceInfo(number, source.label, "", ""), done, "loading", Totals(), rereadable=True)
 
 
 def feeder(*sources: FedSource, split_bytes: int = 500, limit: int | None = None) -> Feeder:

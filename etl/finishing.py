@@ -1,0 +1,86 @@
+"""What comes after the last row: are all rows there, the keys, and the marks that say so.
+
+In: sources that were read to their end. Out: what a crashed server has lost of them, so that it is fed again, or
+sources that are finished. Runs on the load's own thread; what fails for a passing reason is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from etl.errors import TargetError
+from etl.faults import fault_point
+from etl.loading.ledger import Gap, LedgerLike
+from etl.loading.retries import Retries
+from etl.mapping.model import Mapping
+from etl.targets.base import KeyProblem, Target
+
+Result = TypeVar("Result")
+
+SET_BACK = 3
+"""How often in a row the server may crash between two marks, and lose the first, before the load gives up."""
+
+
+class Finishing:
+    """The end of one load. `run` may be called again once what it found missing is there."""
+
+    def __init__(
+        self, mapping: Mapping, target: Target, ledger: LedgerLike, retries: Retries, stopped: Callable[[], bool]
+    ) -> None:
+        """`stopped`: whether the load is to end before the next key."""
+        self._mapping = mapping
+        self._target = target
+        self._ledger = ledger
+        self._retries = retries
+        self._stopped = stopped
+        self.gaps: dict[int, tuple[Gap, ...]] = {}
+        """What is missing of sources, by their numbers."""
+        self.finished = False
+        self.key_problems: tuple[str, ...] = ()
+
+    def run(self, sources: Sequence[int]) -> None:
+        """Finish the sources, or find what is missing of them. Raises EtlError."""
+        for _ in range(SET_BACK):
+            fault_point("at_gap_check")
+            self.gaps = self._held(lambda: self._find_gaps(sources))
+            if self.gaps:
+                return
+            self.build_keys()
+            if self._stopped():
+                return
+            # False where the server has crashed and come back since: then rows may be missing, too.
+            self.finished = self._held(lambda: self._mark(sources))
+            if self.finished:
+                return
+        raise TargetError(
+            f"{self._target.label} has lost what was committed {SET_BACK} times in a row: does it keep crashing? The"
+            " same command goes on from what is there."
+        )
+
+    def build_keys(self) -> None:
+        """Build what keys are missing, as far as rows let it."""
+
+        def build() -> list[KeyProblem]:
+            return self._target.build_keys(self._mapping, self._stopped)
+
+        self.key_problems = tuple(problem.message for problem in self._held(build))
+
+    def _held(self, action: Callable[[], Result]) -> Result:
+        """Do it while the sources are this load's; again where it fails for a passing reason."""
+
+        def held() -> Result:
+            self._ledger.hold_again()
+            return action()
+
+        return self._retries.call(held)
+
+    def _find_gaps(self, sources: Sequence[int]) -> dict[int, tuple[Gap, ...]]:
+        found = {source: self._ledger.mark_rows_done(source) for source in sources}
+        return {source: gaps for source, gaps in found.items() if gaps}
+
+    def _mark(self, sources: Sequence[int]) -> bool:
+        if not self._ledger.mark_keys_built(sources):
+            return False
+        fault_point("before_finish")
+        return self._ledger.mark_finished(sources)
