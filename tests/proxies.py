@@ -71,7 +71,7 @@ class RandomDrops:
         self._range = low, high
         self._lock = threading.Lock()
         self._left = times
-        self.dropped = 0
+        self.broken = 0
 
     def connection(self) -> Filter:
         with self._lock:
@@ -83,7 +83,7 @@ class RandomDrops:
             if not self._left:
                 return False
             self._left -= 1
-            self.dropped += 1
+            self.broken += 1
             return True
 
 
@@ -100,6 +100,19 @@ class _Drop:
     to_client = to_server
 
 
+class NoCopies:
+    """Every connection breaks when it is about to copy rows."""
+
+    def connection(self) -> Filter:
+        return self
+
+    def to_server(self, data: bytes) -> bytes | None:
+        return None if b"COPY " in data else data
+
+    def to_client(self, data: bytes) -> bytes | None:
+        return data
+
+
 class SwallowedCommits:
     """The server hears COMMIT, and its answer is lost with the connection; for the first `times` that copied rows.
 
@@ -111,7 +124,7 @@ class SwallowedCommits:
         self._left = times
         self._every = every
         self._seen = 0
-        self.swallowed = 0
+        self.broken = 0
 
     def connection(self) -> Filter:
         return _Swallow(self)
@@ -122,7 +135,7 @@ class SwallowedCommits:
             if not self._left or self._seen % self._every:
                 return False
             self._left -= 1
-            self.swallowed += 1
+            self.broken += 1
             return True
 
 

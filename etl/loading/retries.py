@@ -45,23 +45,24 @@ class Retries:
             try:
                 return action()
             except TransientError as error:
-                if tried == attempts and attempts and not self.ended:
+                if self.ended or not attempts:
+                    raise
+                if tried == attempts:
                     raise type(error)(
                         f"{error} It was tried again {attempts} times (retry.attempts). The same command goes on from"
                         " what is committed."
                     ) from error
-                if tried == attempts or self.ended:
-                    raise
                 tried += 1
-                wait = self._seconds(tried)
+                wait = self.wait(tried)
                 self._notify(f"{error} Trying again in {wait:.2g} s (attempt {tried} of {attempts}).")
                 if self._ended.wait(wait):
                     raise
 
+    def wait(self, attempt: int) -> float:
+        """Seconds before an attempt, from 1."""
+        wait = min(self._policy.first_wait * 2.0 ** (attempt - 1), self._policy.max_wait)
+        return wait * random.uniform(1 - _AT_RANDOM, 1)
+
     def interrupt(self) -> None:
         """From any thread: the load is ending; whoever waits stops waiting, and nothing is tried again."""
         self._ended.set()
-
-    def _seconds(self, attempt: int) -> float:
-        wait = min(self._policy.first_wait * 2.0 ** (attempt - 1), self._policy.max_wait)
-        return wait * random.uniform(1 - _AT_RANDOM, 1)
