@@ -45,4 +45,5 @@ def _pass() -> None:
         _left -= 1
         due = _left == 0
     if due:
-        os.kill(os.getpid(), signal.SIGSTOP if _ACTION == "stop" else signal.SIGKILL)
+        # Sent to the process, it could let this thread run on until another one has taken it.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP if _ACTION == "stop" else signal.SIGKILL)

@@ -17,7 +17,7 @@ from tests.breaking.process import load, loading
 from tests.breaking.refusing import create_refusing_tables
 
 DUMP_BYTES = 250_000
-SETTINGS = {"workers.kind": "inline", "insert.batch_records": 20}
+SETTINGS = {"workers.kind": "inline", "insert.batch_records": 20, "insert.threads": 1}
 KILLED = -9
 
 FIRST_RUN: dict[Point, tuple[int, ...]] = {
