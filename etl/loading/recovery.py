@@ -8,11 +8,19 @@ and about k where the database tells the row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
+from etl.errors import InternalError, RowsRefused
+from etl.faults import fault_point
 from etl.loading.insert_queue import QueuedBatch
 from etl.loading.ledger_base import BatchLedger
-from etl.messages import PartCounts, RejectedRecord
+from etl.loading.row_ranges import RowRanges
+from etl.messages import PartCounts, RejectedRecord, Split
+from etl.positions import RecordPositions
 from etl.targets.base import TargetConnection
 
 
@@ -34,4 +42,126 @@ def write_split(connection: TargetConnection, ledger: BatchLedger, entry: Queued
     The ledger's counts are corrected, rejects are not written yet. Where a trigger has ended the transaction, it is
     begun and claimed again. Raises EtlError.
     """
-    raise NotImplementedError
+    recovery = _Recovery(connection, ledger, entry)
+    recovery.write()
+    counts = _corrected(entry.split, entry.mapped.counts, recovery.refused)
+    changed = [
+        (part, after)
+        for part, before, after in zip(entry.split.parts, entry.mapped.counts, counts, strict=True)
+        if after != before
+    ]
+    ledger.correct(connection, changed)
+    return Recovered(counts, recovery.rows_written(), (*entry.mapped.rejects, *recovery.rejects(entry.split)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Neighbours among the records that have rows: from `first` to before `end` in the list of them."""
+
+    first: int
+    end: int
+    first_half: bool = False
+    """The other half is the next to be written; where this one is fine, that one cannot be."""
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+    def halves(self) -> list[_Group]:
+        middle = (self.first + self.end) // 2
+        return [_Group(self.first, middle, first_half=True), _Group(middle, self.end)]
+
+    def cut_at(self, record: int) -> list[_Group]:
+        """What is before the record, it, and what is behind it."""
+        pieces = [_Group(self.first, record), _Group(record, record + 1), _Group(record + 1, self.end)]
+        return [piece for piece in pieces if len(piece)]
+
+
+class _Recovery:
+    """The writing of one split."""
+
+    def __init__(self, connection: TargetConnection, ledger: BatchLedger, entry: QueuedBatch) -> None:
+        self._connection = connection
+        self._ledger = ledger
+        self._entry = entry
+        self._tables = [RowRanges(rows) for rows in entry.mapped.tables]
+        self._places = sorted(set().union(*(table.records for table in self._tables)))
+        """Places in the split of the records that have rows."""
+        self._written: list[_Group] = []
+        self.refused: dict[int, RowsRefused] = {}
+        """Why, by the record's place in the split."""
+
+    def write(self) -> None:
+        waiting = [_Group(0, len(self._places))] if self._places else []
+        known_bad = False
+        while waiting:
+            group = waiting.pop()
+            if known_bad and len(group) > 1:
+                waiting += reversed(group.halves())
+                known_bad = False
+                continue
+            refused, record = self._write_group(group)
+            known_bad = refused is None and group.first_half
+            if refused is None:
+                self._written.append(group)
+                fault_point("in_recovery")
+                continue
+            undone = self._connection.undo()
+            if len(group) == 1:
+                self.refused[self._places[group.first]] = refused
+            else:
+                waiting += reversed(group.halves() if record is None else group.cut_at(record))
+            if not undone:
+                waiting += self._begin_again()
+
+    def rows_written(self) -> tuple[int, ...]:
+        ranges = [(self._places[group.first], self._places[group.end - 1] + 1) for group in self._written]
+        return tuple(sum(table.count(first, end) for first, end in ranges) for table in self._tables)
+
+    def rejects(self, split: Split) -> list[RejectedRecord]:
+        positions = RecordPositions(split)
+        return [
+            positions.reject(place, refused.reason, str(refused), refused.table, refused.column)
+            for place, refused in sorted(self.refused.items())
+        ]
+
+    def _write_group(self, group: _Group) -> tuple[RowsRefused | None, int | None]:
+        """None where it is written; else why not, and the place of the record, in the list, that is said to be bad."""
+        first, end = self._places[group.first], self._places[group.end - 1] + 1
+        self._connection.savepoint()
+        for number, table in enumerate(self._tables):
+            rows = table.of(first, end)
+            if not len(rows):
+                continue
+            try:
+                self._connection.write(number, [rows], find_row=True)
+            except RowsRefused as refused:
+                if refused.row is None or not 0 <= refused.row < len(rows):
+                    return refused, None
+                return refused, bisect_right(self._places, rows.records[refused.row]) - 1
+        try:
+            self._connection.settle()
+        except RowsRefused as refused:
+            return refused, None
+        return None, None
+
+    def _begin_again(self) -> list[_Group]:
+        """After the whole transaction is gone: claim again; what was written is to be written again, last first."""
+        split, counts = self._entry.split, self._entry.mapped.counts
+        self._connection.rollback()
+        self._connection.begin()
+        claimed = self._ledger.claim(self._connection, list(zip(split.parts, counts, strict=True)), batch=split.number)
+        if not all(claimed):
+            raise InternalError(f"Split {split.number} was claimed, given up and claimed by somebody else.")
+        again = [replace(group, first_half=False) for group in reversed(self._written)]
+        self._written.clear()
+        return again
+
+
+def _corrected(split: Split, counts: Sequence[PartCounts], refused: Collection[int]) -> tuple[PartCounts, ...]:
+    """What became of the records of each part, those at the places `refused` rejected too."""
+    ends = list(accumulate(sum(run.records for run in part.runs) for part in split.parts))
+    by_part = Counter(bisect_right(ends, place) for place in refused)
+    return tuple(
+        replace(count, loaded=count.loaded - by_part[part], rejected=count.rejected + by_part[part])
+        for part, count in enumerate(counts)
+    )

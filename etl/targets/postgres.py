@@ -5,8 +5,8 @@ Whatever libpq understands works: URLs with or without host and user, PG* variab
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows, TargetConnection
 from etl.targets.postgres_checks import check_server
-from etl.targets.postgres_errors import said, translate
+from etl.targets.postgres_errors import refusal, said, translate
 from etl.targets.postgres_guard import PostgresGuard
 from etl.targets.postgres_session import END_SECONDS, Backend, Session, connect, conninfo, end_backend, set_up
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
@@ -58,17 +58,40 @@ class PostgresConnection(SqlConnection):
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
+        """See `TargetConnection`; which row it is, COPY tells anyway, and `executemany` never."""
         statement = self._target.statements[table]
+        with self._refusals(table), self.translated(), self.driver.cursor() as cursor:
+            if self._target.row_format == "copy":
+                self._copy(cursor, statement, rows)
+            else:
+                cursor.executemany(statement, chain.from_iterable(_tuples(batch) for batch in rows))
+
+    @contextmanager
+    def _refusals(self, table: int | None = None) -> Iterator[None]:
+        """Tell rows that are refused, of this table or of any, from all else that may be wrong."""
         try:
-            with self.translated(), self.driver.cursor() as cursor:
-                if self._target.row_format == "copy":
-                    self._copy(cursor, statement, rows)
-                else:
-                    cursor.executemany(statement, chain.from_iterable(_tuples(batch) for batch in rows))
+            yield
         except TargetError as error:
-            if isinstance(driver_error(error), pg_errors.UniqueViolation):
-                raise TargetError(f"{error} {self._target.way_out(table)}") from error
-            raise
+            columns = self._target.columns
+            name = None if table is None else list(columns)[table]
+            cause = driver_error(error)
+            refused = refusal(cause, columns if name is None else {name: columns[name]})
+            if refused is None:
+                raise
+            raise self._target.located(refused) from cause
+
+    def settle(self) -> None:
+        # Where a constraint is deferred, the next group starts deferred again.
+        self._together("SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL DEFERRED", "RELEASE SAVEPOINT etl_records")
+
+    def undo(self) -> bool:
+        self._together("ROLLBACK TO SAVEPOINT etl_records", "RELEASE SAVEPOINT etl_records")
+        return True
+
+    def _together(self, *statements: str) -> None:
+        """Run statements by one way to the server and back."""
+        with self._refusals(), self.translated():
+            self.driver.execute("; ".join(statements).encode(), prepare=False)
 
     def _copy(self, cursor: psycopg.Cursor[Any], statement: bytes, rows: Sequence[Rows]) -> None:
         if not any(len(batch) for batch in rows):
@@ -85,7 +108,7 @@ class PostgresConnection(SqlConnection):
                 self.driver.execute(text.encode())
 
     def commit(self, *, durable: bool) -> None:
-        with self.translated():
+        with self._refusals(), self.translated():
             if durable:
                 self.driver.execute("SET LOCAL synchronous_commit = on")
             self.sql.commit()
@@ -106,6 +129,8 @@ class PostgresTarget(SqlTarget):
         super().__init__(mask_password(url), "postgresql", ledger_schema)
         self.row_format: RowFormat = "copy" if method == "copy" else "tuples"
         self.statements: tuple[bytes, ...] = ()
+        self.columns: dict[str, frozenset[str]] = {}
+        """Names of the mapping's tables, in its order, and of their columns."""
         self._conninfo = conninfo(url)
         self._connected = False
         self._guard = PostgresGuard(self, ledger_schema)
@@ -133,6 +158,7 @@ class PostgresTarget(SqlTarget):
         preparation = super().prepare(mapping, keys)
         statement = _copy_statement if self.row_format == "copy" else _insert_statement
         self.statements = tuple(statement(table) for table in mapping.tables)
+        self.columns = {table.name: frozenset(column.name for column in table.columns) for table in mapping.tables}
         return replace(preparation, notices=notices + preparation.notices)
 
     def _has_xml(self) -> bool:

@@ -5,12 +5,41 @@ The kind is decided by SQLSTATE, never by the words, which may be in any languag
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
+
 import psycopg
 
-from etl.errors import ConnectionLost, EtlError, TargetError, TransientError, mask_password
+from etl.errors import ConnectionLost, EtlError, RowsRefused, TargetError, TransientError, mask_password
 
 _TRANSIENT_CLASSES = ("08", "40")
 _TRANSIENT_STATES = ("55P03", "57014", "57P01", "57P02", "57P03", "57P05", "53300")
+_LOST_STATES = ("57P01", "57P02", "57P05")
+
+_PERMANENT_CLASSES = frozenset(
+    "0A 0B 0L 0P 24 25 26 28 2B 34 3B 3D 3F 42 53 54 55 57 58 72 F0 HV XX".split()  # noqa: SIM905
+)
+"""Not about rows: rights, resources, the state of the transaction or the server. Any other may be a row's: a trigger
+raises whatever it likes."""
+
+_ROW_STATES = ("54000", "54001")
+"""About a row although their class is not: it is too wide for a page or an index, or a value nests too deep."""
+
+_REASONS = {
+    "22001": "too_long",
+    "22003": "out_of_range",
+    "22008": "out_of_range",
+    "22015": "out_of_range",
+    "22021": "bad_encoding",
+    "22P05": "bad_encoding",
+    "23502": "not_null",
+    "23503": "missing_parent",
+    "23505": "duplicate_key",
+    "23514": "check_failed",
+    "23P01": "duplicate_key",
+    "54000": "too_long",
+}
+"""Reason codes of rejects; any other state is `refused`."""
 
 _HINTS = {
     "42501": "Grant that right to the user, or connect as another one.",
@@ -23,7 +52,9 @@ _HINTS = {
     " into a table of their own, or gather them in one with `many: json`.",
     "25006": "The server or the user's default is read-only: connect to the primary server.",
 }
-_LOST_STATES = ("57P01", "57P02", "57P05")
+
+_KEY = re.compile(r"\((.*?)\)=\(")
+"""In the detail of a key's error, whatever its language: its columns."""
 
 
 def translate(error: Exception, label: str, *, connected: bool) -> EtlError:
@@ -36,18 +67,53 @@ def translate(error: Exception, label: str, *, connected: bool) -> EtlError:
         return ConnectionLost(f"The connection to {label} was lost: {words}.")
     if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
         return TransientError(f"{label}: {words}.")
-    if state == "23505":
-        return TargetError(
-            f"{label} refused rows: {words}. The batch they stand in was rolled back: a key that stood before the load"
-            " met a value for the second time. New tables with `keys: after` (the default) keep such rows, and the"
-            " summary names them."
-        )
-    if state.startswith(("22", "23")):
-        return TargetError(
-            f"{label} refused rows: {words}. The batch they stand in was rolled back; change the mapping or the table,"
-            " and run the same command again."
-        )
     return TargetError(f"{label}: {words}. {_HINTS.get(state, '')}".rstrip())
+
+
+def refusal(error: BaseException | None, tables: Mapping[str, Collection[str]]) -> RowsRefused | None:
+    """Why rows are refused for what is in them, with what the server tells of table, column and row; else None.
+
+    `tables` are those that may be meant, and their columns.
+    """
+    if not isinstance(error, psycopg.Error) or not _is_about_rows(error.sqlstate or "XX000"):
+        return None
+    diagnosis, state = error.diag, error.sqlstate or ""
+    table = next(iter(tables)) if len(tables) == 1 else diagnosis.table_name or ""
+    columns = tables.get(table, ())
+    row, column = _copy_place(diagnosis.context or "", table, columns)
+    if diagnosis.table_name == table:
+        column = column or diagnosis.column_name or _key_column(diagnosis.message_detail or "")
+    words = ". ".join(filter(None, (_words(error), _HINTS.get(state, "").rstrip("."))))
+    named = (table if columns else "", column if column in columns else "")
+    return RowsRefused(f"The database refuses it: {words}", _REASONS.get(state, "refused"), *named, row)
+
+
+def _is_about_rows(state: str) -> bool:
+    return state in _ROW_STATES or not (
+        state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES or state[:2] in _PERMANENT_CLASSES
+    )
+
+
+def _copy_place(context: str, table: str, columns: Collection[str]) -> tuple[int | None, str]:
+    """Row (from 0) and column in ``COPY release, line 2, column id: "x"``; the words may be in any language."""
+    for line in context.splitlines():
+        # There is no digit before the table's name, so the first one behind it is the line's, or near enough: a hint.
+        found = re.search(r"\d+", line.partition(table)[2]) if "COPY" in line else None
+        if found is None:
+            continue
+        behind = found.string[found.end() :]
+        named = [] if behind.startswith(":") else [name for name in columns if _is_named(name, behind)]
+        return int(found[0]) - 1, max(named, key=len, default="")
+    return None, ""
+
+
+def _is_named(column: str, text: str) -> bool:
+    return re.match(rf"[^:]*?\s{re.escape(column)}\s*:", text) is not None
+
+
+def _key_column(detail: str) -> str:
+    key = _KEY.search(detail)
+    return key[1] if key else ""
 
 
 def _translate_lost(error: Exception, label: str, *, connected: bool) -> EtlError:
@@ -64,10 +130,18 @@ def _translate_lost(error: Exception, label: str, *, connected: bool) -> EtlErro
 
 
 def said(error: BaseException) -> str:
-    """The server's words: message, detail, and the place in the COPY, in one line."""
+    """The server's words: message, detail, and the place in the COPY or function, in one line."""
+    context = getattr(getattr(error, "diag", None), "context", None)
+    return ". ".join(filter(None, (_words(error), _one_line(context or ""))))
+
+
+def _words(error: BaseException) -> str:
     diagnosis = getattr(error, "diag", None)
     if diagnosis is None or diagnosis.message_primary is None:
-        return " ".join(mask_password(str(error)).split()).rstrip(".")
+        return _one_line(str(error))
     table = f" (table {diagnosis.table_name})" if diagnosis.table_name else ""
-    parts = [diagnosis.message_primary + table, diagnosis.message_detail, diagnosis.context]
-    return ". ".join(" ".join(mask_password(part).split()).rstrip(".") for part in parts if part)
+    return ". ".join(filter(None, map(_one_line, (diagnosis.message_primary + table, diagnosis.message_detail or ""))))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(mask_password(text).split()).rstrip(".")

@@ -89,7 +89,7 @@ def open_for_reading(url: str) -> ReadingConnection:
 
 
 def _sqlite(path: Path, label: str) -> ReadingConnection:
-    from etl.targets.sqlite import BUSY_SECONDS, translate
+    from etl.targets.sqlite_errors import BUSY_SECONDS, translate
 
     if not path.is_file():
         raise TargetError(f"There is no database {path}; name the one you mean with --to.")

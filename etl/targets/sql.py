@@ -22,12 +22,12 @@ from sqlalchemy.sql import Executable
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 from sqlalchemy.sql.elements import quoted_name
 
-from etl.errors import EtlError, InternalError, TargetError
+from etl.errors import EtlError, InternalError, RowsRefused, TargetError
 from etl.faults import fault_point
 from etl.mapping.model import Mapping
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
-from etl.targets.key_problems import EXAMPLES, unbuilt, waits_for_parent, way_out
+from etl.targets.key_problems import EXAMPLES, unbuilt, waits_for_parent
 from etl.targets.schema import Keys, LateKey, build_tables, check_width, late_keys
 
 Translate = Callable[[Exception], EtlError]
@@ -263,9 +263,15 @@ class SqlTarget(Target):
         ]
         return ", ".join(shown) + (", ..." if len(columns) > EXAMPLES else "")
 
-    def way_out(self, table: int) -> str:
-        """What to do about a second value of the key of the mapping's table number `table`."""
-        return way_out(self._mapping, self._mapping.tables[table]) if self._mapping else ""
+    def located(self, refused: RowsRefused) -> RowsRefused:
+        """The same with the line of the mapping that describes its column, else its table."""
+        tables = [table for table in self._mapping.tables if table.name == refused.table] if self._mapping else []
+        for table in tables:
+            line = next((column.line for column in table.columns if column.name == refused.column), table.line)
+            if self._mapping and line:
+                message = f"{refused} ({self._mapping.label}:{line})"
+                return RowsRefused(message, refused.reason, refused.table, refused.column, refused.row)
+        return refused
 
     def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
         sql = self._own(connection)

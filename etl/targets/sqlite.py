@@ -6,29 +6,28 @@ file again.
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
-from contextlib import closing, suppress
-from itertools import chain
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from etl.errors import EtlError, InternalError, TargetError, TransientError
+from etl.errors import EtlError, InternalError, RowsRefused, TargetError
 from etl.mapping.model import Mapping, Table
 from etl.messages import TupleRows
 from etl.targets.base import Preparation, Rows, TargetConnection
-from etl.targets.key_problems import lost_rows, shown_values
+from etl.targets.key_problems import lost_rows
 from etl.targets.schema import Keys, LateKey, quote
-from etl.targets.sql import Obstacle, SqlConnection, SqlTarget
+from etl.targets.sql import Obstacle, SqlConnection, SqlTarget, driver_error
+from etl.targets.sqlite_errors import BUSY_SECONDS, is_busy, refusal, translate
 from etl.targets.sqlite_holds import SqliteHolds
-
-BUSY_SECONDS = 60.0
-"""How long a lock of another program is waited for: longer than any commit, short enough to be told about it."""
+from etl.targets.sqlite_insert import Insert
+from etl.targets.sqlite_parents import ForeignKeyCheck, foreign_key_checks
 
 BUSY_STEP_SECONDS = 0.2
 """In between, whether the wait was interrupted is looked at: SQLite does not end it by itself."""
@@ -36,14 +35,8 @@ BUSY_STEP_SECONDS = 0.2
 JOURNAL_STEP_SECONDS = 0.02
 """Until the journal is tried again: changing it takes a few milliseconds."""
 
-ROWS_PER_STATEMENT = 100
-"""Rows in one INSERT: for narrow tables 1.5 times as fast as one row each; more brings nothing."""
-
 WAL_PAGES = 16_384
 """Pages (64 MiB) after which the log is copied into the file: several batches at once, a fifth faster than 1000."""
-
-UNIQUE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID)
-"""Codes of errors that say that a value of a key came a second time."""
 
 CACHE_KIB = 16 * 1024
 """Page cache: building an index over more than SQLite's 2 MB would write each page many times, and more than this
@@ -53,12 +46,14 @@ takes memory only."""
 class SqliteConnection(SqlConnection):
     driver_error = sqlite3.Error
 
-    def __init__(self, target: SqliteTarget, connection: sa.Connection, inserts: Sequence[_Insert]) -> None:
+    def __init__(self, target: SqliteTarget, connection: sa.Connection, inserts: Sequence[Insert]) -> None:
         super().__init__(connection, target.translate)
         self._target = target
         self._inserts = inserts
         self._durable = False
         self._interrupted = False
+        self._group: list[tuple[ForeignKeyCheck, list[Any]]] | None = None
+        """Rows since the savepoint whose foreign keys may be deferred; None where there was none."""
 
     def begin(self) -> None:
         super().begin()
@@ -73,7 +68,7 @@ class SqliteConnection(SqlConnection):
         try:
             self.driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if not _is_busy(error) or self._interrupted or time.monotonic() > deadline:
+            if not is_busy(error) or self._interrupted or time.monotonic() > deadline:
                 raise
             return False
         return True
@@ -82,24 +77,57 @@ class SqliteConnection(SqlConnection):
         """BEGIN IMMEDIATE has taken it: there is one writer."""
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
+        insert = self._inserts[table]
         values = list(chain.from_iterable(_values(batch) for batch in rows))
-        try:
-            with self.translated():
-                self._inserts[table].run(self.driver, values)
-        except TargetError as error:
-            if getattr(error.__cause__, "sqlite_errorcode", 0) not in UNIQUE:
-                raise
-            raise TargetError(f"{error} {self._second(table, values)}{self._target.way_out(table)}") from error
+        with self._refusals(insert.table), self.translated():
+            if find_row:
+                insert.run_one_by_one(self.driver, values)
+            else:
+                insert.run(self.driver, values)
+        if self._group is not None and insert.parents:
+            self._group.append((insert.parents, values))
 
-    def _second(self, table: int, values: list[Any]) -> str:
-        """Which value of the key came a second time, as a sentence."""
-        # Another connection sees what was there before this transaction.
-        with closing(sqlite3.connect(self._target.path, timeout=0.0)) as committed, suppress(sqlite3.Error):
-            return self._inserts[table].second(committed, values)
-        return ""
+    @contextmanager
+    def _refusals(self, table: Table | None = None) -> Iterator[None]:
+        """Tell rows that are refused, of this table or of any, from all else that may be wrong."""
+        try:
+            yield
+        except RowsRefused as error:
+            raise self._target.located(error) from error.__cause__
+        except TargetError as error:
+            cause = driver_error(error)
+            refused = refusal(cause, table, None)
+            if refused is None:
+                raise
+            raise self._target.located(refused) from cause
+
+    def savepoint(self) -> None:
+        super().savepoint()
+        self._group = []
+
+    def settle(self) -> None:
+        # SQLite looks at deferred foreign keys at the commit only.
+        with self._refusals(), self.translated():
+            for parents, values in self._group or ():
+                orphan = parents.orphan(self.driver, values)
+                if orphan is not None:
+                    raise orphan
+        super().settle()
+
+    def undo(self) -> bool:
+        # RAISE(ROLLBACK) in a trigger, or ON CONFLICT ROLLBACK, has ended all of it.
+        return self.driver.in_transaction and super().undo()
+
+    def rollback(self) -> None:
+        self._group = None
+        super().rollback()
+        # A commit that was refused has left it open, and SQLAlchemy takes it for ended.
+        with suppress(sqlite3.Error):
+            self.driver.rollback()
 
     def commit(self, *, durable: bool) -> None:
-        with self.translated():
+        self._group = None
+        with self._refusals(), self.translated():
             self.sql.commit()
         if durable and not self._durable:
             self._make_durable()
@@ -133,7 +161,7 @@ class SqliteTarget(SqlTarget):
         super().__init__(label, "sqlite", ledger_schema=None)
         _check_place(path)
         self.path = path
-        self._inserts: tuple[_Insert, ...] = ()
+        self._inserts: tuple[Insert, ...] = ()
         self._made_log = False
         self._holds = SqliteHolds(path)
         self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
@@ -141,6 +169,8 @@ class SqliteTarget(SqlTarget):
     def connect(self) -> SqliteConnection:
         try:
             connection = SqliteConnection(self, self._engine.connect(), self._inserts)
+            if any(insert.parents for insert in self._inserts):
+                connection.driver.execute("PRAGMA foreign_keys = ON")
         except sa.exc.DBAPIError as error:
             raise self.translate(error.orig if isinstance(error.orig, Exception) else error) from error
         except sqlite3.Error as error:
@@ -151,8 +181,13 @@ class SqliteTarget(SqlTarget):
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         preparation = super().prepare(mapping, keys)
         with closing(self.connect()) as connection:
+            connection.begin()
+            keyless = self._without_keys(connection) & {table.name for table in mapping.tables}
+            connection.rollback()
             limit = connection.driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-        self._inserts = tuple(_Insert(table, limit) for table in mapping.tables)
+            with connection.translated():
+                checks = foreign_key_checks(connection.driver, mapping, keyless)
+        self._inserts = tuple(map(Insert, mapping.tables, repeat(limit), checks))
         return preparation
 
     def close(self) -> None:
@@ -175,7 +210,7 @@ class SqliteTarget(SqlTarget):
                 return self._set_up()
             except sqlite3.OperationalError as error:
                 # To change the journal SQLite does not wait for another connection that does the same.
-                if not _is_busy(error) or time.monotonic() > deadline:
+                if not is_busy(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(JOURNAL_STEP_SECONDS)
 
@@ -246,64 +281,10 @@ class SqliteTarget(SqlTarget):
         return ""
 
 
-class _Insert:
-    """The INSERT of one table, for many rows and for one."""
-
-    def __init__(self, table: Table, variables: int) -> None:
-        names = ", ".join(quote(column.name) for column in table.columns)
-        self._row = f"({', '.join('?' * len(table.columns))})"
-        self._rows = max(1, min(ROWS_PER_STATEMENT, variables // len(table.columns)))
-        self._one = f"INSERT INTO {quote(table.name)} ({names}) VALUES {self._row}"
-        self._floats = [
-            n
-            for n, column in enumerate(table.columns)
-            if column.type.name in ("real", "double") and not (column.is_array or column.sql)
-        ]
-        self._table = table
-
-    def run(self, connection: sqlite3.Connection, values: list[Any]) -> None:
-        self._check_floats(values)
-        one = len(self._table.columns)
-        many = one * self._rows
-        whole = len(values) - len(values) % many
-        if whole:
-            statement = self._one + f", {self._row}" * (self._rows - 1)
-            connection.executemany(statement, (values[at : at + many] for at in range(0, whole, many)))
-        connection.executemany(self._one, (values[at : at + one] for at in range(whole, len(values), one)))
-
-    def second(self, connection: sqlite3.Connection, values: list[Any]) -> str:
-        """Which value of the key these rows have twice, or the table has already; empty where it is another key."""
-        key, one = self._table.key, len(self._table.columns)
-        places = [place for place, column in enumerate(self._table.columns) if column.name in key]
-        names = [self._table.columns[place].name for place in places]
-        there = f"SELECT 1 FROM {quote(self._table.name)} WHERE {' AND '.join(f'{quote(name)} = ?' for name in names)}"
-        seen: set[tuple[Any, ...]] = set()
-        for row in zip(*(values[place::one] for place in places), strict=True):
-            if row in seen:
-                return f"{self._table.name}: {shown_values(names, row)} came twice. "
-            if connection.execute(there, row).fetchone():
-                return f"{self._table.name}: {shown_values(names, row)} was there before. "
-            seen.add(row)
-        return ""
-
-    def _check_floats(self, values: list[Any]) -> None:
-        """SQLite would store NaN as NULL, and infinity as what no other database reads back."""
-        for place in self._floats:
-            if any(
-                value is not None and not math.isfinite(value) for value in values[place :: len(self._table.columns)]
-            ):
-                column = self._table.columns[place].name
-                raise TargetError(f"{self._table.name}.{column}: SQLite has no NaN and no infinity.")
-
-
 def _values(batch: Rows) -> list[object]:
     if not isinstance(batch, TupleRows):
         raise InternalError("SQLite was given COPY text.")
     return batch.values
-
-
-def _is_busy(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _check_place(path: Path) -> None:
@@ -312,44 +293,3 @@ def _check_place(path: Path) -> None:
         raise TargetError(f"{path} is a folder: name the database file in it, as in sqlite:///{path}/etl.db.")
     if not folder.is_dir():
         raise TargetError(f"There is no folder {folder} for the SQLite file {path.name}: create it, or check the path.")
-
-
-def translate(error: Exception, label: str) -> EtlError:
-    """Our error for one of SQLite's: which kind, in one sentence, with what to do."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    text = str(error)
-    match code:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return TransientError(f"{label} is locked: another program has been writing to it for {BUSY_SECONDS:g} s.")
-        case sqlite3.SQLITE_INTERRUPT:
-            return TransientError(f"The statement running on {label} was interrupted.")
-        case sqlite3.SQLITE_FULL:
-            return TargetError(f"{label}: {text}. Make room on the disk and run the same command again.")
-        case sqlite3.SQLITE_IOERR:
-            return TargetError(
-                f"{label}: {text}. The disk failed, is full, or a limit on the size of files was reached; what was"
-                " committed is safe, and the same command goes on from there."
-            )
-        case sqlite3.SQLITE_NOTADB:
-            return TargetError(f"{label}: {text}. Name another file, or remove this one if nobody needs it.")
-        case sqlite3.SQLITE_CORRUPT:
-            return TargetError(f"{label}: {text}. Restore it from a copy, or load into a new file.")
-        case sqlite3.SQLITE_READONLY:
-            return TargetError(
-                f"{label}: {text}. Its file or its folder may not be written to: check their permissions."
-            )
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return TargetError(f"{label}: {text}. Check that this user may read and write the file and its folder.")
-        case sqlite3.SQLITE_CONSTRAINT:
-            return TargetError(f"{label} refused rows: {text}. The batch was rolled back: {_constraint_hint(error)}.")
-        case _:
-            return TargetError(f"{label}: {text}.")
-
-
-def _constraint_hint(error: Exception) -> str:
-    if getattr(error, "sqlite_errorcode", 0) in UNIQUE:
-        return (
-            "a key that stood before the load, as a single integer key does in every SQLite table, met a value for the"
-            " second time"
-        )
-    return "change the mapping or the table, and run the same command again"
