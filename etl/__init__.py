@@ -25,38 +25,49 @@ if TYPE_CHECKING:
         TransientError,
         WorkerDied,
     )
+    from etl.inspection import export_rejects, rejects, status
+    from etl.ledger_reports import ExportReport, RejectsReport, RetryReport, SourceStatus
     from etl.loader import check, infer, load, schema
     from etl.options import Settings, read_settings
     from etl.report import CheckReport, LoadReport
+    from etl.retrying import retry
 
 __all__ = [
     "CallbackError",
     "CheckReport",
     "ConnectionLost",
     "EtlError",
+    "ExportReport",
     "InternalError",
     "LoadReport",
     "MappingError",
     "PermanentError",
+    "RejectsReport",
+    "RetryReport",
     "Settings",
     "SettingsError",
     "SourceError",
+    "SourceStatus",
     "TargetError",
     "TransientError",
     "WorkerDied",
     "check",
+    "export_rejects",
     "infer",
     "load",
     "read_settings",
+    "rejects",
+    "retry",
     "schema",
+    "status",
 ]
 
-_MODULES = ("etl.errors", "etl.options", "etl.report", "etl.loader")
+_MODULES = ("errors", "options", "report", "ledger_reports", "loader", "inspection", "retrying")
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        for module in map(import_module, _MODULES):
+        for module in map(import_module, [f"etl.{module}" for module in _MODULES]):
             if hasattr(module, name):
                 return getattr(module, name)
     raise AttributeError(f"module 'etl' has no attribute {name!r}")

@@ -11,8 +11,7 @@ import logging
 import os
 import signal
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.resources import files
@@ -21,22 +20,15 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
-from rich.text import Text
 
 from etl import loader
 from etl.allocator import give_back_large_blocks
-from etl.arguments import MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose, Workers
-from etl.errors import (
-    EXIT_FAILED,
-    EXIT_STOPPED,
-    EtlError,
-    MappingError,
-    SettingsError,
-    mask_password,
-)
+from etl.arguments import Again, MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose, Workers
+from etl.command_line import clear_errors, settings_of
+from etl.errors import EXIT_FAILED, EtlError, MappingError, SettingsError, mask_password
+from etl.ledger_commands import add_to
 from etl.log_file import log_to
 from etl.naming import default_target, find_mapping, mapping_name
-from etl.options import Settings, read_settings
 from etl.progress import format_list
 from etl.report import LoadReport
 from etl.screen import new_progress, print_lines, show_error, stderr, stdout
@@ -112,6 +104,7 @@ def load(
             "`NAME.mapping.yaml`.",
         ),
     ] = None,
+    again: Again = False,
     log: Annotated[
         Path | None,
         typer.Option(metavar="FILE", rich_help_panel="Output", help="Append what happens, with times, to FILE."),
@@ -132,11 +125,11 @@ def load(
 
     Where there is no mapping yet it is inferred, and saved in this folder as `STEM.mapping.yaml`.
     """
-    with _clear_errors(verbose=verbose):
+    with clear_errors(verbose=verbose):
         if log is not None:
             log_to(log)
         logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
-        settings = _settings(settings_file, overrides, workers)
+        settings = settings_of(settings_file, overrides, workers)
         chosen = mapping or find_mapping(sources, source_name)
         name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)
@@ -154,6 +147,7 @@ def load(
                     limit=limit,
                     source_name=source_name,
                     save_mapping=name,
+                    again=again,
                     progress=progress,
                 )
         except EtlError as error:
@@ -185,7 +179,7 @@ def infer(
 
     `etl load` does the same by itself where there is no mapping; this is for looking at it first. No file is written.
     """
-    with _clear_errors(verbose=verbose, interrupted="Stopped. No mapping was inferred."):
+    with clear_errors(verbose=verbose, interrupted="Stopped. No mapping was inferred."):
         progress = new_progress(quiet=quiet)
         try:
             text = loader.infer(sources, full=full, progress=progress)
@@ -210,8 +204,8 @@ def check(
 
     A mapping that has to be inferred for it is not saved.
     """
-    with _clear_errors(verbose=verbose, interrupted="Stopped. A check writes nothing."):
-        settings = _settings(settings_file, overrides)
+    with clear_errors(verbose=verbose, interrupted="Stopped. A check writes nothing."):
+        settings = settings_of(settings_file, overrides)
         progress = new_progress(quiet=quiet)
         chosen = mapping or find_mapping(sources)
         try:
@@ -246,15 +240,18 @@ def schema(
     verbose: Verbose = False,
 ) -> None:
     """Print the tables of a mapping as SQL."""
-    with _clear_errors(verbose=verbose):
-        settings = _settings(settings_file, overrides)
+    with clear_errors(verbose=verbose):
+        settings = settings_of(settings_file, overrides)
         print(loader.schema(mapping, target or settings.target or default_target([]), settings))
+
+
+add_to(app)
 
 
 @app.command()
 def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one to show.")] = None) -> None:
     """Show a part of the documentation, or list what there is."""
-    with _clear_errors():
+    with clear_errors():
         pages = {
             file.name.removesuffix(".md"): file.read_text("utf-8")
             for file in sorted((files("etl") / "docs").iterdir(), key=lambda file: file.name)
@@ -286,42 +283,6 @@ def _found_by_name(mapping: Path | None, *, given: bool) -> Iterator[None]:
         raise MappingError(
             f"{error}\n{mapping} was found by its name: mend it, or move it away and a mapping is inferred anew."
         ) from error
-
-
-@contextmanager
-def _clear_errors(
-    *,
-    verbose: bool = False,
-    interrupted: str = "Aborted. What was committed stays; the same command goes on from there.",
-) -> Iterator[None]:
-    """Turn whatever is raised inside into one sentence and an exit code."""
-    try:
-        yield
-    except EtlError as error:
-        _fail(str(error), error.exit_code, error, verbose=verbose)
-    except KeyboardInterrupt as error:
-        _fail(interrupted, EXIT_STOPPED, error)
-    except BrokenPipeError:
-        raise typer.Exit(EXIT_FAILED) from None
-    except OSError as error:
-        _fail(f"The system refuses: {error}.", EXIT_FAILED, error, verbose=verbose)
-    except Exception as error:  # noqa: BLE001 - the last resort: a defect is a sentence too, its traceback by -v and --log
-        what = " ".join(str(error).split())
-        sentence = f"{type(error).__name__}: {what} (a defect in etl: please report it, with what -v prints)"
-        _fail(sentence, EXIT_FAILED, error, verbose=verbose)
-
-
-def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool = False) -> NoReturn:
-    logger.error("%s", sentence, exc_info=error)
-    if verbose:
-        stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
-    show_error(sentence)
-    raise typer.Exit(exit_code)
-
-
-def _settings(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:
-    flags = [] if workers is None else [f"workers.count={workers}"]
-    return read_settings(file, [*(overrides or ()), *flags])
 
 
 def _write_utf8(text: str) -> None:

@@ -99,7 +99,7 @@ def summarize_retry(report: RetryReport) -> Iterator[str]:
     if not report.selected:
         yield f"Nothing to do: {report.target} has no such rejects."
         return
-    how = "Stopped: loaded" if report.state == "stopped" else "Loaded"
+    how = {"finished": "Loaded", "stopped": "Stopped: loaded", "failed": "Failed: loaded"}[report.state]
     yield (
         f"{how} {report.loaded:,} of {_rejects(report.selected)} into {report.target} in"
         f" {format_duration(report.seconds)}."

@@ -104,7 +104,8 @@ class _Retry:
                     with closing(open_target(self._target, self._settings)) as place:
                         self._retry(place, mapping, sources)
         except EtlError as error:
-            error.report = self._report("failed")
+            if self._tallies:
+                error.report = self._report("failed")
             raise
         finally:
             self._progress.stop()
@@ -172,7 +173,8 @@ class _Retry:
     def _fed(self, source: StoredSource) -> FedSource:
         info = SourceInfo(source.number, source.label, source.load_id, source.started_at)
         _, size = self._counts[source.number]
-        return FedSource(Source(source.label, None, size), info, (), source.state, Totals())
+        # No pass at the end finds what a crash of the server has lost, so no commit may be lost.
+        return FedSource(Source(source.label, None, size), info, (), source.state, Totals(), rereadable=False)
 
     def _stop(self, stages: Stages) -> None:
         self._stopped = True

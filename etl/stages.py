@@ -67,7 +67,7 @@ class Stages:
         self._on_batch = callbacks.on_batch
         self.results = ResultThread(tally, self.fail, self._committed, callbacks.on_reject)
         # What a crash of the server loses of commits it has answered can only be fed again where it can be read again.
-        durable = feeder is not None or not all(source.rereadable for source in sources)
+        durable = not all(source.rereadable for source in sources)
         retries = Retries(settings.retry, target.notify)
         self.inserters = [
             InsertThread(
