@@ -267,7 +267,7 @@ class SqlTarget(Target):
         """The same with the line of the mapping that describes its column, else its table."""
         tables = [table for table in self._mapping.tables if table.name == refused.table] if self._mapping else []
         for table in tables:
-            line = next((column.line for column in table.columns if column.name == refused.column), table.line)
+            line = next((column.line for column in table.columns if column.name == refused.column), 0) or table.line
             if self._mapping and line:
                 message = f"{refused} ({self._mapping.label}:{line})"
                 return RowsRefused(message, refused.reason, refused.table, refused.column, refused.row)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from etl.errors import ConnectionLost, InternalError, TargetError, TransientError
+from etl.errors import ConnectionLost, InternalError, RowsRefused, TargetError, TransientError
 from etl.messages import CopyRows, TupleRows
 from etl.targets.base import TargetConnection
 from etl.targets.postgres import PostgresConnection
@@ -186,34 +186,39 @@ def test_a_full_disk_of_the_server(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "line", "message"),
+    ("table", "line", "reason", "column", "message"),
     [
-        (0, b"99999999999999999999\tx\n", r'out of range for type bigint. COPY release, line 2, column id: "9999'),
-        (0, b"\\N\tx\n", r"null value in column .id. .*table release.*COPY release, line 2"),
-        (0, b"x\tx\n", r"invalid input syntax for type bigint"),
-        (0, b"1\n", r"missing data for column"),
-        (1, b"1\t1\t\xff\n", r"invalid byte sequence for encoding"),
+        (0, b"99999999999999999999\tx\n", "out_of_range", "id", r"out of range for type bigint$"),
+        (0, b"\\N\tx\n", "not_null", "id", r"null value in column .id. .*table release"),
+        (0, b"x\tx\n", "refused", "id", r"invalid input syntax for type bigint"),
+        (0, b"1\n", "refused", "", r"missing data for column"),
+        (1, b"1\t1\t\xff\n", "bad_encoding", "", r"invalid byte sequence for encoding"),
     ],
 )
-def test_refused_rows_are_told_with_table_and_line(postgres_url: str, table: int, line: bytes, message: str) -> None:
+def test_refused_rows_are_told_with_table_column_and_row(
+    postgres_url: str, table: int, line: bytes, reason: str, column: str, message: str
+) -> None:
     good = {0: b"5\tgood\n", 1: b"5\t1\tgood\n"}[table]
     with begun(postgres_url) as connection:
-        with pytest.raises(TargetError, match=message) as caught:
-            connection.write(table, [CopyRows(good + line, array("I", [0, 1]))])
+        with pytest.raises(RowsRefused, match=message) as caught:
+            connection.write(table, [CopyRows(good, array("I", [0])), CopyRows(good + line, array("I", [0, 1]))])
         connection.rollback()
         connection.begin()
         connection.write(table, [CopyRows(good, array("I", [0]))])
         connection.commit(durable=False)
-    assert "refused rows" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    refused = caught.value
+    assert (refused.reason, refused.table, refused.column) == (reason, ("release", "track")[table], column)
+    assert refused.row == 2
+    assert "\n" not in str(refused)
 
 
 def test_a_second_value_of_a_key_that_stands_is_told(postgres_url: str) -> None:
     with opened(postgres_url, insert={"method": "executemany"}) as target:
         target.prepare(family(), "before")
         write(target, [(1, "one")])
-        with pytest.raises(TargetError, match=r"Key \(id\)=\(1\) already exists.*keys: after"):
+        with pytest.raises(RowsRefused, match=r"Key \(id\)=\(1\) already exists") as caught:
             write(target, [(1, "again")])
+    assert (caught.value.reason, caught.value.column) == ("duplicate_key", "id")
 
 
 @pytest.mark.parametrize("moment", ["begin", "execute", "write", "commit"])
