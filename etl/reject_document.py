@@ -148,7 +148,9 @@ def is_well_formed(skeleton: Skeleton, record: Iterable[bytes], *, records: int 
         parser.close()
     except etree.XMLSyntaxError:
         return False
-    return seen.names_known and seen.around == skeleton.depth and seen.records == records
+    # What is wrong with namespaces is noted only.
+    noted = any(entry.level >= etree.ErrorLevels.ERROR for entry in parser.feed_error_log)
+    return not noted and seen.around == skeleton.depth and seen.records == records
 
 
 class _Elements:
@@ -159,19 +161,15 @@ class _Elements:
         self._depth = 0
         self.around = 0
         self.records = 0
-        self.names_known = True
-        """False where a prefix was not declared: its name arrives as it was written."""
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
+    def start(self, _tag: str, _attributes: dict[str, str]) -> None:
         if self._depth < self._wanted:
             self.around += 1
         elif self._depth == self._wanted:
             self.records += 1
         self._depth += 1
-        if any(":" in name and not name.startswith("{") for name in (tag, *attributes)):
-            self.names_known = False
 
-    def end(self, tag: str) -> None:
+    def end(self, _tag: str) -> None:
         self._depth -= 1
 
     def close(self) -> None:
