@@ -23,7 +23,7 @@ Point = Literal[
     "at_gap_check",  # all tiles are committed, the source is not marked
     "in_key_building",  # one key is built, others are not
     "before_finish",  # keys are built, the source is not finished
-    "in_retry",  # stored rejects are deleted and loaded, not yet committed
+    "in_retry",  # stored rejects are deleted, and not yet loaded or committed
     "in_emptying",  # `--again` has emptied the tables, not yet committed
 ]
 

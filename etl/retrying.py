@@ -137,7 +137,7 @@ class _Retry:
         labels = {source.number: source.label for source in sources}
         schema = self._settings.ledger.database_schema
         claims = RetryLedger(place, schema, Ledger(place, schema, mapping), labels)
-        claims.hold_again()
+        claims.begin()
         _check_tables(place, mapping)
         place.prepare(mapping, self._settings.keys)
         tally = Tally(rows=[0] * len(mapping.tables))

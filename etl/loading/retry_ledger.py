@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from etl.errors import SourceHeld
 from etl.faults import fault_point
 from etl.loading.ledger import Ledger
 from etl.loading.ledger_tables import ledger_tables
+from etl.loading.registration import holder_text
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target, TargetConnection
 
@@ -36,9 +38,19 @@ class RetryLedger:
         self._ledger = ledger
         self._labels = labels
         tables = ledger_tables(schema)
-        self._split, self._reject = tables.split, tables.reject
+        self._source, self._split, self._reject = tables.source, tables.split, tables.reject
         self._said: dict[TargetConnection, dict[tuple[int, int], PartCounts]] = {}
         """What the transaction open on a connection has told the tiles of each reject."""
+
+    def begin(self) -> None:
+        """Hold the sources, and tell in the ledger who does. Raises SourceHeld, TargetError."""
+        self.hold_again()
+        with closing(self._target.connect()) as connection:
+            connection.begin()
+            for number in sorted(self._labels):
+                ours = sa.update(self._source).where(self._source.c.number == number)
+                connection.execute(ours.values(holder=holder_text()))
+            connection.commit(durable=False)
 
     def hold_again(self) -> None:
         """Hold the sources: a load of one of them must not run meanwhile, nor another retry. Raises SourceHeld."""
