@@ -42,9 +42,9 @@ def some_of(*allowed: str) -> Callable[[str], list[str]]:
     return parse
 
 
-def options_of(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+def options_of(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, repeat: int = 3) -> argparse.Namespace:
     """The options, with those that every benchmark has: --repeat and --json."""
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each; medians are shown")
+    parser.add_argument("--repeat", type=int, default=repeat, help="runs of each; medians are shown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's raw values to FILE")
     options = parser.parse_args(arguments)
     if options.repeat < 1:

@@ -39,7 +39,7 @@ CAMPAIGNS = {
 }
 """What is killed under which database, and its share of the kills."""
 
-MOST_KILLS = 4
+MOST_KILLS = 6
 """Kills of one load, at most."""
 
 DUMP_BYTES = 2_500_000
@@ -189,9 +189,8 @@ class Round:
         return loading(self._job, self._url, self._settings)
 
     def _moment(self) -> float:
-        """Seconds until the next kill: from when the program is awake to about its end."""
-        whole = self._expected.seconds
-        return self._rng.uniform(0.2 * whole, (0.3 + 0.8 * (1 - self._share)) * whole)
+        """Seconds until the next kill: from when the program is awake to about when there is nothing left to do."""
+        return self._rng.uniform(0.3, 0.4 + 0.5 * (1 - self._share)) * self._expected.seconds
 
     def _count(self, what: str) -> None:
         self.kills += 1
@@ -219,7 +218,7 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(
         expected = undisturbed(database, settings["keys"])
         this = Round(job, fresh(database), rng, settings, expected, figures)
         try:
-            this.run(min(left, rng.randint(1, MOST_KILLS)), killer(killed, server, rng), f"{killed} on {database}")
+            this.run(min(left, rng.randint(2, MOST_KILLS)), killer(killed, server, rng), f"{killed} on {database}")
         except AssertionError as error:
             error.add_note(f"Round {number} of {killed} on {database}, ETL_CRASH_SEED={SEED}, settings {settings}")
             raise
