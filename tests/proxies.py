@@ -195,7 +195,7 @@ class Proxy:
     def refuse(self) -> None:
         """Cut every connection and refuse new ones."""
         if self._listener is not None:
-            _end(self._listener)
+            end_socket(self._listener)
             self._listener = None
         self.cut()
 
@@ -204,7 +204,7 @@ class Proxy:
         with self._lock:
             sockets, self._sockets = self._sockets, set()
         for each in sockets:
-            _end(each)
+            end_socket(each)
 
     def _listen(self, listener: socket.socket) -> None:
         while True:
@@ -219,7 +219,7 @@ class Proxy:
         try:
             server.connect(self._server[1])
         except OSError:
-            _end(client)
+            end_socket(client)
             return
         with self._lock:
             self.connections += 1
@@ -239,8 +239,8 @@ class Proxy:
                 sink.sendall(passed)
         with self._lock:
             self._sockets -= {source, sink}
-        _end(source)
-        _end(sink)
+        end_socket(source)
+        end_socket(sink)
 
 
 def _address(url: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
@@ -251,7 +251,7 @@ def _address(url: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
     return socket.AF_INET, (host, port)
 
 
-def _end(each: socket.socket) -> None:
+def end_socket(each: socket.socket) -> None:
     """Close it, also under a thread that waits on it."""
     with contextlib.suppress(OSError):
         each.shutdown(socket.SHUT_RDWR)

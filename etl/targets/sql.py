@@ -122,7 +122,9 @@ class SqlConnection(TargetConnection):
         try:
             self.sql.close()
         except (SQLAlchemyError, self.driver_error):
-            self.sql.invalidate()
+            # The connection is gone; SQLAlchemy may count it as closed already.
+            if not self.sql.closed:
+                self.sql.invalidate()
 
 
 @contextmanager
