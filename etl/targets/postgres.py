@@ -5,6 +5,7 @@ Whatever libpq understands works: URLs with or without host and user, PG* variab
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -36,6 +37,9 @@ KEY_MEMORY = "256MB"
 
 DDL_LOCK = 0x65746C_64646C
 """Number of the advisory lock under which every load changes the schema ("etl ddl" in ASCII)."""
+
+# Without a handler Python prints what psycopg logs of refused rows, which are told as rejects.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 KEY_OBSTACLES = (
     pg_errors.UniqueViolation,
