@@ -61,6 +61,7 @@ class PostgresGuard:
         self._ledger_schema = ledger_schema
         self._lock = threading.RLock()
         self._connection: PostgresConnection | None = None
+        self._lost: PostgresConnection | None = None
         self._reserved: set[str] = set()
         self._sources: set[int] = set()
 
@@ -108,7 +109,10 @@ class PostgresGuard:
             raise
 
     def _reconnect(self) -> None:
-        self._drop()
+        self._lost, self._connection = self._connection or self._lost, None
+        if self._lost is not None:
+            self._target.abandon(self._lost)  # or what it holds at the server would be in the way
+            self._lost = None
         guard = self._connection = self._target.connect()
         sources, tables = self._sources, self._reserved
         self._sources, self._reserved = set(), set()

@@ -26,7 +26,7 @@ from tests.integration.bad_input import MAPPING
 from tests.integration.test_flow import WAIT_SECONDS, write_items
 from tests.integration.test_postgres_target import begun, role, run_sql, shown, with_user
 from tests.poolers import OtherVersion, SessionPooler, TransactionPooler
-from tests.proxies import Plain, Proxy
+from tests.proxies import Filter, Plain, Proxy
 from tests.target_rows import family, opened, write
 
 __all__ = ["role"]  # a fixture
@@ -55,21 +55,32 @@ def test_a_session_given_up_is_over_at_the_server(postgres_url: str) -> None:
         target.abandon(connection)
 
 
-class Cable(Plain):
-    """A network in which nothing of the connections that there are comes through any more once it is `pulled`."""
+class Cable:
+    """A network in which nothing of the connections that there are comes through any more once it is pulled."""
 
     def __init__(self) -> None:
-        self._pulled = False
         self._mended = threading.Event()
+        self._ends: list[_End] = []
+
+    def connection(self) -> Filter:
+        self._ends.append(_End(self._mended))
+        return self._ends[-1]
 
     @contextlib.contextmanager
     def pulled(self) -> Iterator[None]:
-        self._pulled = True
+        for end in self._ends:
+            end.pulled = True
         yield
         self._mended.set()
 
+
+class _End(Plain):
+    def __init__(self, mended: threading.Event) -> None:
+        self._mended = mended
+        self.pulled = False
+
     def to_server(self, data: bytes) -> bytes | None:
-        if self._pulled:
+        if self.pulled:
             self._mended.wait(WAIT_SECONDS)
         return data
 
@@ -185,9 +196,7 @@ def test_a_pooler_that_shares_sessions_is_refused(postgres_url: str) -> None:
     with (
         TransactionPooler(postgres_url) as pooler,
         opened(pooler.url) as target,
-        pytest.raises(
-            TargetError, match=r"in transaction mode, .* Connect to PostgreSQL itself, or to a pool"
-        ),
+        pytest.raises(TargetError, match=r"in transaction mode, .* Connect to PostgreSQL itself, or to a pool"),
     ):
         target.prepare(family(), "after")
     with psycopg.connect(postgres_url) as connection:
@@ -257,3 +266,18 @@ def test_a_user_who_may_write_and_create_needs_nothing_else(postgres_url: str, r
         connection.begin()
         target.abandon(connection)
         assert backends(postgres_url, connection.backend.pid) == 0
+
+
+def test_what_a_load_holds_is_not_in_its_own_way_after_a_lost_connection(postgres_url: str) -> None:
+    """The server still sees the old session, which has the lock."""
+    cable = Cable()
+    with Proxy(postgres_url, cable) as proxy, opened(proxy.url) as target, opened(postgres_url) as other:
+        target.prepare(family(), "after")
+        run_sql(postgres_url, "CREATE TABLE etl_source (number bigint, holder text)")
+        assert target.hold(1) is None
+        assert other.holder(1) is not None
+        with cable.pulled():
+            guard = target._guard._connection  # type: ignore[attr-defined]
+            guard.driver.close()
+            assert target.hold(1) is None
+        assert other.holder(1) is not None
