@@ -149,7 +149,12 @@ def _mapping_to_change(report: LoadReport | CheckReport) -> Iterator[str]:
     else:
         file, how = report.mapping, f"edit {report.mapping}"
     written = isinstance(report, LoadReport) and report.loaded
-    again = " A changed mapping loads into another database, or when these tables are dropped." if written else ""
+    again = (
+        " What is loaded stays as it is: a changed mapping loads it anew with --again, into another database, or when"
+        " these tables are dropped."
+        if written
+        else ""
+    )
     yield f"To change that, {how}; `etl check SOURCE --map {file}` shows the effect.{again}"
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 import etl
 from etl.errors import TargetError
+from etl.messages import Committed
 from etl.options import build_settings
 from etl.progress import SilentProgress
 from etl.targets.postgres import DDL_LOCK
@@ -105,7 +106,7 @@ def test_changed_content_of_a_file_is_added_and_told(source: Path, mapping: Path
 
 def test_again_loads_anew_what_only_this_source_filled(tmp_path: Path, source: Path, mapping: Path) -> None:
     url = f"sqlite:///{tmp_path / 'items.db'}"
-    command = ("load", source, "--map", mapping, "--to", url)
+    command: list[str | Path] = ["load", source, "--map", mapping, "--to", url]
     assert etl_command(*command, "--again", cwd=tmp_path).code == 0
     run(url, "UPDATE item SET name = 'spoilt'")
     skipped = etl_command(*command, cwd=tmp_path)
@@ -139,7 +140,7 @@ def test_what_the_server_lost_is_fed_again_in_the_same_run(source: Path, mapping
     batches: list[int] = []
     progress = Notes()
 
-    def lose(committed: etl.Committed) -> None:
+    def lose(committed: Committed) -> None:
         batches.append(committed.records)
         if len(batches) == 5:
             lose_the_second_tile(target_url)
@@ -158,7 +159,7 @@ def test_what_the_server_lost_is_fed_again_in_the_same_run(source: Path, mapping
 def test_a_database_that_loses_it_every_time_ends_the_load(source: Path, mapping: Path, target_url: str) -> None:
     batches: list[int] = []
 
-    def lose(committed: etl.Committed) -> None:
+    def lose(committed: Committed) -> None:
         batches.append(committed.records)
         if len(batches) >= 3:  # all of its tiles, and then the one that is fed again
             lose_the_second_tile(target_url)
@@ -179,7 +180,7 @@ def test_too_many_rejects_stop_the_load_and_a_mended_mapping_goes_on(tmp_path: P
     mapping.write_text(typed)
     small = ("workers.kind=inline", "split.bytes=1024", "insert.batch_records=20", "insert.threads=1")
     settings = [f"--set={setting}" for setting in (*small, "queue.max_bytes=4KiB", "errors.max=10%", "errors.after=50")]
-    command = ("load", source, "--map", mapping, "--to", target_url, *settings)
+    command: list[str | Path] = ["load", source, "--map", mapping, "--to", target_url, *settings]
     stopped = etl_command(*command, cwd=tmp_path)
     assert stopped.code == 4, stopped.err
     assert "records were rejected, more than errors.max (10%) allows." in stopped.err
@@ -302,7 +303,7 @@ def test_a_full_disk_is_told_and_with_room_it_goes_on(tmp_path: Path, mapping: P
     source = write_items(tmp_path / "items.xml", range(1, 2001), b"%0400d" % 0)
     database = tmp_path / "items.db"
     small = [f"--set={name}" for name in ("workers.kind=inline", "split.bytes=16KiB", "insert.batch_records=100")]
-    command = ("load", source, "--map", mapping, "--to", f"sqlite:///{database}", *small)
+    command: list[str | Path] = ["load", source, "--map", mapping, "--to", f"sqlite:///{database}", *small]
 
     def little_room() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

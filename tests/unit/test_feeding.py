@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import re
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_every_record_of_every_source_once_in_numbered_splits(source: Source, tm
     assert [split.number for split in splits] == list(range(1, len(splits) + 1))
     assert (first.records, first.skipped, first.complete) == (RECORDS, 0, True)
     assert first.document_bytes == source.size
+
+
+def test_each_part_tells_how_far_into_its_source_it_was_cut(tmp_path: Path) -> None:
+    rows = "".join(f"<r id='{number}'>{random.random()}</r>" for number in range(60_000))
+    path = tmp_path / "rows.xml.gz"
+    path.write_bytes(gzip.compress(f"<all>{rows}</all>".encode()))
+    size = path.stat().st_size
+    positions = [split.parts[0].position for split in feeder(fed(expand([str(path)])[0]), split_bytes=50_000)]
+    assert positions == sorted(positions)
+    assert 0 < positions[0] < size
+    assert positions[-1] == size
 
 
 @pytest.mark.parametrize("split_bytes", [1, 70, 500, 1300, 1_000_000])

@@ -105,6 +105,22 @@ def test_a_stopped_load_says_how_to_go_on_and_what_was_there_already() -> None:
     assert lines[-1] == "The same command goes on from here."
 
 
+def test_a_load_with_too_many_rejects_says_why_it_stopped_and_what_to_do() -> None:
+    reason = "1,234 of 10,000 records were rejected, more than errors.max (10%) allows."
+    lines = summarize_load(replace(FINISHED, state="stopped", rejected=1_234, stop_reason=reason))
+    assert lines[1] == f"  {reason}"
+    assert "`etl rejects`" in lines[-1]
+    assert "errors.max" in lines[-1]
+    assert lines[-1].endswith("the same command goes on from here.")
+
+
+def test_rejects_of_earlier_runs_are_in_the_exit_code_of_the_run_that_finishes() -> None:
+    before = replace(SOURCE, rejected_before=1)
+    assert FINISHED.exit_code == 0
+    assert replace(FINISHED, sources=(before,)).exit_code == 3
+    assert replace(FINISHED, sources=(replace(before, state="finished before"), SOURCE)).exit_code == 0
+
+
 def test_a_failed_load_says_what_is_committed() -> None:
     broken = replace(SOURCE, state="broken", problem="releases.xml.gz ends at line 7, byte 99, inside <release>.")
     lines = summarize_load(replace(FINISHED, state="failed", sources=(broken,)))
