@@ -26,8 +26,9 @@ from etl.transform.parser import DocumentParser, Parsed, ParseFailure
 from etl.transform.records import RecordTables
 
 EXPANSION_SAFE_BYTES = 200_000
-"""libxml2 stops entities that make more than 1 MB and more than 5 times the input. In portions up to this size only
-the first of these counts, so whether a record passes does not depend on its neighbours."""
+"""libxml2 stops what the document type makes when it is more than 1 MB and more than 5 times the input. In portions up
+to this size only the first of these counts, so whether a record passes does not depend on its neighbours. Each portion
+holds the document type, so where that is large they are as large, or parsing it would be all the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ def _portions(positions: RecordPositions) -> Iterator[_Portion]:
 
 def _small_portions(run: Run, first: int) -> Iterator[_Portion]:
     """The run's records in portions of at most EXPANSION_SAFE_BYTES where they hold more than one record."""
-    room = EXPANSION_SAFE_BYTES - len(run.skeleton.subset) - len(run.skeleton.open_tags) - len(run.skeleton.close_tags)
+    around = len(run.skeleton.subset) + len(run.skeleton.open_tags) + len(run.skeleton.close_tags)
+    room = max(EXPANSION_SAFE_BYTES - around, around)
     begin = 0
     for index in range(1, run.records + 1):
         start = run.spans[2 * begin]

@@ -18,6 +18,12 @@ from etl.extract.markup import ElementRule, element_rule
 from etl.mapping.paths import NameTest, RecordPath, Step
 from etl.messages import Skeleton
 
+_MAX_KEY_BYTES = 4096
+"""Start tags up to this size are remembered: longer ones, each of them another, would fill the memory."""
+
+_MAX_PATH = 1000
+"""Characters of a path that a person is told."""
+
 _MAX_CHILDREN = 4096
 """Kinds of children remembered for a parent; start tags with namespace declarations may all differ."""
 
@@ -95,7 +101,7 @@ class Outline:
             resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know only bool
             no_network=True,
             load_dtd=False,
-            huge_tree=False,
+            huge_tree=True,
         )
 
     @property
@@ -148,15 +154,18 @@ class Outline:
         children = self._place.children
         child = children.get(key)
         if child is None:
+            child = self._classify(name, b"<" + name + b"/>" if by_name else tag, by_name)
             if len(children) >= _MAX_CHILDREN:
                 children.clear()
-            child = children[key] = self._classify(name, b"<" + name + b"/>" if by_name else tag, by_name)
+            if len(key) <= _MAX_KEY_BYTES:
+                children[key] = child
         return child
 
     def _classify(self, name: bytes, tag: bytes, by_name: bool) -> Child:
         element = self._parse(tag)
         depth = self._place.depth
-        path = "/" + b"/".join([*self.names, name]).decode("utf-8", "replace")
+        names = b"/".join([b"", *self.names, name])
+        path = names[:_MAX_PATH].decode("utf-8", "replace")
         asking = self._place.asking_for(_local(name))
         matching = [path for path in asking if _matches(_step(path, depth), element)]
         if any(self._is_last(path) for path in matching):

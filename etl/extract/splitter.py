@@ -33,6 +33,10 @@ from etl.messages import Part
 MAX_TAG_BYTES = 1 << 20
 """A start tag is looked at up to here; a longer one may only belong to a record or to what is skipped."""
 
+MAX_OPEN_ELEMENTS = 2048
+MAX_OPEN_BYTES = 4 << 20
+"""Elements open around a record, and bytes of their start tags: they go with every split, and no parser takes more."""
+
 MAX_REFERENCE_BYTES = 1 << 10
 """An entity reference between records is seen whole up to this length, however chunks are cut."""
 
@@ -263,7 +267,11 @@ class _Pass:
         if not tag.endswith(b">"):
             raise self._found(self._at, "begins a start tag without its end")
         if not tag.endswith(b"/>"):
-            self._outline.push(child, tag, self._window.line(self._at))
+            outline = self._outline
+            if len(outline.open) == MAX_OPEN_ELEMENTS or len(outline.skeleton.open_tags) + len(tag) > MAX_OPEN_BYTES:
+                what = f"begins an element inside of {len(outline.open)} others, deeper than records can be found"
+                raise self._found(self._at, what)
+            outline.push(child, tag, self._window.line(self._at))
         self._at = tag_end
 
     def _skip(self, child: Child, scan: ElementScan) -> None:
