@@ -27,6 +27,19 @@ def totals_of(connection: TargetConnection, tables: LedgerTables, source: int) -
     return Totals(records, loaded, rejected, discarded)
 
 
+def next_number(connection: TargetConnection, tables: LedgerTables) -> int:
+    """The number of a new source; the caller has the lock under which loads register.
+
+    Numbers are part of surrogate keys. So that of a source whose row somebody deleted does not come again while
+    anything else tells of it; and a database's own sequence will not do, since it would count what was rolled back:
+    after a crash a load would get other keys than an undisturbed one.
+    """
+    columns = (tables.source.c.number, tables.split.c.source, tables.reject.c.source)
+    largest = sa.union_all(*(sa.select(sa.func.max(column).label("number")) for column in columns)).subquery()
+    ((number,),) = connection.execute(sa.select(sa.func.max(largest.c.number)))
+    return int(number or 0) + 1
+
+
 def forget(connection: TargetConnection, tables: LedgerTables, source: int) -> None:
     """Delete what was committed of the source from the ledger; its row stays."""
     for table in (tables.split, tables.reject, tables.skeleton):

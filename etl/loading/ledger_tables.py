@@ -25,7 +25,7 @@ def ledger_tables(schema: str | None) -> LedgerTables:
     source = sa.Table(
         "etl_source",
         metadata,
-        sa.Column("number", number, primary_key=True),
+        sa.Column("number", number, primary_key=True, autoincrement=False),
         sa.Column("label", sa.Text, nullable=False),
         # The file's absolute path, for a retry to find large records and for telling changed content.
         sa.Column("path", sa.Text),
@@ -44,8 +44,6 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("started_at", sa.Text, nullable=False),
         sa.Column("finished_at", sa.Text),
         sa.UniqueConstraint("fingerprint", "mapping_digest"),
-        # A number is part of surrogate keys: that of a deleted source must not come again.
-        sqlite_autoincrement=True,
     )
     split = sa.Table(
         "etl_split",

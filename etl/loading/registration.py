@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from etl.errors import MappingError, SourceHeld, TargetError
 from etl.loading.ledger_base import RegisteredSource, State, Totals, now
-from etl.loading.ledger_queries import forget, storable, tiles_of, totals_of
+from etl.loading.ledger_queries import forget, next_number, storable, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.mapping_digest import conversion_digest, differences, structure_digest
 from etl.mapping.model import Mapping
@@ -238,12 +238,10 @@ class Registration:
             "load_id": self._load_id,
             "started_at": started,
         }
-        source = self._tables.source
         notices = self._other_content(connection, label, path)
-        ((number,),) = connection.execute(sa.insert(source).values(values).returning(source.c.number))
+        number = next_number(connection, self._tables)
+        connection.execute(sa.insert(self._tables.source).values(number=number, **values))
         self.hold(number, label)
-        # Somebody may have deleted the row of an earlier source and left its splits behind.
-        forget(connection, self._tables, number)
         self.epochs[number] = 1
         info = SourceInfo(number, label, self._load_id, started)
         return RegisteredSource(info, "loading", (), Totals(), notices)
