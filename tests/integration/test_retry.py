@@ -1,0 +1,187 @@
+"""etl retry: stored rejects are loaded again, each deleted in the transaction that loads it; on both databases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import etl
+from tests.reject_place import MENDED, Place, dump
+
+KILLED = 256 - 9
+"""What is left of a death by SIGKILL in the exit code that `command` gives."""
+
+
+@pytest.fixture
+def place(tmp_path: Path, target_url: str) -> Place:
+    return Place(tmp_path, target_url)
+
+
+@pytest.fixture
+def sqlite_place(tmp_path: Path) -> Place:
+    return Place(tmp_path, f"sqlite:///{tmp_path / 'target.db'}")
+
+
+def test_a_mended_mapping_loads_the_rejects_as_if_they_had_never_been_any(place: Place) -> None:
+    place.load()
+    stored = "SELECT byte_offset, line, record, raw, length, skeleton FROM etl_reject ORDER BY byte_offset"
+    before = place.rows(stored)
+
+    again = place.retry()
+    assert (again.selected, again.loaded, again.rejected, again.exit_code) == (3, 0, 3, 3)
+    assert [(group.reason, group.count) for group in again.rejects] == [("bad_value", 3)]
+    assert place.rows(stored) == before
+
+    mended = place.retry("mended.yaml")
+    assert (mended.selected, mended.loaded, mended.left, mended.exit_code) == (3, 3, 0, 0)
+    assert mended.tables == {"item": 3, "part": 6}
+    assert place.content() == place.mended_content()
+    assert place.rejects() == {}
+    (status,) = place.sources()
+    assert (status.state, status.loaded, status.rejected) == ("finished", 9, 0)
+    assert place.retry().selected == 0
+
+
+def test_killed_in_the_middle_it_goes_on_and_nothing_is_twice(place: Place) -> None:
+    place.load()
+    settings = ["insert.batch_records=1", "split.bytes=1", "insert.threads=1", "workers.kind=inline"]
+    retry = ["--map", "mended.yaml", *(flag for setting in settings for flag in ("--set", setting))]
+    assert place.command("retry", *retry, env={"ETL_FAULT": "in_retry:2"}).code == KILLED
+    assert place.rejects() == {"bad_value": 2}
+    assert place.command("retry", *retry, env={"ETL_FAULT": "after_commit:1"}).code == KILLED
+    assert place.rejects() == {"bad_value": 1}
+    (status,) = place.sources()
+    assert (status.loaded, status.rejected) == (8, 1)
+    last = place.command("retry", *retry)
+    assert last.code == 0
+    assert "Loaded 1 of 1 reject" in last.err
+    assert place.content() == place.mended_content()
+
+
+def test_while_a_load_has_the_source_it_says_who(place: Place) -> None:
+    with place.stopped_load() as process:
+        with pytest.raises(etl.EtlError, match=rf"in the hands of .*process {process}"):
+            place.retry()
+        (status,) = place.sources()
+        assert (status.state, status.records) == ("loading", 6)
+        assert f"process {process}" in status.holder
+    (status,) = place.sources()
+    assert (status.state, status.holder) == ("interrupted", "")
+    # Rejects of a source that is not finished can be retried, too; the load then goes on with the rest.
+    assert place.retry("mended.yaml").exit_code == 0
+    assert place.load(split={"bytes": 1}).skipped == 6
+    assert place.retry("mended.yaml").exit_code == 0
+    assert place.content() == place.mended_content()
+
+
+def test_what_the_database_refuses_is_a_reject_again_and_loads_when_that_is_mended(place: Place) -> None:
+    place.write("items.xml", dump(mended=True))
+    item = 'CREATE TABLE item (id integer PRIMARY KEY, name text, "group" text, number bigint, CHECK (id <> {}))'
+    part = "CREATE TABLE part (item_id integer NOT NULL, seq integer NOT NULL, text text, PRIMARY KEY (item_id, seq))"
+    place.run(item.format(5), part)
+    assert place.load().rejected == 1
+    again = place.retry()
+    assert (again.loaded, again.rejected) == (0, 1)
+    assert place.rejects() == {"check_failed": 1}
+    (status,) = place.sources()
+    assert (status.loaded, status.rejected) == (8, 1)
+    assert len(place.rows("SELECT * FROM part")) == 16
+    place.run("DROP TABLE item", item.format(0))
+    assert place.retry().exit_code == 0
+    assert place.rows("SELECT id FROM item") == [(5,)]
+    assert len(place.rows("SELECT * FROM part")) == 18
+
+
+def test_only_the_chosen_ones_are_retried(sqlite_place: Place) -> None:
+    place = sqlite_place
+    place.write("other.xml", dump().replace('id="1"', ""))
+    for source in ("items.xml", "other.xml"):
+        place.load(source)
+        place.run("DELETE FROM item", "DELETE FROM part")
+    report = place.retry("mended.yaml", source="2", reason="bad_value")
+    assert (report.exit_code, report.selected, report.loaded) == (0, 3, 3)
+    left = [(group.reason, group.examples[0].label) for group in etl.rejects(place.url).groups]
+    assert left == [
+        ("bad_value", str(place.folder / "items.xml")),
+        ("missing_value", str(place.folder / "other.xml")),
+    ]
+    with pytest.raises(etl.SettingsError, match="has no source none"):
+        place.retry(source="none.xml")
+
+
+def test_each_source_goes_by_the_mapping_it_was_loaded_by(sqlite_place: Place) -> None:
+    place = sqlite_place
+    other = (
+        MENDED.replace("  item:", "  thing:").replace("  part:", "  piece:").replace("parent: item", "parent: thing")
+    )
+    place.write("other.yaml", other)
+    place.write("other.xml", dump().replace('id="1"', ""))
+    place.load()
+    assert place.load("other.xml", "other.yaml").rejected == 1
+    place.write("items.yaml", MENDED)
+    result = place.command("retry")
+    assert result.code == 3
+    assert "items.yaml has changed since" in result.err
+    assert "  3 x bad_value in item.id" in result.err
+    assert "  1 x missing_value in thing.id" in result.err
+    assert place.retry("items.yaml", source="1").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "error"),
+    [
+        ("  part:", "  pieces:", "no table pieces"),
+        ("type: integer", "type: text", "do not fit"),
+        ("version: 1", "version: 9", "version"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_refused_and_nothing_changes(
+    sqlite_place: Place, before: str, after: str, error: str
+) -> None:
+    place = sqlite_place
+    place.load()
+    place.write("other.yaml", MENDED.replace(before, after))
+    with pytest.raises(etl.EtlError, match=error):
+        place.retry("other.yaml")
+    assert place.rejects() == {"bad_value": 3}
+    assert place.rows("SELECT count(*) FROM item") == [(6,)]
+    assert place.rows("SELECT count(*) FROM sqlite_master WHERE name = 'pieces'") == [(0,)]
+
+
+@pytest.mark.parametrize("each", ["/items/item", "/items/group/item/part", "//group", "/items/group[@name='x']/item"])
+def test_what_is_no_record_of_the_mapping_is_left_as_it_is(sqlite_place: Place, each: str) -> None:
+    place = sqlite_place
+    place.load()
+    place.write("other.yaml", MENDED.replace("/items/group/item", each))
+    report = place.retry("other.yaml")
+    assert (report.left, report.loaded, report.rejected, report.exit_code) == (3, 0, 0, 3)
+    assert "takes no such records where they stand: <item> (3)" in report.notices[0]
+    assert place.rejects() == {"bad_value": 3}
+
+
+def test_records_too_large_to_be_kept_are_read_from_their_source_again(sqlite_place: Place) -> None:
+    place = sqlite_place
+    large = "<!-- " + "y" * (1 << 20) + " -->"
+    text = dump().replace('id="x2">', f'id="x2">{large}').replace('id="x7">', f'id="x7">{large}')
+    source = place.write("items.xml", text)
+    place.load()
+    assert place.rows("SELECT count(*) FROM etl_reject WHERE raw IS NULL") == [(2,)]
+    report = place.retry("mended.yaml", split={"max_record_bytes": "1MiB"})
+    assert (report.loaded, place.rejects()) == (1, {"too_large": 2})
+    source.write_text(text + " ")
+    report = place.retry("mended.yaml")
+    assert (report.left, report.exit_code) == (2, 3)
+    assert "their source is gone or has changed" in report.notices[0]
+    source.write_text(text)
+    assert place.retry("mended.yaml").exit_code == 0
+    assert place.content() == place.mended_content()
+
+
+def test_the_command_reports_as_json_or_quietly(sqlite_place: Place) -> None:
+    sqlite_place.load()
+    quiet = sqlite_place.command("retry", "-q")
+    assert (quiet.code, quiet.out, quiet.err) == (3, "", "")
+    result = sqlite_place.command("retry", "--map", "mended.yaml", "--json")
+    assert (result.code, json.loads(result.out)["loaded"], result.report["exit_code"]) == (0, 3, 0)
