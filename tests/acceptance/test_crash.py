@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from tests.breaking.job import Job, make_job
-from tests.breaking.outcome import Outcome, committed_bytes, committed_tiles, outcome
+from tests.breaking.outcome import Outcome, assert_same, committed_bytes, committed_tiles, outcome
 from tests.breaking.process import Loading, fresh_sqlite, load, loading
 from tests.breaking.server import LAZY_LOG, CrashingServer, crashing_server
 
@@ -175,7 +175,7 @@ class Round:
             self._figures.resumes += 1
         else:
             self._finish()
-        assert outcome(self._url) == self._expected.outcome
+        assert_same(outcome(self._url), self._expected.outcome)
 
     def _finish(self) -> None:
         """Run to the end. A run that a dead server ended may be followed by one more."""
@@ -275,4 +275,4 @@ def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
     while code == 1:
         code, output = load(job, url, settings)
     assert code in DONE, output
-    assert outcome(url) == undisturbed("postgres", "after").outcome
+    assert_same(outcome(url), undisturbed("postgres", "after").outcome)

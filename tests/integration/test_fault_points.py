@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from etl.faults import Point
 from tests.breaking.job import Job, make_job
-from tests.breaking.outcome import Content, Outcome, outcome
+from tests.breaking.outcome import Content, Outcome, assert_same, outcome
 from tests.breaking.process import load, loading
 from tests.breaking.refusing import create_refusing_tables
 
@@ -27,7 +27,7 @@ FIRST_RUN: dict[Point, tuple[int, ...]] = {
     "after_rows": (1, 3),
     "before_commit": (2,),
     "after_commit": (1, 3),
-    "at_gap_check": (1, 2),
+    "at_gap_check": (1,),
     "in_key_building": (1, 3),
     "before_finish": (1,),
 }
@@ -67,7 +67,7 @@ def test_killed_at_every_point_in_turn_it_ends_as_if_undisturbed(
             die(job, target_url, f"{point}:{time}")
     code, output = load(job, target_url, SETTINGS)
     assert code in (0, 3), output
-    assert outcome(target_url) == undisturbed(job, another_url(target_url))
+    assert_same(outcome(target_url), undisturbed(job, another_url(target_url)))
 
 
 def test_killed_in_recovery_it_ends_as_if_undisturbed(
@@ -81,7 +81,7 @@ def test_killed_in_recovery_it_ends_as_if_undisturbed(
     code, output = load(job, target_url, SETTINGS)
     assert code in (0, 3), output
     expected = undisturbed(job, reference)
-    assert outcome(target_url) == expected
+    assert_same(outcome(target_url), expected)
     assert any("check_failed" in line for line in expected.rows["etl_reject"])
 
 
@@ -101,7 +101,8 @@ def test_a_load_that_was_only_slow_commits_nothing_after_it_was_taken_over(
         slow.go_on()
         assert slow.wait() == 1
         assert "taken" in slow.output
-    assert outcome(postgres_url) == after == undisturbed(job, another_url(postgres_url))
+    assert_same(outcome(postgres_url), after)
+    assert_same(after, undisturbed(job, another_url(postgres_url)))
 
 
 def test_a_load_that_was_cut_off_before_its_commit_has_committed_nothing(
@@ -115,7 +116,7 @@ def test_a_load_that_was_cut_off_before_its_commit_has_committed_nothing(
         slow.go_on()
         assert slow.wait() == 1
         assert "taken" in slow.output
-    assert outcome(postgres_url) == undisturbed(job, another_url(postgres_url))
+    assert_same(outcome(postgres_url), undisturbed(job, another_url(postgres_url)))
 
 
 def test_a_second_load_into_sqlite_says_who_has_the_source_until_that_is_dead(
@@ -130,7 +131,7 @@ def test_a_second_load_into_sqlite_says_who_has_the_source_until_that_is_dead(
         slow.kill()
     code, output = load(job, url, SETTINGS)
     assert code in (0, 3), output
-    assert outcome(url) == undisturbed(job, another_url(url))
+    assert_same(outcome(url), undisturbed(job, another_url(url)))
 
 
 def end_sessions(url: str, which: str) -> None:
