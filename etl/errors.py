@@ -67,16 +67,24 @@ class RowsRefused(TargetError):
     """The database refuses rows for what is in them; without them the batch may be fine."""
 
     def __init__(
-        self, message: str, reason: str = "refused", table: str = "", column: str = "", row: int | None = None
+        self,
+        message: str,
+        reason: str = "refused",
+        table: str = "",
+        column: str = "",
+        row: int | None = None,
+        table_number: int | None = None,
     ) -> None:
-        super().__init__(message, reason, table, column, row)
+        super().__init__(message, reason, table, column, row, table_number)
         self.reason = reason
         """A reason code of rejects: not_null, check_failed, duplicate_key, missing_parent, too_long, ..."""
         self.table = table
         """Table of the mapping that was being written, where it is known."""
         self.column = column
         self.row = row
-        """Place (from 0) of the row among those given to that `write`: a hint, None where the database tells none."""
+        """Place (from 0) of the row among those last written to the table: a hint, None where there is none."""
+        self.table_number = table_number
+        """The table's place in the mapping, where it is known."""
 
     def __str__(self) -> str:
         return str(self.args[0])

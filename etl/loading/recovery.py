@@ -8,7 +8,7 @@ and about k where the database tells the row.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -128,21 +128,24 @@ class _Recovery:
         """None where it is written; else why not, and the place of the record, in the list, that is said to be bad."""
         first, end = self._places[group.first], self._places[group.end - 1] + 1
         self._connection.savepoint()
-        for number, table in enumerate(self._tables):
-            rows = table.of(first, end)
-            if not len(rows):
-                continue
-            try:
-                self._connection.write(number, [rows], find_row=True)
-            except RowsRefused as refused:
-                if refused.row is None or not 0 <= refused.row < len(rows):
-                    return refused, None
-                return refused, bisect_right(self._places, rows.records[refused.row]) - 1
         try:
+            for number, table in enumerate(self._tables):
+                rows = table.of(first, end)
+                if len(rows):
+                    self._connection.write(number, [rows], find_row=True)
             self._connection.settle()
         except RowsRefused as refused:
-            return refused, None
+            return refused, self._record_of(refused, first, end)
         return None, None
+
+    def _record_of(self, refused: RowsRefused, first: int, end: int) -> int | None:
+        """Which record the refused row belongs to, where the database tells the row."""
+        if refused.row is None or refused.table_number is None:
+            return None
+        table = self._tables[refused.table_number]
+        if not 0 <= refused.row < table.count(first, end):
+            return None
+        return bisect_left(self._places, table.record(first, refused.row))
 
     def _begin_again(self) -> list[_Group]:
         """After the whole transaction is gone: claim again; what was written is to be written again, last first."""

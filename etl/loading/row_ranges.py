@@ -29,6 +29,10 @@ class RowRanges:
         """How many rows the records from place `first` to before `end` have."""
         return bisect_left(self.records, end) - bisect_left(self.records, first)
 
+    def record(self, first: int, row: int) -> int:
+        """The record of a row, counted from the first one of the records from place `first` on."""
+        return self.records[bisect_left(self.records, first) + row]
+
     def of(self, first: int, end: int) -> CopyRows | TupleRows:
         """Their rows."""
         begin, behind = bisect_left(self.records, first), bisect_left(self.records, end)

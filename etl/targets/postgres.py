@@ -23,7 +23,7 @@ from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.targets.base import Preparation, Rows, TargetConnection
 from etl.targets.postgres_checks import check_server
-from etl.targets.postgres_errors import refusal, said, translate
+from etl.targets.postgres_errors import refusal, row_of_key, said, translate
 from etl.targets.postgres_guard import PostgresGuard
 from etl.targets.postgres_session import END_SECONDS, Backend, Session, connect, conninfo, end_backend, set_up
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
@@ -57,13 +57,15 @@ class PostgresConnection(SqlConnection):
         super().__init__(connection, target.translate)
         self._target = target
         self.backend: Backend = self.driver.backend
+        self._written: dict[int, Sequence[Rows]] = {}
+        """Rows since the savepoint by table, to find one that is refused among."""
 
     def lock(self) -> None:
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
-        """See `TargetConnection`; which row it is, COPY tells anyway, and `executemany` never."""
         statement = self._target.statements[table]
+        self._written[table] = rows if find_row else ()
         with self._refusals(table), self.translated(), self.driver.cursor() as cursor:
             if self._target.row_format == "copy":
                 self._copy(cursor, statement, rows)
@@ -76,13 +78,24 @@ class PostgresConnection(SqlConnection):
         try:
             yield
         except TargetError as error:
-            columns = self._target.columns
-            name = None if table is None else list(columns)[table]
+            tables = self._target.columns
+            if table is not None:
+                name = list(tables)[table]
+                tables = {name: tables[name]}
             cause = driver_error(error)
-            refused = refusal(cause, columns if name is None else {name: columns[name]})
+            refused = refusal(cause, tables)
             if refused is None:
                 raise
-            raise self._target.located(refused) from cause
+            refused = self._target.located(refused)
+            if refused.row is None and refused.table_number is not None:
+                # What is checked when a statement or a group ends is told by its key only.
+                rows = chain.from_iterable(map(_shown_rows, self._written.get(refused.table_number, ())))
+                refused.row = row_of_key(cause, tables[refused.table], rows)
+            raise refused from cause
+
+    def savepoint(self) -> None:
+        super().savepoint()
+        self._written.clear()
 
     def settle(self) -> None:
         # Where a constraint is deferred, the next group starts deferred again.
@@ -133,7 +146,7 @@ class PostgresTarget(SqlTarget):
         super().__init__(mask_password(url), "postgresql", ledger_schema)
         self.row_format: RowFormat = "copy" if method == "copy" else "tuples"
         self.statements: tuple[bytes, ...] = ()
-        self.columns: dict[str, frozenset[str]] = {}
+        self.columns: dict[str, list[str]] = {}
         """Names of the mapping's tables, in its order, and of their columns."""
         self._conninfo = conninfo(url)
         self._connected = False
@@ -162,7 +175,7 @@ class PostgresTarget(SqlTarget):
         preparation = super().prepare(mapping, keys)
         statement = _copy_statement if self.row_format == "copy" else _insert_statement
         self.statements = tuple(statement(table) for table in mapping.tables)
-        self.columns = {table.name: frozenset(column.name for column in table.columns) for table in mapping.tables}
+        self.columns = {table.name: [column.name for column in table.columns] for table in mapping.tables}
         return replace(preparation, notices=notices + preparation.notices)
 
     def _has_xml(self) -> bool:
@@ -268,6 +281,13 @@ def _locks(mapping: Mapping, key: LateKey) -> list[str]:
     if key.kind != "foreign" or table.parent is None:
         return []
     return [f"LOCK TABLE {quote(mapping.tables[table.parent].name)}, {quote(table.name)} IN SHARE ROW EXCLUSIVE MODE"]
+
+
+def _shown_rows(batch: Rows) -> Iterator[Sequence[str]]:
+    """Rows about as the server shows their values."""
+    if isinstance(batch, TupleRows):
+        return (list(map(str, row)) for row in batch.rows)
+    return (line.split("\t") for line in batch.data.decode("utf-8", "replace").split("\n")[:-1])
 
 
 def _copy_text(batch: Rows) -> bytes:

@@ -6,7 +6,7 @@ The kind is decided by SQLSTATE, never by the words, which may be in any languag
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import psycopg
 
@@ -53,8 +53,8 @@ _HINTS = {
     "25006": "The server or the user's default is read-only: connect to the primary server.",
 }
 
-_KEY = re.compile(r"\((.*?)\)=\(")
-"""In the detail of a key's error, whatever its language: its columns."""
+_KEY = re.compile(r"\((.*?)\)=\((.*)", re.DOTALL)
+"""In the detail of a key's error, whatever its language: its columns; its values, and what is behind them."""
 
 
 def translate(error: Exception, label: str, *, connected: bool) -> EtlError:
@@ -114,6 +114,25 @@ def _is_named(column: str, text: str) -> bool:
 def _key_column(detail: str) -> str:
     key = _KEY.search(detail)
     return key[1] if key else ""
+
+
+def row_of_key(error: BaseException | None, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int | None:
+    """The row with the key that the error tells: a foreign key's first one, a unique key's second one if there are two.
+
+    `columns` are those of the rows; a hint, since values need not look as the server shows them.
+    """
+    key = _KEY.search((error.diag.message_detail or "") if isinstance(error, psycopg.Error) else "")
+    names = key[1].split(", ") if key else []
+    if key is None or not set(names) <= set(columns):
+        return None
+    places = [columns.index(name) for name in names]
+    same = (
+        number
+        for number, row in enumerate(rows)
+        if key[2].startswith(", ".join([row[place] for place in places]) + ")")
+    )
+    first = next(same, None)
+    return next(same, first) if isinstance(error, psycopg.errors.UniqueViolation) else first
 
 
 def _translate_lost(error: Exception, label: str, *, connected: bool) -> EtlError:

@@ -266,13 +266,12 @@ class SqlTarget(Target):
         return ", ".join(shown) + (", ..." if len(columns) > EXAMPLES else "")
 
     def located(self, refused: RowsRefused) -> RowsRefused:
-        """The same with the line of the mapping that describes its column, else its table."""
-        tables = [table for table in self._mapping.tables if table.name == refused.table] if self._mapping else []
-        for table in tables:
-            line = next((column.line for column in table.columns if column.name == refused.column), 0) or table.line
-            if self._mapping and line:
-                message = f"{refused} ({self._mapping.label}:{line})"
-                return RowsRefused(message, refused.reason, refused.table, refused.column, refused.row)
+        """The same with the place of its table in the mapping, and the line there of its column, else of its table."""
+        for number, table in enumerate(self._mapping.tables if self._mapping else ()):
+            if self._mapping and table.name == refused.table:
+                line = next((column.line for column in table.columns if column.name == refused.column), 0) or table.line
+                message = f"{refused} ({self._mapping.label}:{line})" if line else str(refused)
+                return RowsRefused(message, refused.reason, refused.table, refused.column, refused.row, number)
         return refused
 
     def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:
