@@ -35,6 +35,8 @@ class BatchWriter:
         self._connection: TargetConnection | None = None
         self._lost: TargetConnection | None = None
         """A connection that broke: its transaction may still be open at the server."""
+        self._refused = False
+        """The last batch had rows that the database refused: so will the next one, most likely, as a whole."""
 
     def connect(self) -> None:
         """Connect. Raises EtlError."""
@@ -43,9 +45,13 @@ class BatchWriter:
     def write(self, batch: Sequence[QueuedBatch]) -> Committed:
         """Commit a batch and return what it did. Raises EtlError; then what is not committed is not there."""
         try:
-            return self._commit(batch, _write_all)
+            if not self._refused:
+                return self._commit(batch, _write_all)
         except RowsRefused:
-            return _sum([self._commit([entry], _write_recovering) for entry in batch])
+            pass
+        committed = _sum([self._commit([entry], _write_recovering) for entry in batch])
+        self._refused = committed.rejected > sum(count.rejected for entry in batch for count in entry.mapped.counts)
+        return committed
 
     def interrupt(self) -> None:
         """Make the statement now running, or the wait before it is tried again, end soon."""
