@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -21,7 +23,7 @@ from tests.breaking.job import Job, make_job
 from tests.breaking.outcome import Outcome, outcome
 from tests.breaking.server import CrashingServer, crashing_server
 from tests.command import etl as etl_command
-from tests.integration.test_flow import WAIT_SECONDS, in_background, wait_until
+from tests.integration.test_flow import WAIT_SECONDS, in_background, own_threads, wait_until
 from tests.proxies import NoCopies, Proxy, RandomDrops, SwallowedCommits
 
 SIZE = 1_000_000
@@ -89,11 +91,13 @@ def undisturbed(job: Job, postgres_server: str) -> Iterator[tuple[Outcome, LoadR
         connection.execute("DROP DATABASE etl_undisturbed WITH (FORCE)")
 
 
-def check(url: str, report: LoadReport, undisturbed: tuple[Outcome, LoadReport]) -> None:
+def check(
+    url: str, report: LoadReport, undisturbed: tuple[Outcome, LoadReport], *also: Literal["tables", "source_bytes"]
+) -> None:
     """Nothing lost and nothing twice, neither in the database nor in what was said of it."""
     expected, before = undisturbed
     assert outcome(url) == expected
-    for name in ("state", "records", "loaded", "rejected", "discarded", "skipped", "tables"):
+    for name in ("state", "records", "loaded", "rejected", "discarded", "skipped", *also):
         assert getattr(report, name) == getattr(before, name), name
     assert set(report.rejects) == set(before.rejects)
 
@@ -113,7 +117,7 @@ def test_what_a_bad_network_breaks_is_done_again_once(
     notes = Notes()
     with Proxy(postgres_url, network) as proxy:
         report = load(proxy.url, notes)
-    check(postgres_url, report, undisturbed)
+    check(postgres_url, report, undisturbed, "tables", "source_bytes")
     assert network.broken == len(notes.retries) > 4
     assert all("was lost" in note and " of 8)" in note for note in notes.retries)
 
@@ -136,7 +140,7 @@ def test_a_server_that_cannot_be_reached_for_a_while_is_waited_for(
     with Proxy(postgres_url) as proxy:
         notes = Notes(accept)
         report = load(proxy.url, notes, on_batch=refuse)
-    check(postgres_url, report, undisturbed)
+    check(postgres_url, report, undisturbed, "tables", "source_bytes")
     assert len(refused) == 2
     assert any("Connection refused" in note for note in notes.retries)
 
@@ -170,6 +174,21 @@ def test_the_last_error_is_told_once_the_attempts_are_used_up(postgres_url: str,
     assert isinstance(caught.value.report, LoadReport)
 
 
+def test_a_load_that_ends_waits_for_no_further_attempt(postgres_url: str) -> None:
+    waits = threading.Event()
+
+    def refuse_and_raise(_committed: object) -> None:
+        proxy.refuse()
+        assert waits.wait(WAIT_SECONDS)
+        raise ValueError("enough")
+
+    patient = SETTINGS.retry.model_copy(update={"first_wait": 3600.0, "max_wait": 3600.0})
+    settings = SETTINGS.model_copy(update={"retry": patient})
+    with Proxy(postgres_url) as proxy, pytest.raises(etl.CallbackError, match="enough"):
+        load(proxy.url, Notes(lambda _: waits.set()), settings, on_batch=refuse_and_raise)
+    assert own_threads() == []
+
+
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[CrashingServer]:
     with crashing_server() as server:
@@ -189,7 +208,8 @@ def test_a_server_that_is_restarted_is_waited_for(
             own_server.start()
 
     notes = Notes()
-    settings = SETTINGS.model_copy(update={"retry": etl.Settings().retry})
+    patient = SETTINGS.retry.model_copy(update={"attempts": 1000, "max_wait": 0.2})
+    settings = SETTINGS.model_copy(update={"retry": patient})
     report = load(url, notes, settings, on_batch=restart)
     check(url, report, undisturbed)
     assert notes.retries
