@@ -85,11 +85,12 @@ def summarize_export(report: ExportReport, file: str) -> Iterator[str]:
     """What the document holds, and what it could not hold."""
     yield f"Wrote {_rejects(report.records)} as XML to {file}."
     if report.ill_formed:
-        are = "is not well-formed: it stands" if report.ill_formed == 1 else "are not well-formed: they stand"
-        yield f"  {report.ill_formed:,} more {are} there as a comment, to be mended by hand."
+        are = "is not well-formed: a comment" if report.ill_formed == 1 else "are not well-formed: comments"
+        yield f"  {report.ill_formed:,} more {are} in place, to be mended by hand."
     if report.unavailable:
+        are = "is" if report.unavailable == 1 else "are"
         yield (
-            f"  {report.unavailable:,} more are not there: too large to be kept in the database, and their source is"
+            f"  {report.unavailable:,} more {are} not there: too large to be kept in the database, and the source is"
             " gone or has changed."
         )
 
