@@ -34,6 +34,12 @@ MAX_TAG_BYTES = 1 << 26
 MAX_PROBLEMS = 1000
 """In one document; each costs two more looks at what is before it in its piece."""
 
+MAX_DEEP_PROBLEMS = 10
+"""Passages deeper than any parser goes: looking at one costs as much as a hundred others, and nothing there loads."""
+
+MAX_ATTRIBUTES = 10_000
+"""Of one element, about: no record that loads has more, and asking the parser for them takes their number squared."""
+
 MAX_KNOWN_CHILDREN = 1000
 """Names of elements that are searched for at once."""
 
@@ -43,6 +49,8 @@ _MANY = 10
 _STEP_BYTES = 1 << 12
 _START_TAG = re.compile(rb"<" + NAME + INSIDE_TAG + rb">")
 _ANY_TAG = re.compile(rb"<(?:/(" + NAME + rb")|[A-Za-z_:\x80-\xff])")
+_WIDE = re.compile(rb"(?:\A|<)[^<]{%d,}+" % (4 * MAX_ATTRIBUTES))
+_ATTRIBUTE = re.compile(rb"=\s*+(?:\"[^\"]*+\"|'[^']*+')")
 _START = re.compile(rb"<[A-Za-z_:\x80-\xff]")
 _OPEN_START = re.compile(rb"<(" + NAME + rb")(?=[\s/])" + INSIDE_TAG + rb"\Z")
 
@@ -53,6 +61,8 @@ class Document:
     def __init__(self, tallies: Tallies, prolog: Prolog) -> None:
         self.problems = 0
         """Passages that did not parse."""
+        self._deep = 0
+        """Of those, the ones that were nested too deep."""
         self.first_problem = ""
         """Why the first of them did not, and where."""
         self.exhausted = False
@@ -138,6 +148,10 @@ class Document:
     def _parse(self, piece: bytes) -> bytes:
         """Parse a piece; if that fails, return what is behind the place where it does."""
         held = self._held = self._held + piece
+        if any(len(_ATTRIBUTE.findall(tag[0])) > MAX_ATTRIBUTES for tag in _WIDE.finditer(held)):
+            self._note_problem(f"an element with more than {MAX_ATTRIBUTES:,} attributes", 0)
+            self.exhausted = True
+            return b""
         bare = self._bare_ampersand(held, piece)
         if bare is not None:
             return self._recover(held, "an & that begins no reference", bare)
@@ -312,7 +326,8 @@ class Document:
 
     def _note_problem(self, why: str, lines: int) -> None:
         self.problems += 1
-        self.exhausted = self.problems >= MAX_PROBLEMS
+        self._deep += "depth" in why
+        self.exhausted = self.problems >= MAX_PROBLEMS or self._deep >= MAX_DEEP_PROBLEMS
         if not self.first_problem:
             self.first_problem = f"{self._gap or f'line {self._line + lines}'}: {why}"
 
