@@ -85,8 +85,8 @@ def summarize_export(report: ExportReport, file: str) -> Iterator[str]:
     """What the document holds, and what it could not hold."""
     yield f"Wrote {_rejects(report.records)} as XML to {file}."
     if report.ill_formed:
-        are = "is not well-formed: a comment" if report.ill_formed == 1 else "are not well-formed: comments"
-        yield f"  {report.ill_formed:,} more {are} in place, to be mended by hand."
+        stand = "is not well-formed and stands" if report.ill_formed == 1 else "are not well-formed and stand"
+        yield f"  {report.ill_formed:,} more {stand} there as a comment, to be mended by hand."
     if report.unavailable:
         are = "is" if report.unavailable == 1 else "are"
         yield (

@@ -128,7 +128,10 @@ def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
 def _next_steps(report: LoadReport) -> Iterator[str]:
     yield from _mapping_to_change(report)
     if report.rejects and not report.target.startswith("memory:"):
-        yield "Table etl_reject there has every rejected record: its place, the reason, its XML (`etl docs rejects`)."
+        yield (
+            f"`etl rejects --to {report.target}` shows them, with their XML (it is table etl_reject there); `etl retry"
+            " --map FILE` with the same --to loads them again, by a mended mapping."
+        )
     if report.state == "finished" and any(source.state == "stopped" for source in report.sources):
         yield "The limit ended this load; without --limit the same command goes on from here."
     if report.stop_reason:

@@ -76,7 +76,8 @@ def test_rejects_come_with_reason_count_place_example_and_where_they_are() -> No
         "  9 x bad_value in release.year, the first: 'soon' is not an integer (line 12, byte 345, record 3)",
         "  1 x malformed, the first: tag mismatch (line 99, byte 12345, record 30)",
     ]
-    assert "etl_reject" in lines[-1]
+    assert f"`etl rejects --to {report.target}`" in lines[-1]
+    assert "`etl retry" in lines[-1]
     assert not any("etl_reject" in line for line in summarize_load(replace(report, target="memory://")))
 
 
