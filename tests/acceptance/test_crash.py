@@ -1,4 +1,4 @@
-"""The load, its workers and the server are killed at random moments; the same command ends as if nothing had happened.
+"""The load, its workers, the server and the network die at random moments; the same command ends as if undisturbed.
 
 20 kills as part of all tests; ``ETL_CRASH_KILLS=200`` spreads that number over the same kinds (a nightly run), and
 ``ETL_CRASH_SEED`` draws others. A failure tells its round, which comes again with the same seed; moments are drawn from
@@ -12,7 +12,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -23,7 +23,9 @@ import pytest
 from tests.breaking.job import Job, make_job
 from tests.breaking.outcome import Outcome, assert_same, committed_bytes, committed_tiles, outcome
 from tests.breaking.process import Loading, fresh_sqlite, load, loading
+from tests.breaking.refusing import create_refusing_tables
 from tests.breaking.server import LAZY_LOG, CrashingServer, crashing_server
+from tests.proxies import Proxy
 
 KILLS = int(os.environ.get("ETL_CRASH_KILLS", "20"))
 SEED = os.environ.get("ETL_CRASH_SEED", "1")
@@ -32,12 +34,17 @@ pytestmark = pytest.mark.timeout(120 + 10 * KILLS)
 
 CAMPAIGNS = {
     ("loader", "sqlite"): 0.30,
-    ("loader", "postgres"): 0.35,
+    ("loader", "postgres"): 0.25,
     ("server", "postgres"): 0.15,
+    ("network", "postgres"): 0.10,
     ("worker", "sqlite"): 0.10,
     ("worker", "postgres"): 0.10,
 }
 """What is killed under which database, and its share of the kills."""
+
+REFUSING = "refusing"
+TABLES = ("after", "after", "before", REFUSING)
+"""What is loaded into: tables that the load creates, with keys built after or before, or some that refuse rows."""
 
 MOST_KILLS = 6
 """Kills of one load, at most."""
@@ -118,19 +125,27 @@ def fresh(server: CrashingServer, job: Job) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(fresh: Callable[[str], str], job: Job) -> Callable[[str, object], Undisturbed]:
-    """Gives what the load comes to in a kind of database, with keys built `after` or `before`."""
+def undisturbed(fresh: Callable[[str], str], job: Job) -> Callable[[str, str], Undisturbed]:
+    """Gives what the load comes to in a kind of database, into tables of a kind."""
 
     @functools.cache
-    def run(database: str, keys: object) -> Undisturbed:
-        url = fresh(database)
+    def run(database: str, tables: str) -> Undisturbed:
+        url, keys = prepared(job, fresh(database), tables)
         began = time.monotonic()
-        code, output = load(job, url, {"keys": keys, "workers.kind": "process"})
+        code, output = load(job, url, {**keys, "workers.kind": "process"})
         seconds = time.monotonic() - began
         assert code == 3, output
         return Undisturbed(outcome(url), seconds, committed_bytes(url))
 
     return run
+
+
+def prepared(job: Job, url: str, tables: str) -> tuple[str, dict[str, object]]:
+    """An empty database made ready for a load into tables of a kind, and the settings for it."""
+    if tables == REFUSING:
+        create_refusing_tables(job, url)
+        return url, {}
+    return url, {"keys": tables}
 
 
 def settings_of(rng: Random, database: str, killed: str) -> dict[str, object]:
@@ -139,7 +154,6 @@ def settings_of(rng: Random, database: str, killed: str) -> dict[str, object]:
         "workers.kind": "process" if killed == "worker" else rng.choice(["process", "process", "thread", "inline"]),
         "workers.count": rng.choice([1, 2]),
         "insert.batch_records": rng.choice([50, 100, 400]),
-        "keys": rng.choice(["after", "after", "before"]),
     }
     return settings | ({"insert.threads": rng.choice([1, 2, 4])} if database == "postgres" else {})
 
@@ -148,10 +162,19 @@ class Round:
     """One load, killed some times and run again until it is complete."""
 
     def __init__(
-        self, job: Job, url: str, rng: Random, settings: dict[str, object], expected: Undisturbed, figures: Figures
+        self,
+        job: Job,
+        url: str,
+        way: str,
+        rng: Random,
+        settings: dict[str, object],
+        expected: Undisturbed,
+        figures: Figures,
     ) -> None:
+        """`way`: the URL by which the load reaches the database at `url`."""
         self._job = job
         self._url = url
+        self._way = way
         self._rng = rng
         self._settings = settings
         self._expected = expected
@@ -183,10 +206,10 @@ class Round:
             code = running.wait()
             assert code in DONE, running.output
 
-    def _started(self) -> Any:
+    def _started(self) -> AbstractContextManager[Loading]:
         # A resume may cut the documents elsewhere.
         self._settings["split.bytes"] = self._rng.choice(["2KiB", "8KiB", "64KiB"])
-        return loading(self._job, self._url, self._settings)
+        return loading(self._job, self._way, self._settings)
 
     def _moment(self) -> float:
         """Seconds until the next kill: from when the program is awake to about when there is nothing left to do."""
@@ -206,7 +229,7 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(
     job: Job,
     server: CrashingServer,
     fresh: Callable[[str], str],
-    undisturbed: Callable[[str, object], Undisturbed],
+    undisturbed: Callable[[str, str], Undisturbed],
     figures: Figures,
 ) -> None:
     left = round(KILLS * CAMPAIGNS[killed, database])
@@ -214,19 +237,23 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(
         if left <= 0:
             return
         rng = Random(f"{SEED} {killed} {database} {number}")
-        settings = settings_of(rng, database, killed)
-        expected = undisturbed(database, settings["keys"])
-        this = Round(job, fresh(database), rng, settings, expected, figures)
-        try:
-            this.run(min(left, rng.randint(2, MOST_KILLS)), killer(killed, server, rng), f"{killed} on {database}")
-        except AssertionError as error:
-            error.add_note(f"Round {number} of {killed} on {database}, ETL_CRASH_SEED={SEED}, settings {settings}")
-            raise
+        tables = rng.choice(TABLES)
+        expected = undisturbed(database, tables)
+        url, keys = prepared(job, fresh(database), tables)
+        settings = settings_of(rng, database, killed) | keys
+        with Proxy(url) if killed == "network" else nullcontext() as proxy:
+            this = Round(job, url, proxy.url if proxy else url, rng, settings, expected, figures)
+            try:
+                wanted = min(left, rng.randint(2, MOST_KILLS))
+                this.run(wanted, killer(killed, server, proxy, rng), f"{killed} on {database}")
+            except AssertionError as error:
+                error.add_note(f"Round {number} of {killed} on {database}, ETL_CRASH_SEED={SEED}: {tables}, {settings}")
+                raise
         left -= this.kills
     pytest.fail("The loads end before they can be killed.")
 
 
-def killer(killed: str, server: CrashingServer, rng: Random) -> Callable[[Loading], bool]:
+def killer(killed: str, server: CrashingServer, proxy: Proxy | None, rng: Random) -> Callable[[Loading], bool]:
     """What kills, once; false where there was nothing to kill."""
 
     def loader(running: Loading) -> bool:
@@ -246,11 +273,16 @@ def killer(killed: str, server: CrashingServer, rng: Random) -> Callable[[Loadin
         server.start()
         return True
 
-    return {"loader": loader, "worker": worker, "server": database}[killed]
+    def network(running: Loading) -> bool:
+        assert proxy is not None
+        proxy.cut()
+        return True
+
+    return {"loader": loader, "worker": worker, "server": database, "network": network}[killed]
 
 
 def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
-    job: Job, server: CrashingServer, fresh: Callable[[str], str], undisturbed: Callable[[str, object], Undisturbed]
+    job: Job, server: CrashingServer, fresh: Callable[[str], str], undisturbed: Callable[[str, str], Undisturbed]
 ) -> None:
     """With a log that stays in memory, everything after the last synchronous commit is gone with the server."""
     server.configure(LAZY_LOG)
@@ -270,9 +302,6 @@ def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
         assert kept <= found
         assert len(acknowledged - found) > 5
         running.go_on()
-        code = running.wait()
-        output = running.output
-    while code == 1:
-        code, output = load(job, url, settings)
-    assert code in DONE, output
+        assert running.wait() == 3, running.output
+        assert "They are fed again." in running.output
     assert_same(outcome(url), undisturbed("postgres", "after").outcome)

@@ -1,4 +1,4 @@
-"""A load in a process of its own, to be killed."""
+"""Loads and other commands in processes of their own, to be killed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -123,19 +123,31 @@ class Loading:
 
 
 @contextmanager
-def loading(job: Job, url: str, settings: Mapping[str, object], *options: str, fault: str = "") -> Iterator[Loading]:
-    """The same command as ever, running; gone with the context. `fault`: what ETL_FAULT says."""
-    load = Loading(job, job.command(url, settings, *options), fault)
+def running(job: Job, command: list[str], fault: str = "") -> Iterator[Loading]:
+    """A command in the job's folder, gone with the context. `fault`: what ETL_FAULT says."""
+    process = Loading(job, command, fault)
     try:
-        yield load
+        yield process
     finally:
-        load.abandon()
+        process.abandon()
+
+
+def loading(
+    job: Job, url: str, settings: Mapping[str, object], *options: str, fault: str = ""
+) -> AbstractContextManager[Loading]:
+    """The job's load, the same command as ever, running."""
+    return running(job, job.command(url, settings, *options), fault)
+
+
+def run(job: Job, command: list[str], fault: str = "") -> tuple[int, str]:
+    """Run a command in the job's folder to its end; exit code and output."""
+    with running(job, command, fault) as process:
+        return process.wait(), process.output
 
 
 def load(job: Job, url: str, settings: Mapping[str, object], *options: str, fault: str = "") -> tuple[int, str]:
-    """Run the command to its end; exit code and output."""
-    with loading(job, url, settings, *options, fault=fault) as running:
-        return running.wait(), running.output
+    """Run the job's load to its end; exit code and output."""
+    return run(job, job.command(url, settings, *options), fault)
 
 
 def fresh_sqlite(folder: Path) -> str:

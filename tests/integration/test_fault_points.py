@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from etl.faults import Point
-from tests.breaking.job import Job, make_job
+from tests.breaking.job import MAPPING, Job, make_job
 from tests.breaking.outcome import Content, Outcome, assert_same, outcome
-from tests.breaking.process import load, loading
+from tests.breaking.process import load, loading, run
 from tests.breaking.refusing import create_refusing_tables
+from tests.command import ETL
 
 DUMP_BYTES = 250_000
 SETTINGS = {"workers.kind": "inline", "insert.batch_records": 20, "insert.threads": 1}
@@ -24,14 +25,17 @@ FIRST_RUN: dict[Point, tuple[int, ...]] = {
     "in_registration": (1, 2),  # no source has begun, or one of two
     "in_ddl": (1,),
     "before_claim": (3,),
-    "after_rows": (1, 3),
-    "before_commit": (2,),
-    "after_commit": (1, 3),
+    "after_rows": (2,),
+    "before_commit": (1,),
+    "after_commit": (2,),
     "at_gap_check": (1,),
-    "in_key_building": (1, 3),
+    "in_key_building": (3,),
     "before_finish": (1,),
 }
 """Points that every load comes by, in its order, and at which time it dies there."""
+
+MENDED = "mended.mapping.yaml"
+"""The job's mapping, by which nothing is missing any more."""
 
 ELSEWHERE: set[Point] = {"in_recovery", "in_retry", "in_emptying"}
 """Points of what not every load does; each has a test of its own below."""
@@ -39,7 +43,10 @@ ELSEWHERE: set[Point] = {"in_recovery", "in_retry", "in_emptying"}
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    return make_job(tmp_path_factory.mktemp("faults"), DUMP_BYTES)
+    job = make_job(tmp_path_factory.mktemp("faults"), DUMP_BYTES)
+    mended = MAPPING.replace("type: date, required: true", "type: date, required: true, default: '1970-01-01'")
+    (job.folder / MENDED).write_text(mended.replace("nulls: [US], ", ""), "utf-8")
+    return job
 
 
 def undisturbed(job: Job, url: str) -> Outcome:
@@ -76,13 +83,49 @@ def test_killed_in_recovery_it_ends_as_if_undisturbed(
     reference = another_url(target_url)
     for url in (target_url, reference):
         create_refusing_tables(job, url)
-    for time in (1, 2, 9):
+    for time in (1, 9):
         die(job, target_url, f"in_recovery:{time}")
     code, output = load(job, target_url, SETTINGS)
     assert code in (0, 3), output
     expected = undisturbed(job, reference)
     assert_same(outcome(target_url), expected)
     assert any("check_failed" in line for line in expected.rows["etl_reject"])
+
+
+def test_killed_in_emptying_the_tables_are_as_they_were(
+    job: Job, target_url: str, another_url: Callable[[str], str]
+) -> None:
+    before = undisturbed(job, target_url)
+    code, output = load(job, target_url, SETTINGS, "--again", fault="in_emptying")
+    assert code == KILLED, output
+    assert_same(outcome(target_url), before)
+    code, output = load(job, target_url, SETTINGS, "--again", fault="after_commit:2")
+    assert code == KILLED, output
+    code, output = load(job, target_url, SETTINGS, "--again")
+    assert code == 3, output
+    assert_same(outcome(target_url), before)
+
+
+def test_killed_in_a_retry_of_rejects_it_ends_as_if_undisturbed(
+    job: Job, target_url: str, another_url: Callable[[str], str]
+) -> None:
+    def retry(url: str, fault: str = "") -> tuple[int, str]:
+        command = [str(ETL), "retry", "--to", url, "--map", MENDED, "--set=insert.batch_records=3"]
+        return run(job, command, fault)
+
+    expected = {}
+    for url in (another_url(target_url), target_url):
+        expected[url] = undisturbed(job, url)
+        if url == target_url:
+            code, output = retry(url, "in_retry:3")
+            assert code == KILLED, output
+            Content(url).check_account()
+        code, output = retry(url)
+        assert code == 3, output
+        expected[url] = outcome(url)
+    reference, found = expected.values()
+    assert_same(found, reference)
+    assert not any("missing_value" in line for line in found.rows["etl_reject"])
 
 
 def test_a_load_that_was_only_slow_commits_nothing_after_it_was_taken_over(
