@@ -41,9 +41,19 @@ SESSION = (
     "SET tcp_user_timeout = 60000"
 )
 
-WATCH = "; SET client_connection_check_interval = 10000"
-"""A statement that waits notices, after so many milliseconds, that its client is gone. From PostgreSQL 14 on, and not
-on every system: where there is none the server refuses."""
+LATER = """;
+    SELECT set_config(name, value, false)
+    FROM (VALUES ('idle_session_timeout', '0'), ('transaction_timeout', '0')) AS wanted (name, value)
+    WHERE current_setting(name, true) IS NOT NULL
+"""
+"""The same for what came with PostgreSQL 14 and 17: a session that only holds locks is idle for hours."""
+
+WATCH = """;
+    SELECT set_config(name, '10000', false) FROM (VALUES ('client_connection_check_interval')) AS wanted (name)
+    WHERE current_setting(name, true) IS NOT NULL
+"""
+"""A statement that waits notices, after so many milliseconds, that its client is gone. From PostgreSQL 14 on; a server
+whose system cannot do it refuses."""
 
 END_SECONDS = 10.0
 END_STEP_SECONDS = 0.02
@@ -91,9 +101,9 @@ def connect(conninfo: str) -> Session:
 def set_up(session: Session) -> None:
     """Apply the settings above. Raises psycopg.Error."""
     try:
-        session.execute((SESSION + WATCH).encode())
-    except (pg_errors.UndefinedObject, pg_errors.InvalidParameterValue):
-        session.execute(SESSION)
+        session.execute((SESSION + LATER + WATCH).encode())
+    except pg_errors.InvalidParameterValue:
+        session.execute((SESSION + LATER).encode())
     session.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     session.autocommit = False
 

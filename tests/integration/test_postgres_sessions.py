@@ -144,10 +144,17 @@ def test_a_dead_network_is_noticed_from_the_servers_end(postgres_url: str) -> No
         assert shown(connection, "client_connection_check_interval") == "10s"
 
 
+def test_no_limit_for_idle_sessions_ends_one_that_holds_locks(postgres_url: str, role: str) -> None:
+    run_sql(postgres_url, f"GRANT CREATE ON SCHEMA public TO {role}")
+    run_sql(postgres_url, f"ALTER ROLE {role} SET idle_session_timeout = '1s'")
+    with begun(with_user(postgres_url, role)) as connection:
+        assert shown(connection, "idle_session_timeout") == "0"
+
+
 def test_a_server_that_cannot_look_after_its_clients_will_do(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_session, "WATCH", "; SET no_such_setting = 1")
+    monkeypatch.setattr(postgres_session, "WATCH", "; SET client_connection_check_interval = -1")
     with begun(postgres_url) as connection:
         assert shown(connection, "synchronous_commit") == "off"
         assert shown(connection, "client_connection_check_interval") == "0"
