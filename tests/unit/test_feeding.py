@@ -57,7 +57,7 @@ def test_every_record_of_every_source_once_in_numbered_splits(source: Source, tm
 
 
 def test_each_part_tells_how_far_into_its_source_it_was_cut(tmp_path: Path) -> None:
-    rows = "".join(f"<r id='{number}'>{random.random()}</r>" for number in range(60_000))
+    rows = "".join(f"<r id='{number}'>{random.random()}</r>" for number in range(120_000))
     path = tmp_path / "rows.xml.gz"
     path.write_bytes(gzip.compress(f"<all>{rows}</all>".encode()))
     size = path.stat().st_size
