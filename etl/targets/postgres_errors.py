@@ -56,6 +56,9 @@ _HINTS = {
 _KEY = re.compile(r"\((.*?)\)=\((.*)", re.DOTALL)
 """In the detail of a key's error, whatever its language: its columns; its values, and what is behind them."""
 
+_GUESSES = ("Is the server running", "This probably means the server", "before or while processing the request")
+"""How lines begin in which libpq tells no more than our own sentence does."""
+
 
 def translate(error: Exception, label: str, *, connected: bool) -> EtlError:
     """Our error for one of psycopg's; `connected`: whether a connection was made before, so that it can be lost."""
@@ -137,9 +140,8 @@ def row_of_key(error: BaseException | None, columns: Sequence[str], rows: Iterab
 
 def _translate_lost(error: Exception, label: str, *, connected: bool) -> EtlError:
     """An error without code is libpq's own: no connection could be made, or it broke."""
-    # libpq's question whether the server is running is the hint below, in other words.
     lines = (" ".join(line.split()) for line in mask_password(str(error)).splitlines())
-    reason = "; ".join(line for line in lines if line and not line.startswith("Is the server running")).rstrip(".")
+    reason = "; ".join(line for line in lines if line and not line.startswith(_GUESSES)).rstrip(".")
     reason = reason.removeprefix("connection failed: ").removeprefix("connection is bad: ")
     if connected and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return ConnectionLost(f"The connection to {label} was lost: {reason}.")
