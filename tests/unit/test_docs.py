@@ -83,10 +83,11 @@ def reasons() -> set[str]:
     found: set[str] = set()
     for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
         called = ast.unparse(call.func).rpartition(".")[2]
-        if called in {"ConversionError", "Failure", "ParseFailure"} and isinstance(call.args[0], ast.Name):
-            found.add(str(constants[call.args[0].id]))
+        given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "reason")]
+        if called in {"ConversionError", "Failure", "ParseFailure"}:
+            found |= {str(constants[a.id]) for a in given[:1] if isinstance(a, ast.Name) and a.id in constants}
         if called == "reject":
-            literals = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            literals = [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             found |= {literal for literal in literals if re.fullmatch("[a-z_]+", literal)}
     return found
 
