@@ -52,6 +52,9 @@ _ALIASES = {
 _NOT_FOR_DOCUMENTS = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 _UNDECODABLE = "etl.undecodable"
 
+_NAME_LENGTH = 40
+"""Characters of an encoding's name that a message quotes: there is none so long."""
+
 
 def _replace_undecodable(error: UnicodeError) -> tuple[str | bytes, int]:
     """An error handler for both ways: what cannot be decoded is kept as a surrogate, which is then encoded as FF."""
@@ -113,30 +116,39 @@ def _declared(head: bytes, label: str) -> str:
     # The attribute is how Python itself tells text encodings from others like hex.
     if codec is None or codec.name in _NOT_FOR_DOCUMENTS or not getattr(codec, "_is_text_encoding", True):
         raise SourceError(
-            f"{label} declares the encoding {name!r}, which is not known here; convert it to UTF-8 first."
+            f"{label} declares the encoding {name[:_NAME_LENGTH]!r}, which is not known here; convert it to UTF-8 first."
         )
     return codec.name
 
 
 def to_utf8(chunks: Iterable[bytes], label: str) -> Iterator[bytes]:
     """The document in `chunks` as UTF-8, chunk by chunk. Raises SourceError as `detect` does."""
-    chunks = iter(chunks)
-    head = _gather(b"", chunks)
+    head, chunks = _gather(iter(chunks))
     encoding = detect(head, label)
     decoded = _decoded(head[encoding.mark :], chunks, encoding.codec)
     if encoding.misleading:
-        yield _without_encoding(_gather(b"", decoded))
+        head, decoded = _gather(decoded)
+        yield _without_encoding(head)
     yield from decoded
 
 
-def _gather(head: bytes, chunks: Iterator[bytes]) -> bytes:
-    """`head` and as many chunks as it takes to see the whole declaration."""
+def _gather(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """As many chunks as it takes to see the whole declaration, and the others."""
+    head = b""
     while len(head) < HEAD_BYTES:
-        chunk = next(chunks, None)
+        try:
+            chunk = next(chunks, None)
+        except SourceError as error:  # what came before it is good
+            return head, _failing(error)
         if chunk is None:
             break
         head += chunk
-    return head
+    return head, chunks
+
+
+def _failing(error: SourceError) -> Iterator[bytes]:
+    yield b""
+    raise error
 
 
 def _without_encoding(head: bytes) -> bytes:
