@@ -49,7 +49,8 @@ TABLES = ("after", "after", "before", REFUSING)
 MOST_KILLS = 6
 """Kills of one load, at most."""
 
-DUMP_BYTES = 2_500_000
+DUMP_BYTES = 2_500_000 if KILLS <= 20 else 6_000_000
+"""Of each of two dumps: one to two seconds of work, or so many that most kills fall into the rows."""
 DONE = (0, 3)
 """Exit codes of a load that is complete: without rejects, with some."""
 
