@@ -131,7 +131,8 @@ class SqlConnection(TargetConnection):
 def _transaction(connection: SqlConnection, *, durable: bool = True) -> Iterator[None]:
     connection.begin()
     try:
-        yield
+        with connection.translated():  # what asks the catalog goes past `execute`
+            yield
         connection.commit(durable=durable)
     except BaseException:
         connection.rollback()
