@@ -115,8 +115,9 @@ def test_every_mapping_shown_is_one(page: Path, tmp_path: Path) -> None:
             read_mapping(file)
 
 
-def test_every_path_the_readme_names_exists() -> None:
-    named = set(re.findall(r"\b(?:etl|env_prep|performance_tuning|tests)/[\w./-]*\w", README.read_text("utf-8")))
+@pytest.mark.parametrize("page", [README, DOCS / "guarantees.md"], ids=lambda page: page.stem)
+def test_every_path_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"\b(?:etl|env_prep|performance_tuning|tests)/[\w./-]*\w", page.read_text("utf-8")))
     assert named
     for path in named:
         assert (README.parent / path).exists(), path
