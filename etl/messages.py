@@ -139,6 +139,8 @@ class CopyRows:
     data: bytes
     records: array[int]
     """Type code "I": for each row the place (from 0) of its record in the split, parents and children alike."""
+    split: int = 0
+    """The split's number: these count in the order of the sources, however the splits arrive."""
 
     def __len__(self) -> int:
         return len(self.records)
@@ -153,7 +155,7 @@ class TupleRows:
     records: array[int]
     """As in `CopyRows`."""
     split: int = 0
-    """The split's number: these count in the order of the sources, however the splits arrive."""
+    """As in `CopyRows`."""
 
     @classmethod
     def of_columns(cls, columns: Sequence[Sequence[object]], records: array[int], split: int = 0) -> TupleRows:
@@ -234,7 +236,7 @@ class Committed:
     rejected: int
     discarded: int
     rows: tuple[int, ...]
-    """Rows written by table, in the mapping's order."""
+    """Rows written by table, in the mapping's order; one that takes another's place counts as well."""
     source_bytes: int
     """Bytes of the documents' tiles now committed."""
     seconds: float

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from etl.errors import SettingsError, mask_password
@@ -75,6 +85,8 @@ def parse_error_limit(value: object) -> int | Share | None:
         raise ValueError("should be a whole number or a share up to 100%, such as 10%")
     return Share(float(match[1]) / 100) if match[2] else int(match[1])
 
+
+Write = Literal["append", "upsert", "skip"]
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
@@ -184,6 +196,8 @@ class Settings(_Section):
     queue: Queue = Queue()
     insert: Insert = Insert()
     split: Splitting = Splitting()
+    write: Write = "append"
+    """What becomes of a record whose key is in the table: append: nothing looks for it, which is the fastest."""
     keys: Literal["after", "before"] = "after"
     """Keys and indexes of the tables a load creates: built after the last row (much faster), or from the start."""
     errors: Errors = Errors()
@@ -191,8 +205,18 @@ class Settings(_Section):
     limits: Limits = Limits()
     ledger: LedgerSettings = LedgerSettings()
 
+    @field_validator("keys")
+    @classmethod
+    def _keys_to_look_for_records_by(cls, keys: str, others: ValidationInfo) -> str:
+        write = others.data.get("write", "append")
+        if keys == "after" and write != "append":
+            raise ValueError(f"should be before with `write: {write}`, which looks for records by their keys")
+        return keys
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
+        if self.write != "append":
+            object.__setattr__(self, "keys", "before")
         if self.queue.max_records is not None and self.insert.batch_records > self.queue.max_records:
             object.__setattr__(self, "insert", self.insert.model_copy(update={"batch_records": self.queue.max_records}))
         return self

@@ -80,7 +80,7 @@ def _concatenated(
     for place, rows in pieces:
         records.extend([place] * len(rows))
     if row_format == "copy":
-        return CopyRows(b"".join([rows.data for _, rows in pieces]), records)
+        return CopyRows(b"".join([rows.data for _, rows in pieces]), records, split)
     values: list[object] = []
     for _, rows in pieces:
         values += rows.values if isinstance(rows, TupleRows) else ()

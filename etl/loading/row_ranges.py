@@ -21,7 +21,8 @@ class RowRanges:
         order = sorted(range(len(rows)), key=rows.records.__getitem__)
         self.records = array("I", [rows.records[row] for row in order])
         """For each row the place of its record in the split."""
-        self._split = rows.split if isinstance(rows, TupleRows) else None
+        self._is_text = isinstance(rows, CopyRows)
+        self._split = rows.split
         encoded: list[Any] = rows.rows if isinstance(rows, TupleRows) else rows.data.split(b"\n")
         self._rows = [encoded[row] for row in order]
 
@@ -37,6 +38,6 @@ class RowRanges:
         """Their rows."""
         begin, behind = bisect_left(self.records, first), bisect_left(self.records, end)
         rows, records = self._rows[begin:behind], self.records[begin:behind]
-        if self._split is None:
-            return CopyRows(b"".join([line + b"\n" for line in rows]), records)
+        if self._is_text:
+            return CopyRows(b"".join([line + b"\n" for line in rows]), records, self._split)
         return TupleRows(marshal.dumps(list(chain.from_iterable(rows))), records, self._split)

@@ -22,7 +22,7 @@ def encode(
 ) -> CopyRows | TupleRows:
     """The rows of `table`, given its columns in order; `records` names each row's record in split number `split`."""
     if row_format == "copy":
-        return CopyRows(copy_text(columns, len(records)), records)
+        return CopyRows(copy_text(columns, len(records)), records, split)
     values = [_python_values(column, texts) for column, texts in zip(table.columns, columns, strict=True)]
     return TupleRows.of_columns(values, records, split)
 
