@@ -75,7 +75,7 @@ class Pipeline:
         if not pending:
             # Those that rows stood in the way of, which may be gone by now.
             self._in_background(self._build_keys)
-            return self._report("stopped" if self._stopped else "nothing to do")
+            return self._told("stopped" if self._stopped else "nothing to do")
         preparation = self._retries.call(lambda: self._target.prepare(self._mapping, self._settings.keys))
         self._notices += preparation.notices
         try:
@@ -88,7 +88,7 @@ class Pipeline:
             raise
         finally:
             self._progress.stop()
-        return self._report(state)
+        return self._told(state)
 
     def _register_all(self, found: Sequence[Source], name: str | None, *, again: bool) -> None:
         """Register the sources; those that hold the same are one, since nothing is loaded twice."""
@@ -267,6 +267,10 @@ class Pipeline:
             bottleneck=stages.coordinator.times.bottleneck(),
             activity=self._activity,
         )
+
+    def _told(self, state: State) -> LoadReport:
+        """The report of a load that came to its end, which a connection lost only now must not spoil."""
+        return self._retries.call(lambda: self._report(state))
 
     def _report(self, state: State) -> LoadReport:
         tally, stages = self._tally, self._stages

@@ -24,7 +24,7 @@ from tests.breaking.outcome import Outcome, outcome
 from tests.breaking.server import CrashingServer, crashing_server
 from tests.command import etl as etl_command
 from tests.integration.test_flow import WAIT_SECONDS, in_background, own_threads, wait_until
-from tests.proxies import NoCopies, Proxy, RandomDrops, SwallowedCommits
+from tests.proxies import NoCopies, Plain, Proxy, RandomDrops, SwallowedCommits
 
 SIZE = 1_000_000
 """Bytes of each of the two documents: some forty batches."""
@@ -282,3 +282,24 @@ def test_a_deadlock_is_tried_again(postgres_url: str, undisturbed: tuple[Outcome
     assert report.state == "finished"
     assert any("deadlock detected" in note for note in notes.retries)
     assert outcome(postgres_url).rows == undisturbed[0].rows
+
+
+def test_a_connection_lost_after_the_last_commit_spoils_nothing(
+    postgres_url: str, undisturbed: tuple[Outcome, LoadReport]
+) -> None:
+    """The report is read from the ledger when all is done."""
+
+    class AskedForRejects(Plain):
+        broken = 0
+
+        def to_server(self, data: bytes) -> bytes | None:
+            if b"row_number()" in data and not self.broken:
+                self.broken += 1
+                return None
+            return data
+
+    network, notes = AskedForRejects(), Notes()
+    with Proxy(postgres_url, network) as proxy:
+        report = load(proxy.url, notes)
+    check(postgres_url, report, undisturbed, "tables", "source_bytes")
+    assert network.broken == len(notes.retries) == 1
