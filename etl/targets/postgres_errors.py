@@ -25,7 +25,7 @@ raises whatever it likes."""
 _ROW_STATES = ("54000", "54001")
 """About a row although their class is not: it is too wide for a page or an index, or a value nests too deep."""
 
-_REASONS = {
+REASONS = {
     "22001": "too_long",
     "22003": "out_of_range",
     "22008": "out_of_range",
@@ -88,7 +88,7 @@ def refusal(error: BaseException | None, tables: Mapping[str, Collection[str]]) 
         column = column or diagnosis.column_name or _key_column(diagnosis.message_detail or "")
     words = ". ".join(filter(None, (_words(error), _HINTS.get(state, "").rstrip("."))))
     named = (table if columns else "", column if column in columns else "")
-    return RowsRefused(f"The database refuses it: {words}", _REASONS.get(state, "refused"), *named, row)
+    return RowsRefused(f"The database refuses it: {words}", REASONS.get(state, "refused"), *named, row)
 
 
 def _is_about_rows(state: str) -> bool:

@@ -17,7 +17,7 @@ BUSY_SECONDS = 60.0
 
 _ABOUT_ROWS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
 
-_REASONS = {
+REASONS = {
     sqlite3.SQLITE_CONSTRAINT_NOTNULL: "not_null",
     sqlite3.SQLITE_CONSTRAINT_CHECK: "check_failed",
     sqlite3.SQLITE_CONSTRAINT_UNIQUE: "duplicate_key",
@@ -47,7 +47,7 @@ def refusal(error: BaseException | None, table: Table | None, row: Sequence[obje
             column = table.columns[places[0]].name
         if places and row is not None and code != sqlite3.SQLITE_CONSTRAINT_NOTNULL:
             words += f" ({shown_values([table.columns[place].name for place in places], [row[n] for n in places])})"
-    return refused(words, _REASONS.get(code, "refused"), name, column)
+    return refused(words, REASONS.get(code, "refused"), name, column)
 
 
 def refused(words: str, reason: str, table: str, column: str = "", row: int | None = None) -> RowsRefused:

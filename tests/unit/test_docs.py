@@ -13,9 +13,11 @@ import pytest
 from pydantic import BaseModel
 
 import etl
+from etl.engines.one_by_one import KILLED_WORKER
 from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED, EXIT_USAGE
 from etl.mapping.reader import read_mapping
 from etl.options import Settings, build_settings
+from etl.targets import postgres_errors, sqlite_errors
 
 PACKAGE = Path(etl.__file__).parent
 DOCS = PACKAGE / "docs"
@@ -89,7 +91,7 @@ def reasons() -> set[str]:
         if called == "reject":
             literals = [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             found |= {literal for literal in literals if re.fullmatch("[a-z_]+", literal)}
-    return found
+    return found | {KILLED_WORKER, "refused", *postgres_errors.REASONS.values(), *sqlite_errors.REASONS.values()}
 
 
 def test_every_reason_of_rejects_is_documented() -> None:
