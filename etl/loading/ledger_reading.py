@@ -175,15 +175,16 @@ class LedgerReader:
         reject = self._tables.reject.c
         wanted = self._columns()
         skeletons: dict[tuple[int, str], Skeleton] = {}
-        for source, first, last in self._pages(selection):
-            place = (reject.source == source, reject.byte_offset.between(first, last))
-            found = sa.select(*wanted).where(*place, *self._where(selection)).order_by(reject.byte_offset)
-            rows = self._connection.rows(found)
-            digests = {digest for *_, digest in rows if digest is not None}
-            skeletons = {key: known for key, known in skeletons.items() if key[0] == source and key[1] in digests}
-            skeletons |= self._skeletons(source, sorted(digests - {digest for _, digest in skeletons}))
-            for *row, raw, digest in rows:
-                yield _record(row, raw, skeletons.get((source, digest)))
+        for source in sorted(self.counts(selection)):
+            for first, last in self._pages(source, selection.reason):
+                here = self._of_source(source, selection.reason)
+                found = sa.select(*wanted).where(*here, reject.byte_offset.between(first, last))
+                rows = self._connection.rows(found.order_by(reject.byte_offset))
+                digests = {digest for *_, digest in rows if digest is not None}
+                skeletons = {key: known for key, known in skeletons.items() if key[0] == source and key[1] in digests}
+                skeletons |= self._skeletons(source, sorted(digests - {digest for _, digest in skeletons}))
+                for *row, raw, digest in rows:
+                    yield _record(row, raw, skeletons.get((source, digest)))
 
     def one_skeleton_each(self, selection: Selection) -> dict[int, Skeleton | None]:
         """What stands open around some reject of each source."""
@@ -194,26 +195,31 @@ class LedgerReader:
             for source, digest in self._connection.rows(some.group_by(reject.source))
         }
 
-    def _pages(self, selection: Selection) -> Iterator[tuple[int, int, int]]:
-        """Source, first and last offset of rejects that are read at once."""
+    def _pages(self, source: int, reason: str | None) -> Iterator[tuple[int, int]]:
+        """First and last offset of rejects that are read at once."""
         reject = self._tables.reject.c
         size = sa.func.coalesce(sa.func.length(reject.raw), 0)
-        source, offset = -1, -1
+        behind = -1
         while True:
-            behind = sa.tuple_(reject.source, reject.byte_offset) > sa.tuple_(source, offset)
-            keys = sa.select(reject.source, reject.byte_offset, size).where(behind, *self._where(selection))
-            rows = self._connection.rows(keys.order_by(reject.source, reject.byte_offset).limit(PAGE_ROWS))
+            here = self._of_source(source, reason)
+            keys = sa.select(reject.byte_offset, size).where(*here, reject.byte_offset > behind)
+            rows = self._connection.rows(keys.order_by(reject.byte_offset).limit(PAGE_ROWS))
             if not rows:
                 return
-            source, offset, weight = rows[0]
-            first = offset
-            for next_source, next_offset, next_weight in rows[1:]:
-                if next_source != source or weight + next_weight > PAGE_BYTES:
-                    yield source, first, offset
-                    source, first, weight = next_source, next_offset, 0
-                offset = next_offset
-                weight += next_weight
-            yield source, first, offset
+            first, weight = rows[0]
+            behind = first
+            for offset, more in rows[1:]:
+                if weight + more > PAGE_BYTES:
+                    yield first, behind
+                    first, weight = offset, 0
+                behind = offset
+                weight += more
+            yield first, behind
+
+    def _of_source(self, source: int, reason: str | None) -> list[sa.ColumnElement[bool]]:
+        """Conditions that go by the primary key."""
+        reject = self._tables.reject.c
+        return [reject.source == source, *([reject.reason == reason] if reason is not None else [])]
 
     def _skeletons(self, source: int, digests: Sequence[str]) -> dict[tuple[int, str], Skeleton]:
         if not digests:
