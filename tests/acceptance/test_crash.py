@@ -51,6 +51,7 @@ MOST_KILLS = 6
 
 DUMP_BYTES = 2_500_000 if KILLS <= 20 else 6_000_000
 """Of each of two dumps: one to two seconds of work, or so many that most kills fall into the rows."""
+
 DONE = 3
 """Exit code of every run that completes the load, whichever run it was that met the rejects."""
 
@@ -61,7 +62,14 @@ class Figures:
 
     kills: Counter[str] = field(default_factory=Counter)
     loads: int = 0
+    equal: int = 0
+    """Loads that ended equal to the undisturbed one."""
     resumes: int = 0
+    """Runs of the same command after the first."""
+    survived: int = 0
+    """Kills after which the same run went on to the end."""
+    lost: int = 0
+    """Acknowledged tiles that a crashed server lost, where that was looked at."""
     shares: list[float] = field(default_factory=list)
     """Of each kill: the part of the documents that was committed then."""
 
@@ -72,10 +80,11 @@ class Figures:
         spread = ", ".join(f"{quarters[quarter]} in quarter {quarter + 1}" for quarter in range(4))
         by_kind = ", ".join(f"{count} of the {kind}" for kind, count in sorted(self.kills.items()))
         return [
-            f"{sum(self.kills.values())} kills ({by_kind}) in {self.loads} loads, {self.resumes} resumes; every load"
-            " ended equal to the undisturbed one.",
+            f"{sum(self.kills.values())} kills ({by_kind}) in {self.loads} loads, of which {self.equal} ended equal to"
+            f" the undisturbed one: after {self.resumes} resumes, and {self.survived} kills that a run outlived.",
             f"Of the documents was committed at the kill: {spread}; nothing yet {self.shares.count(0.0)} times, all of"
             f" it {self.shares.count(1.0)} times.",
+            f"{self.lost} acknowledged tiles that a crashed server had lost were fed again in the same run.",
         ]
 
 
@@ -195,11 +204,14 @@ class Round:
                 code = running.wait()
                 assert code == DONE or (code in (1, -9) and self.kills > before), running.output
                 if code == DONE:
+                    self._figures.survived += self.kills - before
                     break
             self._figures.resumes += 1
         else:
             self._finish()
         assert_same(outcome(self._url), self._expected.outcome)
+        assert not list(self._job.folder.glob("job.db-etl-*"))  # files that hold a source
+        self._figures.equal += 1
 
     def _finish(self) -> None:
         """Run to the end. A run that a dead server ended may be followed by one more."""
@@ -283,7 +295,11 @@ def killer(killed: str, server: CrashingServer, proxy: Proxy | None, rng: Random
 
 
 def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
-    job: Job, server: CrashingServer, fresh: Callable[[str], str], undisturbed: Callable[[str, str], Undisturbed]
+    job: Job,
+    server: CrashingServer,
+    fresh: Callable[[str], str],
+    undisturbed: Callable[[str, str], Undisturbed],
+    figures: Figures,
 ) -> None:
     """With a log that stays in memory, everything after the last synchronous commit is gone with the server."""
     server.configure(LAZY_LOG)
@@ -302,6 +318,7 @@ def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
         # The last batch may have been on its way; that there are some says that those before it were acknowledged.
         assert kept <= found
         assert len(acknowledged - found) > 5
+        figures.lost += len(acknowledged - found)
         running.go_on()
         assert running.wait() == DONE, running.output
         assert "They are fed again." in running.output
