@@ -7,11 +7,10 @@ caller's thread, in a thread of its own, or in a child process. A worker belongs
 from __future__ import annotations
 
 import time
-from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from operator import sub
 
 from etl.batches import settled, size_of
 from etl.engines.base import RunSplit, WorkerSetup
@@ -31,6 +30,10 @@ to this size only the first of these counts, so whether a record passes does not
 holds the document type, so where that is large they are as large, or parsing it would be all the work."""
 
 
+_SMALL = 64
+"""Bytes; to tell which records are longer is not worth while."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Portion:
     """Neighbouring records of a split that are parsed together."""
@@ -40,8 +43,17 @@ class _Portion:
     first: int
     """Place of its first record in the split."""
     count: int
-    longest: int
-    """Bytes of its longest record."""
+    runs: tuple[Run, ...]
+    """Those it is made of, or is a part of."""
+
+    def has_longer(self, size: int) -> bool:
+        """Whether a record in these runs is longer than `size` bytes (a small one: maybe)."""
+        return size < _SMALL or any(
+            # A record that is longer holds one of these places.
+            (found := bisect_right(run.spans, place)) % 2 and run.spans[found] - run.spans[found - 1] > size
+            for run in self.runs
+            for place in range(0, len(run.payload), size)
+        )
 
 
 class Worker:
@@ -92,7 +104,7 @@ class Worker:
 
     def _parsed_together(self, portion: _Portion) -> Parsed | None:
         """The portion's records, where nothing is wrong with any of them."""
-        if self._limits.suspects(portion.skeleton, portion.payload, portion.longest):
+        if self._limits.suspects(portion.skeleton, portion.payload, portion.has_longer):
             return None
         try:
             parsed = self._parser.parse(portion.skeleton, portion.payload)
@@ -139,12 +151,11 @@ def _portions(positions: RecordPositions) -> Iterator[_Portion]:
                 first += run.records
         elif not skeleton.depth:
             for run in runs:
-                yield _Portion(skeleton, run.payload, first, run.records, _longest(run.spans))
+                yield _Portion(skeleton, run.payload, first, run.records, (run,))
                 first += run.records
         else:
             count = sum(run.records for run in runs)
-            longest = max(_longest(run.spans) for run in runs)
-            yield _Portion(skeleton, b"".join([run.payload for run in runs]), first, count, longest)
+            yield _Portion(skeleton, b"".join([run.payload for run in runs]), first, count, tuple(runs))
             first += count
 
 
@@ -157,13 +168,8 @@ def _small_portions(run: Run, first: int) -> Iterator[_Portion]:
         start = run.spans[2 * begin]
         if index == run.records or run.spans[2 * index + 1] - start > room or not run.skeleton.depth:
             payload = run.payload[start : run.spans[2 * index - 1]]
-            longest = _longest(run.spans[2 * begin : 2 * index])
-            yield _Portion(run.skeleton, payload, first + begin, index - begin, longest)
+            yield _Portion(run.skeleton, payload, first + begin, index - begin, (run,))
             begin = index
-
-
-def _longest(spans: array[int]) -> int:
-    return max(map(sub, spans[1::2], spans[::2]), default=0)
 
 
 def make_worker(setup: WorkerSetup) -> RunSplit:

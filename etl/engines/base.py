@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from etl.errors import WorkerDied
 from etl.mapping.model import Mapping
 from etl.messages import MappedBatch, RowFormat, SourceInfo, Split
 from etl.options import Limits
@@ -32,6 +33,17 @@ RunSplit = Callable[[Split], MappedBatch]
 
 MakeWorker = Callable[[WorkerSetup], RunSplit]
 """Makes a worker: called once in each thread or process that maps. Importable, so that a process can find it."""
+
+
+def in_this_process(run_split: RunSplit, split: Split) -> MappedBatch:
+    """Map a split where the rest of the load runs. Raises WorkerDied where the memory is at its end."""
+    try:
+        return run_split(split)
+    except MemoryError:
+        raise WorkerDied(
+            f"There is not enough memory for the records from byte {split.parts[0].start:,} on: what is committed is "
+            "kept. With workers.kind=process only the record that asks for too much is rejected."
+        ) from None
 
 
 class Engine(ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-from etl.engines.base import Engine, MakeWorker, WorkerSetup
+from etl.engines.base import Engine, MakeWorker, WorkerSetup, in_this_process
 from etl.messages import MappedBatch, Split
 
 
@@ -21,7 +21,7 @@ class InlineEngine(Engine):
         future: Future[MappedBatch] = Future()
         self._busy = 1
         try:
-            future.set_result(self._run_split(split))
+            future.set_result(in_this_process(self._run_split, split))
         except Exception as error:  # noqa: BLE001 - it belongs to whoever asks the future
             future.set_exception(error)
         finally:

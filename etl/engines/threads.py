@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from etl.engines.base import Engine, MakeWorker, RunSplit, WorkerSetup
+from etl.engines.base import Engine, MakeWorker, RunSplit, WorkerSetup, in_this_process
 from etl.messages import MappedBatch, Split
 
 
@@ -38,7 +38,7 @@ class ThreadEngine(Engine):
         with self._lock:
             self._busy += 1
         try:
-            return self._worker()(split)
+            return in_this_process(self._worker(), split)
         finally:
             with self._lock:
                 self._busy -= 1

@@ -8,6 +8,7 @@ libxml2 tells what is deeper than 256 elements. A checker belongs to one thread.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from etl.messages import Skeleton
@@ -47,19 +48,21 @@ class RecordLimits:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._wide = re.compile(rb"<[^<]{%d,}+" % (_ATTRIBUTE_BYTES * limits.attributes))
+        self._wide_bytes = _ATTRIBUTE_BYTES * limits.attributes
+        """What has too many attributes is longer."""
+        self._wide = re.compile(rb"<[^<]{%d,}+" % self._wide_bytes)
         self._entities: _Entities | None = None
 
-    def suspects(self, skeleton: Skeleton, payload: bytes, longest: int) -> bool:
-        """Whether one of the records in `payload`, of which the longest has so many bytes, may be beyond a limit.
+    def suspects(self, skeleton: Skeleton, payload: bytes, has_longer: Callable[[int], bool]) -> bool:
+        """Whether one of the records in `payload` may be beyond a limit; `has_longer` tells of their length in bytes.
 
         Such records are to be checked one by one. What only their trees show (`suspects_tree`) does not count here.
         """
         limits = self._limits
         entities = b"<!ENTITY" in skeleton.subset and b"&" in payload
         return (
-            (longest > _ATTRIBUTE_BYTES * limits.attributes and payload.count(b"=") > limits.attributes)
-            or self._has_long_text(skeleton, longest)
+            (has_longer(self._wide_bytes) and payload.count(b"=") > limits.attributes)
+            or has_longer(self._short_record(skeleton))
             or self._adds_attributes(skeleton)
             or (entities and self._expanded(skeleton, payload) > limits.entity_bytes)
         )
@@ -99,7 +102,7 @@ class RecordLimits:
                     f"{depth:,} elements are nested in each other; limits.depth allows {limits.depth:,}.",
                     0,
                 )
-        if self._has_long_text(skeleton, size):
+        if size > self._short_record(skeleton):
             longest = max(_utf8_length(text, limits.text_bytes) for text in _texts(record))
             if longest > limits.text_bytes:
                 raise ParseFailure(
@@ -117,15 +120,15 @@ class RecordLimits:
                 TOO_MANY_ATTRIBUTES, f"An element has {found:,} attributes; limits.attributes allows {allowed:,}.", 0
             )
 
-    def _has_long_text(self, skeleton: Skeleton, size: int) -> bool:
-        """Whether a record of `size` bytes may hold a text that is too long: no text is longer than what it is in."""
+    def _short_record(self, skeleton: Skeleton) -> int:
+        """Bytes of a record in which no text can be too long, since none is longer than what it is made of."""
         # Entities and declared attributes make 1 MB at most, or 5 times the input.
-        made = 5 * size + 10**6 if skeleton.subset else 0
-        return size + made > self._limits.text_bytes
+        allowed = self._limits.text_bytes
+        return max(0, (allowed - 10**6) // 6) if skeleton.subset else allowed
 
     def _adds_attributes(self, skeleton: Skeleton) -> bool:
         """Whether the document type may add too many attributes to an element."""
-        return len(skeleton.subset) > _ATTRIBUTE_BYTES * self._limits.attributes and b"<!ATTLIST" in skeleton.subset
+        return len(skeleton.subset) > self._wide_bytes and b"<!ATTLIST" in skeleton.subset
 
     def _expanded(self, skeleton: Skeleton, data: bytes) -> int:
         """Bytes that the entities referred to in `data` make."""

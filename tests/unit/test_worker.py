@@ -108,7 +108,7 @@ def test_rows_know_their_split() -> None:
 
 def test_empty_split() -> None:
     batch = make_worker(MAPPING, "copy").run_split(Split(3, (Part(1, 0, 10, 0, (), last=True),), 0, 0))
-    assert batch.tables == (CopyRows(b"", batch.tables[0].records),)
+    assert batch.tables == (CopyRows(b"", batch.tables[0].records, 3),)
     assert batch.counts == (PartCounts(0, 0, 0, 0),)
 
 

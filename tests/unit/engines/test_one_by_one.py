@@ -77,7 +77,10 @@ def splits(draw: st.DrawFn) -> Split:
 def plain(batch: MappedBatch) -> tuple[object, ...]:
     """Without what tells how it was made: seconds, bytes, how closely a record was looked at for what nobody takes."""
     notices = replace(batch.notices, unseen=frozenset(), additions={})
-    tables = [(table.data if isinstance(table, CopyRows) else table.values, table.records) for table in batch.tables]
+    tables = [
+        (table.data if isinstance(table, CopyRows) else table.values, table.records, table.split)
+        for table in batch.tables
+    ]
     return batch.split, tables, batch.counts, batch.rejects, notices
 
 
