@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 import re
+import uuid
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 import etl
+from etl.errors import RowsRefused
 from etl.options import build_settings
 from tests.contract.test_targets import run_sql
 
@@ -162,8 +166,13 @@ def check(url: str, source: bytes, bad: Collection[int], report: etl.LoadReport,
     assert sums == [(count, len(good), len(bad))]
 
 
-@pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("method", ["copy", "executemany"])
+TOLD_BY_LESS = ("check", "unique", "unique deferred", "foreign key of a child", "raise an odd state")
+"""What is shown without COPY too, which tells the line."""
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [*((name, "copy") for name in KINDS), *((name, "executemany") for name in TOLD_BY_LESS)]
+)
 def test_exactly_the_bad_records_are_rejects(
     name: str, method: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -188,3 +197,118 @@ def urls(kind: Kind, method: str, request: pytest.FixtureRequest, folder: Path) 
     if method == "copy":
         found += [f"sqlite:///{folder / 'target.db'}"]
     return [url for url in found if url.startswith(kind.only)]
+
+
+ALL = range(1, COUNT + 1)
+SETS = {
+    "none": (),
+    "first and last": (1, COUNT),
+    "neighbours": (30, 31, 32, 33),
+    "all": ALL,
+    **{f"random {seed}": random.Random(seed).sample(ALL, seed * 6) for seed in (1, 2)},
+}
+
+
+@pytest.mark.parametrize("bad", SETS.values(), ids=SETS)
+@pytest.mark.parametrize("split_bytes", ["1B", "64KiB"])
+def test_any_records_of_any_split(bad: Collection[int], split_bytes: str, target_url: str, tmp_path: Path) -> None:
+    """Of four constraints, in parents and children, at once and deferred."""
+    kind = Kind("", {}, v=f"CHECK (v >= 0) {ORPHAN} {DEFERRED}", code="UNIQUE", k="CHECK (k >= 0)")
+    create(target_url, kind)
+    broken = [{"v": "-1"}, {"code": "taken"}, {"v": "99"}, {"k": "-1"}]
+    source = document((), {})
+    for place, number in enumerate(bad):
+        ours = document([number], broken[place % 4]).splitlines(keepends=True)[number]
+        lines = source.splitlines(keepends=True)
+        source = b"".join([*lines[:number], ours, *lines[number + 1 :]])
+    report = load(target_url, tmp_path, source, split={"bytes": split_bytes})
+    check(target_url, source, bad, report)
+    expected = Counter(
+        ("check_failed", "duplicate_key", "missing_parent", "check_failed")[place % 4] for place in range(len(bad))
+    )
+    assert dict(fetch(target_url, "SELECT reason, count(*) FROM etl_reject GROUP BY reason")) == expected
+    assert report.state == "finished"
+
+
+@pytest.mark.parametrize("keys", ["before", "after"])
+def test_later_duplicates_of_a_key_that_stands_are_rejects(keys: str, target_url: str, tmp_path: Path) -> None:
+    """A single integer key stands in SQLite from the start."""
+    if keys == "after" and target_url.startswith("postgresql"):
+        pytest.skip("PostgreSQL builds it last")
+    source = document((), {}, 20).replace(b"<item id='7'", b"<item id='3'").replace(b"<item id='9'", b"<item id='3'")
+    report = load(target_url, tmp_path, source, keys=keys)
+    assert (report.loaded, report.rejected, report.key_problems) == (18, 2, ())
+    assert fetch(target_url, "SELECT record, reason, column_name FROM etl_reject ORDER BY 1") == [
+        (7, "duplicate_key", "id"),
+        (9, "duplicate_key", "id"),
+    ]
+    assert fetch(target_url, "SELECT count(*) FROM part") == [(36,)]
+    ((message,),) = fetch(target_url, "SELECT message FROM etl_reject WHERE record = 7")
+    assert re.search(r"id = 3|\(id\)=\(3\)", message)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "reason"),
+    [
+        ("varchar(3)", "four", "too_long"),
+        ("smallint", "40000", "out_of_range"),
+        ("mood", "sad", "check_failed"),
+        ("moods", "9", "refused"),
+        ("text", "\N{EURO SIGN}", "bad_encoding"),
+    ],
+)
+@pytest.mark.parametrize("method", ["copy", "executemany"])
+def test_values_that_a_type_of_the_database_does_not_take(
+    type_: str, value: str, reason: str, method: str, postgres_server: str, tmp_path: Path
+) -> None:
+    name = f"latin_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        try:
+            url = sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+            run_sql(
+                url,
+                "CREATE DOMAIN mood AS text CHECK (VALUE <> 'sad')",
+                f"CREATE TYPE moods AS ENUM ({', '.join(repr(str(n)) for n in range(9))})",
+            )
+            mapping = MAPPING.replace('code: "@code"', f'code: {{path: "@code", sql: "{type_}"}}')
+            source = document([5, 6], {"code": value}, 8).replace(b"'c", b"'")
+            report = load(url, tmp_path, source, mapping, insert={"method": method})
+            assert (report.loaded, report.rejected) == (6, 2)
+            reasons = fetch(url, "SELECT record, reason FROM etl_reject ORDER BY record")
+            assert reasons == [(5, reason), (6, reason)]
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_a_row_without_partition(postgres_url: str, tmp_path: Path) -> None:
+    run_sql(
+        postgres_url,
+        "CREATE TABLE item (id bigint NOT NULL, v bigint NOT NULL, code text) PARTITION BY RANGE (v)",
+        "CREATE TABLE item_2 PARTITION OF item (CHECK (code <> 'no')) FOR VALUES FROM (0) TO (10)",
+    )
+    mapping = MAPPING.replace('v: {path: "@v", type: bigint}', 'v: {path: "@v", type: bigint, required: true}')
+    source = document([3], {"v": "10"}, 9).replace(b"'c8'", b"'no'")
+    report = load(postgres_url, tmp_path, source, mapping)
+    assert (report.loaded, report.rejected) == (7, 2)
+    found = fetch(postgres_url, "SELECT record, reason, table_name FROM etl_reject ORDER BY record")
+    assert found == [(3, "check_failed", "item"), (8, "check_failed", "item")]
+
+
+def test_a_trigger_that_does_not_work_ends_the_load(postgres_url: str, tmp_path: Path) -> None:
+    kind = KINDS["raise"]
+    create(postgres_url, kind)
+    broken = "'BEGIN PERFORM x FROM nowhere; RETURN NEW; END'"
+    run_sql(postgres_url, f"CREATE OR REPLACE FUNCTION item_1() RETURNS trigger LANGUAGE plpgsql AS {broken}")
+    with pytest.raises(etl.EtlError, match='relation "nowhere" does not exist') as caught:
+        load(postgres_url, tmp_path, document((), {}))
+    assert not isinstance(caught.value, RowsRefused)
+    assert fetch(postgres_url, "SELECT count(*) FROM etl_reject") == [(0,)]
+
+
+def test_sqlite_leaves_foreign_keys_alone_that_cannot_hold(tmp_path: Path) -> None:
+    """A key to a table that is not there would refuse every row."""
+    url = f"sqlite:///{tmp_path / 'target.db'}"
+    run_sql(url, "CREATE TABLE item (id bigint NOT NULL PRIMARY KEY, v bigint REFERENCES nowhere (id), code text)")
+    report = load(url, tmp_path, document((), {}))
+    assert (report.loaded, report.rejected) == (COUNT, 0)
