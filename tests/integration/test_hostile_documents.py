@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import etl
@@ -176,3 +177,20 @@ def ids_in(database: Path) -> set[int]:
         found = {row[0] for row in connection.execute("SELECT id FROM item")} if "item" in tables else set()
     connection.close()
     return found
+
+
+def test_postgresql_takes_what_is_good_of_them(postgres_url: str, tmp_path: Path, mapping: Path) -> None:
+    chosen = [document for document in MUTATED if document.name.startswith(("text spoilt", "noise", "recoded"))][::9]
+    for number, document in enumerate(chosen):
+        source = tmp_path / f"{number}.xml"
+        source.write_bytes(document.data)
+        try:
+            report = etl.load(source, mapping=mapping, target=postgres_url, settings=INLINE)
+        except SourceError as error:
+            report = error.report
+        with psycopg.connect(postgres_url) as connection:
+            rows = connection.execute(
+                "SELECT id FROM item WHERE record_id / 1099511627776 = %s", [number + 1]
+            ).fetchall()
+        assert document.intact <= {row[0] for row in rows}, document.name
+        assert len(rows) == report.loaded, document.name
