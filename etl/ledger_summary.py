@@ -25,9 +25,7 @@ def summarize_status(target: str, sources: Sequence[SourceStatus]) -> Iterator[s
         counts = [f"{source.loaded:,} loaded", f"{source.rejected:,} rejected"]
         counts += [f"{source.discarded:,} discarded"] if source.discarded else []
         yield f"   {_records(source.records)}: {', '.join(counts)}; {source.records_per_minute:,.0f} records/min"
-        yield f"   {_when(source)}; {_who(source)}"
-        if source.state == "interrupted":
-            yield "   nobody is at it: the same command goes on"
+        yield f"   {_when(source)}{_who(source)}"
 
 
 def _progress(source: SourceStatus) -> str:
@@ -45,7 +43,9 @@ def _when(source: SourceStatus) -> str:
 
 
 def _who(source: SourceStatus) -> str:
-    return f"run by {source.holder}" if source.holder else "run by nobody now"
+    if source.state == "interrupted":
+        return "; nobody is at it: the same command goes on"
+    return f"; run by {source.holder}" if source.holder else ""
 
 
 def _moment(text: str) -> str:

@@ -37,6 +37,7 @@ from etl.report import RejectReport
 from etl.retry_feed import RetryFeed
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
+from etl.targets.merging import check_keys
 from etl.targets.open import open_target
 
 
@@ -91,13 +92,14 @@ class _Retry:
         """Bytes of the rejects of groups that are done with."""
         self._tables: Counter[str] = Counter()
         self._again: Counter[RejectKind] = Counter()
-        self._first: dict[RejectKind, str] = {}
+        self._first: dict[RejectKind, RejectedRecord] = {}
         self._notices: list[str] = []
 
     def run(self, given: Mapping | None) -> RetryReport:
         groups = [(given, self._sources)] if given else self._by_mapping()
         for mapping, _ in groups:
             check_functions(mapping)
+            check_keys(mapping, self._settings.write)
         try:
             for mapping, sources in groups:
                 if sources and not self._stopped:
@@ -184,8 +186,13 @@ class _Retry:
     def _rejected(self, reject: RejectedRecord) -> None:
         kind = RejectKind(reject.reason, reject.table, reject.column)
         self._again[kind] += 1
-        label = self._labels[reject.source]
-        self._first.setdefault(kind, describe_reject(label, reject.line, reject.record, reject.message))
+        first = self._first.setdefault(kind, reject)
+        # Several insert threads commit in any order.
+        if (reject.source, reject.offset) < (first.source, first.offset):
+            self._first[kind] = reject
+
+    def _described(self, reject: RejectedRecord) -> str:
+        return describe_reject(self._labels[reject.source], reject.line, reject.record, reject.message)
 
     def _note_left(self, feed: RetryFeed, mapping: Mapping) -> None:
         if feed.unavailable:
@@ -229,7 +236,7 @@ class _Retry:
             left=selected - loaded - discarded - rejected,
             tables=dict(self._tables),
             rejects=tuple(
-                RejectReport(kind.reason, kind.table, kind.column, number, self._first[kind])
+                RejectReport(kind.reason, kind.table, kind.column, number, self._described(self._first[kind]))
                 for kind, number in self._again.most_common()
             ),
             notices=tuple(self._notices),

@@ -200,7 +200,7 @@ def test_many_rejects_take_no_more_memory_than_few(sqlite_place: Place) -> None:
     few.mkdir()
     other = Place(few, f"sqlite:///{few / 'target.db'}")
     other.load()
-    filling = "y" * 4000
+    filling = "y" * 3000
     items = "".join(f'<item id="x{n}"><name>{filling}</name></item>\n' for n in range(10_000))
     place.write("items.xml", f"<items><group>{items}</group></items>")
     place.load()
