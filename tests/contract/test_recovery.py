@@ -221,7 +221,7 @@ def test_any_records_of_any_split(bad: Collection[int], split_bytes: str, target
         ours = document([number], broken[place % 4]).splitlines(keepends=True)[number]
         lines = source.splitlines(keepends=True)
         source = b"".join([*lines[:number], ours, *lines[number + 1 :]])
-    report = load(target_url, tmp_path, source, split={"bytes": split_bytes})
+    report = load(target_url, tmp_path, source, split={"bytes": split_bytes}, insert={"batch_records": 7})
     check(target_url, source, bad, report)
     expected = Counter(
         ("check_failed", "duplicate_key", "missing_parent", "check_failed")[place % 4] for place in range(len(bad))

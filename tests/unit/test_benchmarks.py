@@ -144,6 +144,18 @@ def test_inference_prints_speeds_memory_and_ratios(tmp_path: Path) -> None:
     assert all(run["wall"] > 0 for result in results for taken in result["runs"].values() for run in taken)
 
 
+def test_recovery_prints_seconds_and_ratios_of_every_kind_and_of_all(tmp_path: Path) -> None:
+    chosen = ["--records", "300", "--repeat", "1", "--targets", "sqlite", "--kinds", "check,deferred foreign key"]
+    command = [sys.executable, "performance_tuning/benchmarks/benchmark_recovery.py", *chosen]
+    command += ["--json", str(tmp_path / "runs.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    for constraints in ("check", "deferred foreign key", "all of them"):
+        assert len(re.findall(rf"^sqlite +{constraints}( +[\d.]+){{3}}", done.stdout, re.M)) == 1
+    results = json.loads((tmp_path / "runs.json").read_text("utf-8"))
+    assert all(run["wall"] > 0 for result in results for name in ("clean", "bad") for run in result[name])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_inferred_mapping_can_be_cut_down_to_a_hand_written_one(kind: str, tmp_path: Path) -> None:
     dump = make_dump(kind, 200_000, tmp_path)
