@@ -47,12 +47,12 @@ def status(target: str, *, settings: Settings | None = None) -> tuple[SourceStat
         sources, committed = ledger.sources(), ledger.committed()
         recent = ledger.committed_since((moment - timedelta(seconds=RATE_SECONDS)).isoformat())
     with closing(open_target(target, settings)) as place:
-        holders = {source.number: place.holder(source.number) or "" for source in sources}
+        places = {lock: place.holder(lock) for lock in {source.lock for source in sources}}
     return tuple(
         _status(
             source,
             committed.get(source.number, _NOTHING),
-            holders[source.number],
+            _holder(source, places[source.lock]),
             recent.get(source.number, 0),
             moment,
         )
@@ -83,6 +83,11 @@ def _status(source: StoredSource, done: Committed, holder: str, recent: int, mom
         started_at=source.started_at,
         finished_at=source.finished_at,
     )
+
+
+def _holder(source: StoredSource, place: str | None) -> str:
+    """Who runs it, in words; empty where nobody does."""
+    return "" if place is None or source.state == "finished" else f"{source.holder} ({place})"
 
 
 def _state(source: StoredSource, holder: str) -> SourceState:

@@ -63,7 +63,6 @@ class Ledger:
         self._connection: TargetConnection | None = None
         self._tables = ledger_tables(schema)
         self._registration = Registration(target, self._tables, mapping)
-        self._labels: dict[int, str] = {}
         self._source, self._split, self._reject = self._tables.source, self._tables.split, self._tables.reject
         self._claim = claim_statement(self._split, target.dialect)
         self._keep_skeleton = insert_missing(self._tables.skeleton, target.dialect)
@@ -102,17 +101,12 @@ class Ledger:
         with self._transaction(durable=True) as connection:
             connection.lock()
             source = self._registration.register(connection, label, fingerprint, size, path)
-            self._labels[source.info.number] = source.info.label
             fault_point("in_registration")
         return source
 
     def hold_again(self) -> None:
-        """Hold all sources of this load again, after a lost connection.
-
-        Raises SourceHeld where another load has taken one.
-        """
-        for source in self._registration.epochs:
-            self._registration.hold(source, self._labels[source])
+        """Hold the sources of this load again, after a lost connection; what was taken over meanwhile `claim` tells."""
+        self._registration.holds.again()
 
     def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
         """For each part whether this transaction may write it; False: it is in the database already.

@@ -38,6 +38,8 @@ class StoredSource:
     mapping: str
     mapping_file: str | None
     state: State
+    holder: str
+    lock: int
     load_id: str
     started_at: str
     finished_at: str | None

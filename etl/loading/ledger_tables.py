@@ -38,8 +38,10 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("tables", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
-        # Who runs it, or ran it last: program, machine, process, since when.
+        # Who runs it, or ran it last: program, machine, process, since when; and the number of the lock by which one
+        # knows whether that lives (`Target.holder`).
         sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("lock", sa.BigInteger, nullable=False),
         sa.Column("load_id", sa.Text, nullable=False),
         sa.Column("started_at", sa.Text, nullable=False),
         sa.Column("finished_at", sa.Text),

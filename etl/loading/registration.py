@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import socket
 import uuid
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -20,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.errors import MappingError, SourceHeld, TargetError
+from etl.loading.holds import Holds
 from etl.loading.ledger_base import RegisteredSource, State, Totals, now
 from etl.loading.ledger_queries import forget, next_number, storable, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
@@ -42,6 +41,7 @@ class Registration:
         self._names = {table.name for table in mapping.tables}
         self._load_id = str(uuid.uuid4())
         self._gone: dict[frozenset[str], frozenset[str]] = {}
+        self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
 
@@ -55,8 +55,7 @@ class Registration:
             if row.mapping_digest == self._structure and (not dropped or self._only_begun(connection, row)):
                 return self._take_up(connection, row, missing)
             if row.tables & self._names:
-                if row.state != "finished":
-                    self.hold(row.number, row.label)
+                self._check_free(row)
                 if not dropped and totals_of(connection, self._tables, row.number).loaded:
                     raise self._other_mapping(connection, label, row)
                 self._delete(connection, row.number)
@@ -72,7 +71,7 @@ class Registration:
         if not rows:
             return
         for row in rows:
-            self.hold(row.number, row.label)
+            self._check_free(row)
         emptied = frozenset().union(*(row.tables for row in rows))
         self._check_alone(connection, rows, emptied)
         loaded = sum(totals_of(connection, self._tables, row.number).loaded for row in rows)
@@ -94,18 +93,18 @@ class Registration:
                     tables=json.dumps(sorted(self._names)),
                     state="loading",
                     epoch=row.epoch + 1,
-                    holder=holder_text(),
+                    **self.holds.ours(),
                     load_id=self._load_id,
                     started_at=now(),
                     finished_at=None,
                 )
 
-    def hold(self, source: int, label: str) -> None:
-        """Hold the source for this load; raises SourceHeld where another that is alive has it."""
-        holder = self._target.hold(source)
-        if holder is not None:
+    def _check_free(self, row: _SourceRow) -> None:
+        """Raise SourceHeld where another load that is alive has the source."""
+        who = None if row.state == "finished" else self.holds.elsewhere(row.lock, row.holder)
+        if who is not None:
             raise SourceHeld(
-                f"{label} is being loaded into {self._target.label} already, by {holder}. Wait for its end, or end it,"
+                f"{row.label} is being loaded into {self._target.label} already, by {who}. Wait for its end, or end it,"
                 " and run the same command again: what is committed by then stays."
             )
 
@@ -148,14 +147,14 @@ class Registration:
     def _take_up(self, connection: TargetConnection, row: _SourceRow, missing: frozenset[str]) -> RegisteredSource:
         self._is_there(row, missing)
         if row.state != "finished":
-            self.hold(row.number, row.label)
-            # Who held it until now may have finished it meanwhile.
+            self._check_free(row)
+            # Who had it until now may have finished it meanwhile.
             (row,) = self._rows(connection, self._tables.source.c.number == row.number)
         totals = totals_of(connection, self._tables, row.number)
         notices = self._changed_conversions(row, totals)
         if row.state != "finished":
             self.epochs[row.number] = row.epoch + 1
-            self._update(connection, row.number, **self._mapping_values(), epoch=row.epoch + 1, holder=holder_text())
+            self._update(connection, row.number, **self._mapping_values(), epoch=row.epoch + 1, **self.holds.ours())
         info = SourceInfo(row.number, row.label, row.load_id, row.started_at)
         done = tuple((tile.start, tile.end) for tile in tiles_of(connection, self._tables, row.number))
         return RegisteredSource(info, row.state, done, totals, notices)
@@ -234,14 +233,13 @@ class Registration:
             "tables": json.dumps(sorted(self._names)),
             "state": "loading",
             "epoch": 1,
-            "holder": holder_text(),
+            **self.holds.ours(),
             "load_id": self._load_id,
             "started_at": started,
         }
         notices = self._other_content(connection, label, path)
         number = next_number(connection, self._tables)
         connection.execute(sa.insert(self._tables.source).values(number=number, **values))
-        self.hold(number, label)
         self.epochs[number] = 1
         info = SourceInfo(number, label, self._load_id, started)
         return RegisteredSource(info, "loading", (), Totals(), notices)
@@ -291,13 +289,10 @@ class _SourceRow:
     conversion_digest: str
     state: State
     epoch: int
+    holder: str
+    lock: int
     load_id: str
     started_at: str
-
-
-def holder_text() -> str:
-    """Who this is, as etl_source tells others: program, machine, process, since when."""
-    return f"etl on {socket.gethostname()}, process {os.getpid()}, since {now().partition('.')[0]} UTC"
 
 
 def _not_again(why: str) -> TargetError:

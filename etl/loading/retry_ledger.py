@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from etl.errors import SourceHeld
 from etl.faults import fault_point
+from etl.loading.holds import Holds
 from etl.loading.ledger import Ledger
 from etl.loading.ledger_tables import ledger_tables
-from etl.loading.registration import holder_text
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target, TargetConnection
 
@@ -35,6 +35,7 @@ class RetryLedger:
     def __init__(self, target: Target, schema: str | None, ledger: Ledger, labels: Mapping[int, str]) -> None:
         """`ledger` keeps what is rejected again; `labels` are those of the sources, by number."""
         self._target = target
+        self._holds = Holds(target)
         self._ledger = ledger
         self._labels = labels
         tables = ledger_tables(schema)
@@ -43,24 +44,30 @@ class RetryLedger:
         """What the transaction open on a connection has told the tiles of each reject."""
 
     def begin(self) -> None:
-        """Hold the sources, and tell in the ledger who does. Raises SourceHeld, TargetError."""
-        self.hold_again()
+        """Hold the sources: no load of one runs meanwhile, nor another retry. Raises SourceHeld, TargetError."""
+        source = self._source.c
         with closing(self._target.connect()) as connection:
             connection.begin()
-            for number in sorted(self._labels):
-                ours = sa.update(self._source).where(self._source.c.number == number)
-                connection.execute(ours.values(holder=holder_text()))
+            connection.lock()
+            for some in _pieces(sorted(self._labels)):
+                wanted = source.number.in_(some)
+                for number, lock, holder in connection.execute(
+                    sa.select(source.number, source.lock, source.holder).where(wanted)
+                ):
+                    self._check_free(number, self._holds.elsewhere(lock, holder))
+                connection.execute(sa.update(self._source).where(wanted).values(**self._holds.ours()))
             connection.commit(durable=False)
 
     def hold_again(self) -> None:
-        """Hold the sources: a load of one of them must not run meanwhile, nor another retry. Raises SourceHeld."""
-        for number, label in self._labels.items():
-            holder = self._target.hold(number)
-            if holder is not None:
-                raise SourceHeld(
-                    f"{label} (source {number}) is in the hands of {holder}: its rejects can be retried when that has"
-                    " ended. --source chooses another source."
-                )
+        """Hold the sources again, after a lost connection."""
+        self._holds.again()
+
+    def _check_free(self, number: int, holder: str | None) -> None:
+        if holder is not None:
+            raise SourceHeld(
+                f"{self._labels[number]} (source {number}) is in the hands of {holder}: its rejects can be retried when"
+                " that has ended. --source chooses another source."
+            )
 
     def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
         """Delete the rejects and say so, if all of them are there; otherwise delete none.

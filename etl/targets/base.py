@@ -18,6 +18,7 @@ from sqlalchemy.sql import Executable
 
 from etl.mapping.model import Mapping
 from etl.messages import CopyRows, RowFormat, TupleRows
+from etl.options import Write
 
 Rows = CopyRows | TupleRows
 
@@ -39,6 +40,16 @@ class KeyProblem:
     table: str
     message: str
     """Which key, how many rows stand in its way, examples, and the ways out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of rows that were merged with those that were there (`write: upsert` or `skip`)."""
+
+    rows: tuple[int, ...]
+    """Rows written by table, in the mapping's order."""
+    skipped: MappingOf[int, Collection[int]]
+    """Records left out since their key is there already: their places, by the number of the split."""
 
 
 class TargetConnection(ABC):
@@ -68,6 +79,13 @@ class TargetConnection(ABC):
 
         Raises RowsRefused where the database refuses some of them; `find_row`: they were refused before, and knowing
         which (`RowsRefused.row`) is worth a slower way of writing.
+        """
+
+    @abstractmethod
+    def merge(self) -> Merged | None:
+        """Once all rows of some records are written: merge them with those that are there, as `Target.write` says.
+
+        None where they are in their tables already (`write: append`). Raises RowsRefused.
         """
 
     @abstractmethod
@@ -114,6 +132,8 @@ class Target(ABC):
     default_insert_threads: int
     keeps_ledger: bool
     """False where nothing outlives the process (memory), so that there is nothing to resume."""
+    write: Write = "append"
+    """What becomes of records whose keys are there already."""
     dialect: str
     """SQLAlchemy's name of the database's SQL: ``postgresql``, ``sqlite``; ``memory`` has none."""
     notify: Callable[[str], object] = staticmethod(lambda sentence: None)
@@ -157,15 +177,15 @@ class Target(ABC):
         """
 
     @abstractmethod
-    def hold(self, source: int) -> str | None:
-        """Hold the source for this load until `close`: None, or who holds it, in words, when another live load does.
+    def hold(self) -> int:
+        """Hold the lock by which others know that this load lives, and return its number, the same until `close`.
 
-        Ends with the process, however that ends. Called again after a lost connection it holds again.
+        Ends with the process, however that ends. Called again after a lost connection it holds again. From any thread.
         """
 
     @abstractmethod
-    def holder(self, source: int) -> str | None:
-        """Who holds the source now, in words; None when nobody does."""
+    def holder(self, lock: int) -> str | None:
+        """Where the load is found that has the lock of that number, in words; None where none that lives has it."""
 
     @abstractmethod
     def build_keys(self, mapping: Mapping, stopped: Callable[[], bool] = lambda: False) -> list[KeyProblem]:

@@ -64,10 +64,10 @@ class MemoryTarget(Target):
     def abandon(self, connection: TargetConnection) -> None:
         """Nothing: there is no server."""
 
-    def hold(self, source: int) -> str | None:
-        return None
+    def hold(self) -> int:
+        return 0
 
-    def holder(self, source: int) -> str | None:
+    def holder(self, lock: int) -> str | None:
         return None
 
     def build_keys(self, mapping: Mapping, stopped: Callable[[], bool] = lambda: False) -> list[KeyProblem]:
@@ -135,6 +135,9 @@ class MemoryConnection(TargetConnection):
                 raise InternalError("memory:// was given COPY text.")
             in_order = sorted(zip(batch.records, batch.rows, strict=True), key=itemgetter(0))
             pending.append((batch.split, [row for _, row in in_order]))
+
+    def merge(self) -> None:
+        """They are where they belong."""
 
     def savepoint(self) -> None:
         """Nothing is ever refused here."""

@@ -1,12 +1,12 @@
-"""What a load keeps for itself in PostgreSQL while it lives: sources, and tables whose keys come after the last row.
+"""What says in PostgreSQL that a load lives, and what it keeps for itself: tables whose keys come after the last row.
 
 Advisory locks on one connection of their own, so that they end with the load however it ends.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
-import time
 from collections.abc import Collection
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
 KEY_LOCK = 0x65746C6B
 """First number ("etlk") of the advisory lock of a table that gets its keys later; the second is made from its name."""
-
-PATIENCE_SECONDS = 1.0
-STEP_SECONDS = 0.05
-"""How long a source is asked for, and how often: the server takes a moment to notice that a load was killed."""
+LOAD_LOCK = 0x65746C6C
+"""First number ("etll") of the advisory lock of a load; the second is a random one."""
 
 TRY_LOCKS = sa.text(
     "SELECT pg_try_advisory_lock(:kind, hashtext(name)) FROM unnest(CAST(:names AS text[])) WITH ORDINALITY"
@@ -33,21 +31,19 @@ TRY_LOCKS = sa.text(
 )
 UNLOCK = sa.text("SELECT pg_advisory_unlock(:kind, hashtext(name)) FROM unnest(CAST(:names AS text[])) AS name")
 LOCK = sa.text("SELECT pg_advisory_lock(:kind, hashtext(:name))")
-TRY_SOURCE = sa.text("SELECT pg_try_advisory_lock(hashtext(:ledger), CAST(:source AS integer))")
+LOCK_LOAD = sa.text("SELECT pg_advisory_lock(:kind, CAST(:number AS integer))")
 
-_LOCK_HOLDER = """
+_HOLDER = """
     SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'this machine'),
            to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS')
     FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND CAST(l.classid AS bigint) = {kind} AND CAST(l.objid AS bigint) = {number}
+      AND CAST(l.classid AS bigint) = :kind AND CAST(l.objid AS bigint) = {number}
 """
 """The server shows the two numbers of such a lock as unsigned integers."""
-TABLE_HOLDER = sa.text(
-    _LOCK_HOLDER.format(kind=":kind", number="CAST(hashtext(:name) AS bigint) & 4294967295"),
-)
-SOURCE_HOLDER = sa.text(_LOCK_HOLDER.format(kind="CAST(hashtext(:ledger) AS bigint) & 4294967295", number=":source"))
+TABLE_HOLDER = sa.text(_HOLDER.format(number="CAST(hashtext(:name) AS bigint) & 4294967295"))
+LOAD_HOLDER = sa.text(_HOLDER.format(number=":number"))
 
 
 class PostgresGuard:
@@ -56,29 +52,28 @@ class PostgresGuard:
     What a lost connection held is taken again with the next thing that is asked for.
     """
 
-    def __init__(self, target: PostgresTarget, ledger_schema: str | None) -> None:
+    def __init__(self, target: PostgresTarget) -> None:
         self._target = target
-        self._ledger_schema = ledger_schema
         self._lock = threading.RLock()
         self._connection: PostgresConnection | None = None
         self._lost: PostgresConnection | None = None
         self._reserved: set[str] = set()
-        self._sources: set[int] = set()
+        self._number: int | None = None
 
-    def hold(self, source: int) -> str | None:
+    def hold(self) -> int:
         """`Target.hold`."""
         with self._lock, self._session() as guard:
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while not self._take(guard, source):
-                if time.monotonic() > deadline:
-                    return self._source_holder(guard, source)
-                time.sleep(STEP_SECONDS)
-        return None
+            if self._number is None:
+                number = secrets.randbelow(2**31)
+                _hold(guard, number)
+                self._number = number
+            return self._number
 
-    def holder(self, source: int) -> str | None:
+    def holder(self, lock: int) -> str | None:
         """`Target.holder`."""
         with self._lock, self._session() as guard:
-            return self._source_holder(guard, source)
+            found = guard.execute(LOAD_HOLDER, [{"kind": LOAD_LOCK, "number": lock}])
+        return f"server process {found[0][1]}, from {found[0][2]}" if found else None
 
     def reserve(self, tables: Collection[str]) -> None:
         """Keep tables whose keys come after the last row; wait for another load that has them, and say so."""
@@ -91,7 +86,7 @@ class PostgresGuard:
         """Give all of it back."""
         self._drop()
         self._reserved.clear()
-        self._sources.clear()
+        self._number = None
 
     @contextmanager
     def _session(self) -> Iterator[PostgresConnection]:
@@ -114,16 +109,15 @@ class PostgresGuard:
             self._target.abandon(self._lost)  # or what it holds at the server would be in the way
             self._lost = None
         guard = self._connection = self._target.connect()
-        sources, tables = self._sources, self._reserved
-        self._sources, self._reserved = set(), set()
+        tables, self._reserved = self._reserved, set()
         try:
             guard.begin()
-            for source in sorted(sources):
-                self._take(guard, source)  # one that somebody else has by now is lost: `hold` tells who asks for it
+            if self._number is not None:
+                _hold(guard, self._number)
             self._reserve(guard, tables)
             guard.commit(durable=False)
         except BaseException:
-            self._sources, self._reserved = sources, tables
+            self._reserved = tables
             self._drop()
             raise
 
@@ -131,27 +125,6 @@ class PostgresGuard:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-    def _take(self, guard: PostgresConnection, source: int) -> bool:
-        if source not in self._sources:
-            ((taken,),) = guard.execute(TRY_SOURCE, [self._source_lock(guard, source)])
-            if not taken:
-                return False
-            self._sources.add(source)
-        return True
-
-    def _source_lock(self, guard: PostgresConnection, source: int) -> dict[str, Any]:
-        """Each ledger counts its sources from 1."""
-        return {"ledger": f"etl_source of {self._ledger_schema or _schema(guard)}", "source": source}
-
-    def _source_holder(self, guard: PostgresConnection, source: int) -> str | None:
-        found = guard.execute(SOURCE_HOLDER, [self._source_lock(guard, source)])
-        if not found:
-            return None
-        columns = sa.table("etl_source", sa.column("number"), sa.column("holder"), schema=self._ledger_schema)
-        told = guard.execute(sa.select(columns.c.holder).where(columns.c.number == source))
-        _, pid, host, _ = found[0]
-        return f"{told[0][0] if told else 'a load'} (server process {pid}, from {host})"
 
     def _reserve(self, guard: PostgresConnection, tables: Collection[str]) -> None:
         wanted = sorted(set(tables) - self._reserved)
@@ -175,6 +148,10 @@ class PostgresGuard:
                 guard.execute(LOCK, [lock])
             names = names[free + 1 :]
         self._reserved |= set(wanted)
+
+
+def _hold(guard: PostgresConnection, number: int) -> None:
+    guard.execute(LOCK_LOAD, [{"kind": LOAD_LOCK, "number": number}])
 
 
 def _lives(connection: PostgresConnection) -> bool:

@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import SourceHeld, TargetError
+from etl.loading import holds
 from etl.loading.ledger import Ledger, RegisteredSource
 from etl.mapping.reader import parse_mapping
 from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
-from etl.targets import postgres_guard, sqlite_holds
 from etl.targets.base import Target
 from tests.target_rows import encode, family, opened, write
 
@@ -100,8 +100,7 @@ def run(target: Target, *statements: str) -> None:
 def test_a_source_that_is_being_loaded_is_held_and_says_by_whom(
     target_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_holds, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(postgres_guard, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(holds, "PATIENCE_SECONDS", 0.0)
     with opened(target_url) as first, opened(target_url) as second:
         loaded(first, range(3), finish=False)
         for _ in range(2):
@@ -114,16 +113,16 @@ def test_a_source_that_is_being_loaded_is_held_and_says_by_whom(
             begun(second, OTHER_ROWS).register("a.xml", "f", 100)
         with pytest.raises(SourceHeld):
             again(second)
-        assert first.holder(1) is not None
-        assert second.holder(1) is not None
+        assert first.holder(first.hold()) is not None
+        assert second.holder(first.hold()) is not None
         assert begun(second).register("b.xml", "g", 100).info.number == 2
 
 
 def test_what_a_dead_load_held_is_taken_over(target_url: str) -> None:
     with opened(target_url) as first:
-        ledger = loaded(first, range(3), finish=False)
+        ledger, lock = loaded(first, range(3), finish=False), first.hold()
     with opened(target_url) as second:
-        assert second.holder(1) is None
+        assert second.holder(lock) is None
         assert begun(second).register("a.xml", "f", 100).totals.loaded == 3
     with opened(target_url) as third, contextlib.closing(third.connect()) as connection:
         connection.begin()
@@ -140,15 +139,12 @@ def test_a_finished_source_is_held_by_nobody(target_url: str) -> None:
 
 def test_what_a_lost_connection_held_is_held_again(postgres_url: str) -> None:
     with opened(postgres_url) as first, opened(postgres_url) as second:
-        ledger = loaded(first, range(3), finish=False)
+        ledger, lock = loaded(first, range(3), finish=False), first.hold()
         run(second, "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'")
-        assert second.holder(1) is None
+        assert second.holder(lock) is None
         ledger.hold_again()
-        assert second.holder(1) is not None
-        run(second, "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'")
-        assert second.hold(1) is None
-        with pytest.raises(SourceHeld, match="being loaded"):
-            ledger.hold_again()
+        assert second.holder(lock) is not None
+        assert first.hold() == lock
 
 
 def test_tables_whose_keys_come_last_are_reserved_again_after_a_lost_connection(postgres_url: str) -> None:
@@ -173,8 +169,27 @@ def test_tables_whose_keys_come_last_are_reserved_again_after_a_lost_connection(
 def test_no_file_is_left_of_a_hold(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path / 'a.db'}") as target:
         loaded(target, range(3), finish=False)
-        assert (tmp_path / "a.db-etl-1").exists()
+        lock = target.hold()
+        assert (tmp_path / f"a.db-etl-{lock}").exists()
     assert [file.name for file in tmp_path.iterdir()] == ["a.db"]
+
+
+def test_what_a_killed_load_left_of_its_hold_is_tidied_up(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'a.db'}") as target:
+        left = tmp_path / "a.db-etl-7"
+        left.touch()
+        assert target.holder(7) is None
+        assert not left.exists()
+
+
+def test_one_load_holds_any_number_of_sources_by_one_lock(target: Target) -> None:
+    ledger = begun(target)
+    sources = [ledger.register(f"{n}.xml", f"f{n}", 1).info.number for n in range(20)]
+    with contextlib.closing(target.connect()) as connection:
+        connection.begin()
+        locks = connection.execute(sa.text("SELECT DISTINCT lock FROM etl_source"))
+        connection.rollback()
+    assert (len(sources), locks) == (20, [(target.hold(),)])
 
 
 def test_other_values_of_the_same_columns_go_on_and_are_told(target: Target) -> None:
