@@ -50,8 +50,9 @@ def main() -> None:
     """The console script `etl`."""
     signal.signal(signal.SIGTERM, _interrupt)
     give_back_large_blocks()
-    # Without any handler Python would print what is logged to standard error.
-    logger.addHandler(logging.NullHandler())
+    # Without any handler Python would print what is logged to standard error; the drivers log what is an error here too.
+    for name in ("etl", "psycopg", "sqlalchemy"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
     # A closed stream (`>&-`) is None, which nothing that writes expects.
     sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
