@@ -50,7 +50,7 @@ def main() -> None:
     """The console script `etl`."""
     signal.signal(signal.SIGTERM, _interrupt)
     give_back_large_blocks()
-    # Without any handler Python would print what is logged to standard error; the drivers log what is an error here too.
+    # Without any handler Python would print what is logged to standard error. The drivers log what is told as an error.
     for name in ("etl", "psycopg", "sqlalchemy"):
         logging.getLogger(name).addHandler(logging.NullHandler())
     # A closed stream (`>&-`) is None, which nothing that writes expects.

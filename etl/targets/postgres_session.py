@@ -23,7 +23,8 @@ CONNECTION_DEFAULTS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
     # ... also while it owes an answer, when there are no keepalives: not after the quarter of an hour TCP goes on for.
-    "tcp_user_timeout": "60000",
+    # Longer than lock_timeout below: a server that waits for a lock takes no rows, which to TCP looks the same.
+    "tcp_user_timeout": "75000",
 }
 """Used where neither the URL nor the environment says otherwise. Times in seconds, the last in milliseconds."""
 
