@@ -162,11 +162,12 @@ class Outline:
         return child
 
     def _classify(self, name: bytes, tag: bytes, by_name: bool) -> Child:
-        element = self._parse(tag)
         depth = self._place.depth
         names = b"/".join([b"", *self.names, name])
         path = names[:_MAX_PATH].decode("utf-8", "replace")
         asking = self._place.asking_for(_local(name))
+        # Most names nobody asks for, and a document may have very many of them, deep down.
+        element = self._parse(tag) if asking else None
         matching = [path for path in asking if _matches(_step(path, depth), element)]
         if any(self._is_last(path) for path in matching):
             return Child("record", element_rule(name), Place(depth + 1, ()), by_name, path)
