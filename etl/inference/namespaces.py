@@ -26,6 +26,9 @@ class Namespaces:
         self.prefixes: dict[str, str] = {}
         """Prefix to namespace, in the order of the documents."""
         self._of = {XML_NAMESPACE: "xml"}
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        """By prefix, in lower case: the last number behind it."""
         for namespace in _namespaces(profile):
             if namespace not in self._of:
                 prefix = self._free(_prefix(namespace, profile.prefixes.get(namespace, "")))
@@ -34,12 +37,12 @@ class Namespaces:
 
     def _free(self, prefix: str) -> str:
         """The prefix, numbered where another namespace has it, also but for upper and lower case."""
-        taken = {known.lower() for known in self.prefixes}
-        number = 1
-        chosen = prefix
-        while chosen.lower() in taken:
+        lower = prefix.lower()
+        number = self._numbers.get(lower, 0) + 1
+        while (chosen := prefix if number == 1 else f"{prefix}{number}").lower() in self._taken:
             number += 1
-            chosen = f"{prefix}{number}"
+        self._numbers[lower] = number
+        self._taken.add(chosen.lower())
         return chosen
 
     def prefix_of(self, tag: str) -> str:
