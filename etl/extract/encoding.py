@@ -116,7 +116,8 @@ def _declared(head: bytes, label: str) -> str:
     # The attribute is how Python itself tells text encodings from others like hex.
     if codec is None or codec.name in _NOT_FOR_DOCUMENTS or not getattr(codec, "_is_text_encoding", True):
         raise SourceError(
-            f"{label} declares the encoding {name[:_NAME_LENGTH]!r}, which is not known here; convert it to UTF-8 first."
+            f"{label} declares the encoding {name[:_NAME_LENGTH]!r}, which is not known here; "
+            "convert it to UTF-8 first."
         )
     return codec.name
 
