@@ -132,3 +132,14 @@ def test_transcoding_is_a_stream() -> None:
     next(stream)
     assert next(stream) == b"\xc3\xa9"
     assert taken == [0]
+
+
+def test_what_came_before_a_source_breaks_off_is_handed_on_however_little_it_is() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield "<a>\N{EURO SIGN}".encode("utf-16")
+        raise SourceError("it breaks off")
+
+    read: list[bytes] = []
+    with pytest.raises(SourceError, match="it breaks off"):
+        read.extend(to_utf8(chunks(), "a.xml"))
+    assert b"".join(read) == "<a>\N{EURO SIGN}".encode()

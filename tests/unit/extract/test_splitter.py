@@ -500,3 +500,16 @@ class TestEffort:
 
     def test_many_tiny_records_in_tiny_splits(self) -> None:
         assert len(split(b"<r>" + b"<e/>" * 20_000 + b"</r>", "/r/e", split_bytes=1)) == 20_001
+
+
+def test_elements_without_end_around_records_are_followed_only_so_far() -> None:
+    read, message = broken(b"<root><r/>" + b"<x>" * 100_000 + b"<r/>", "//r")
+    assert read == [b"<r/>"]
+    assert "begins an element inside of 2048 others, deeper than records can be found" in message
+
+
+def test_start_tags_around_records_are_kept_only_up_to_a_size() -> None:
+    large = b"<x a='" + b"y" * 900_000 + b"'>"
+    read, message = broken(b"<root><r/>" + large * 3 + b"<r n='2'/>" + large * 3 + b"<r n='3'/>", "//r")
+    assert read == [b"<r/>", b"<r n='2'/>"]
+    assert "begins an element inside of 5 others" in message
