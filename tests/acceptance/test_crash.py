@@ -97,6 +97,25 @@ class Undisturbed:
     document_bytes: int
 
 
+AWAKE = 0.4
+"""The part of an undisturbed load that goes by before the first record is read, about."""
+
+
+class Pace:
+    """How long a load takes now: other processes come and go, and moments shall fall into it all the same."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def seconds(self, share: float) -> float:
+        """Of a run that finds this share of the documents committed."""
+        return self._seconds * (AWAKE + (1 - AWAKE) * (1 - share))
+
+    def learn(self, seconds: float, share: float) -> None:
+        """Such a run, to its end, has just taken that long."""
+        self._seconds = (self._seconds + self._seconds * seconds / self.seconds(share)) / 2
+
+
 @pytest.fixture(scope="module")
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """Printed when all is over."""
@@ -179,6 +198,7 @@ class Round:
         rng: Random,
         settings: dict[str, object],
         expected: Undisturbed,
+        pace: Pace,
         figures: Figures,
     ) -> None:
         """`way`: the URL by which the load reaches the database at `url`."""
@@ -188,6 +208,7 @@ class Round:
         self._rng = rng
         self._settings = settings
         self._expected = expected
+        self._pace = pace
         self._figures = figures
         self._share = 0.0
         self.kills = 0
@@ -195,29 +216,27 @@ class Round:
 
     def run(self, wanted: int, kill: Callable[[Loading], bool], what: str) -> None:
         """Kill up to `wanted` times, then let it end. `kill`: whether there was something to kill."""
-        while self.kills < wanted:
-            before = self.kills
-            with self._started() as running:
-                while self.kills < wanted and not running.ended_within(self._moment()):
-                    if kill(running):
-                        self._count(what)
-                code = running.wait()
-                assert code == DONE or (code in (1, -9) and self.kills > before), running.output
-                if code == DONE:
-                    self._figures.survived += self.kills - before
-                    break
+        while not self._run(wanted, kill, what):
             self._figures.resumes += 1
-        else:
-            self._finish()
         assert_same(outcome(self._url), self._expected.outcome)
         assert not list(self._job.folder.glob("job.db-etl-*"))  # files that hold a source
         self._figures.equal += 1
 
-    def _finish(self) -> None:
-        """Run to the end. A run that a dead server ended may be followed by one more."""
+    def _run(self, wanted: int, kill: Callable[[Loading], bool], what: str) -> bool:
+        """Run the command once; whether it came to its end."""
+        before, share, began = self.kills, self._share, time.monotonic()
         with self._started() as running:
+            while self.kills < wanted and not running.ended_within(self._moment()):
+                if kill(running):
+                    self._count(what)
             code = running.wait()
-            assert code == DONE, running.output
+            assert code == DONE or (code in (1, -9) and self.kills > before), running.output
+        if code != DONE:
+            return False
+        self._figures.survived += self.kills - before
+        if self.kills == before:
+            self._pace.learn(time.monotonic() - began, share)
+        return True
 
     def _started(self) -> AbstractContextManager[Loading]:
         # A resume may cut the documents elsewhere.
@@ -226,7 +245,7 @@ class Round:
 
     def _moment(self) -> float:
         """Seconds until the next kill: from when the program is awake to about when there is nothing left to do."""
-        return self._rng.uniform(0.3, 0.4 + 0.5 * (1 - self._share)) * self._expected.seconds
+        return self._rng.uniform(0.7 * AWAKE, 0.95) * self._pace.seconds(self._share)
 
     def _count(self, what: str) -> None:
         self.kills += 1
@@ -246,6 +265,7 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(
     figures: Figures,
 ) -> None:
     left = round(KILLS * CAMPAIGNS[killed, database])
+    pace = Pace(undisturbed(database, "after").seconds)
     for number in range(1000):
         if left <= 0:
             return
@@ -255,7 +275,7 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(
         url, keys = prepared(job, fresh(database), tables)
         settings = settings_of(rng, database, killed) | keys
         with Proxy(url) if killed == "network" else nullcontext() as proxy:
-            this = Round(job, url, proxy.url if proxy else url, rng, settings, expected, figures)
+            this = Round(job, url, proxy.url if proxy else url, rng, settings, expected, pace, figures)
             try:
                 wanted = min(left, rng.randint(2, MOST_KILLS))
                 this.run(wanted, killer(killed, server, proxy, rng), f"{killed} on {database}")
