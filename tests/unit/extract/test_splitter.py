@@ -11,7 +11,7 @@ from etl.errors import SourceError
 from etl.extract.splitter import MAX_TAG_BYTES, Splitter
 from etl.extract.tile import MAX_GAP_BYTES
 from etl.mapping.paths import parse_record_path
-from etl.messages import Part, Run
+from etl.messages import Part, Run, Skeleton
 
 NAMESPACES = {"a": "urn:a", "b": "urn:b"}
 
@@ -423,6 +423,19 @@ class TestUnusableRecords:
         assert (reject.reason, reject.record, reject.offset, reject.line) == ("too_large", 2, 12, 2)
         assert (reject.raw, reject.length) == (large, len(large))
         assert reject.message == f"The record has {len(large)} bytes; split.max_record_bytes allows 100."
+
+    def test_rejects_know_what_stood_open_around_them(self) -> None:
+        subset = b"<!DOCTYPE r [<!ENTITY a 'b'>]>"
+        large, stray, unclosed = b"<e>" + b"y" * 500 + b"</e>", b"<e>1</e></e>", b"<e>2<e>3</e>"
+        data = subset + b"<r><g x='1>'>%s</g><g x='2'>%s</g><g x='3'>%s</g></r>" % (large, stray, unclosed)
+        rejects = [reject for part in split(data, "/r/g/e", longest=100) for reject in part.rejects]
+        assert [(reject.reason, reject.raw) for reject in rejects] == [
+            ("too_large", large),
+            ("malformed", b"</e>"),
+            ("malformed", b"<e>2"),
+        ]
+        around = [Skeleton(subset, b"<r><g x='%s'>" % x, b"</g></r>", 2) for x in (b"1>", b"2", b"3")]
+        assert [reject.skeleton for reject in rejects] == around
 
     def test_a_record_larger_than_a_reject_may_be_is_streamed_past(self) -> None:
         def chunks() -> Iterable[bytes]:
