@@ -1,0 +1,86 @@
+"""What a retry claims: rejects, by deleting them, all of a batch or none; on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from etl.loading.ledger import Ledger
+from etl.loading.retry_ledger import RetryLedger
+from etl.mapping.reader import read_mapping
+from etl.messages import Part, PartCounts, RejectedRecord
+from etl.options import Settings
+from etl.targets.base import TargetConnection
+from etl.targets.open import open_target
+from tests.reject_place import Place
+
+LOADED, REJECTED, DISCARDED = PartCounts(1, 1, 0, 0), PartCounts(1, 0, 1, 0), PartCounts(1, 0, 0, 1)
+
+
+@pytest.fixture
+def place(tmp_path: Path, target_url: str) -> Place:
+    place = Place(tmp_path, target_url)
+    place.load(split={"bytes": 1})
+    return place
+
+
+@contextmanager
+def claiming(place: Place) -> Iterator[tuple[RetryLedger, TargetConnection]]:
+    """The ledger of a retry, and a connection with an open transaction, which is committed."""
+    with closing(open_target(place.url, Settings())) as target, closing(target.connect()) as connection:
+        ledger = Ledger(target, None, read_mapping(place.folder / "items.yaml"))
+        connection.begin()
+        yield RetryLedger(target, None, ledger, {1: "items.xml"}), connection
+        connection.commit(durable=False)
+
+
+def stored(place: Place) -> list[Part]:
+    offsets = place.rows("SELECT byte_offset, length FROM etl_reject ORDER BY byte_offset")
+    return [Part(1, offset, offset + length, 1, ()) for offset, length in offsets]
+
+
+def counts(place: Place) -> tuple[int, int, int]:
+    (status,) = place.sources()
+    return status.loaded, status.rejected, status.discarded
+
+
+def test_claimed_rejects_are_deleted_and_their_tiles_told_what_became_of_them(place: Place) -> None:
+    first, second, third = stored(place)
+    with claiming(place) as (ledger, connection):
+        parts = [(second, DISCARDED), (first, LOADED), (third, LOADED)]
+        assert ledger.claim(connection, parts, batch=1) == [True] * 3
+        ledger.correct(connection, [(third, REJECTED), (first, LOADED)])
+        again = RejectedRecord(1, third.start, 11, 7, "check_failed", "no", raw=b"<item/>", length=7)
+        ledger.write_rejects(connection, [again])
+    assert counts(place) == (7, 1, 1)
+    assert place.rejects() == {"check_failed": 1}
+    tiles = "SELECT records, loaded, rejected, discarded FROM etl_split WHERE records > 0 ORDER BY start_offset"
+    one = {name: [(1, *rest)] for name, rest in [("ok", (1, 0, 0)), ("bad", (0, 1, 0)), ("gone", (0, 0, 1))]}
+    expected = one["ok"] * 4 + one["gone"] + one["ok"] + one["bad"] + one["ok"] * 2
+    assert place.rows(tiles) == expected
+
+
+def test_a_batch_of_which_some_are_gone_is_not_claimed_at_all(place: Place) -> None:
+    """So it is when a commit whose answer was lost did happen: what it rejected again is there, the rest is not."""
+    first, second, third = stored(place)
+    with claiming(place) as (ledger, connection):
+        ledger.claim(connection, [(first, LOADED)], batch=1)
+    with claiming(place) as (ledger, connection):
+        parts = [(first, LOADED), (second, LOADED), (third, LOADED)]
+        assert ledger.claim(connection, parts, batch=1) == [False] * 3
+        assert ledger.claim(connection, [], batch=2) == []
+    assert counts(place) == (7, 2, 0)
+    assert [part.start for part in stored(place)] == [second.start, third.start]
+
+
+def test_a_transaction_that_is_rolled_back_changes_nothing_and_may_claim_again(place: Place) -> None:
+    (first, *_) = stored(place)
+    with claiming(place) as (ledger, connection):
+        assert ledger.claim(connection, [(first, LOADED)], batch=1) == [True]
+        connection.rollback()
+        connection.begin()
+        assert ledger.claim(connection, [(first, DISCARDED)], batch=1) == [True]
+    assert counts(place) == (6, 2, 1)
