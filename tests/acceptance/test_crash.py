@@ -294,10 +294,9 @@ def killer(killed: str, server: CrashingServer, proxy: Proxy | None, rng: Random
         return True
 
     def worker(running: Loading) -> bool:
-        workers = running.workers()
-        with suppress(psutil.NoSuchProcess):
-            if workers:
-                rng.choice(workers).kill()
+        while not running.ended_within(0.01):
+            with suppress(psutil.NoSuchProcess, IndexError):
+                rng.choice(running.workers()).kill()
                 return True
         return False
 
