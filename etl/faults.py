@@ -19,6 +19,7 @@ Point = Literal[
     "after_rows",  # its rows are written, its rejects are not
     "before_commit",
     "after_commit",  # committed, not yet acknowledged to the queue
+    "in_merge",  # `write: upsert` has deleted rows of child tables, and not yet written the new ones
     "in_recovery",  # a refused batch is half written again
     "at_gap_check",  # all tiles are committed, the source is not marked
     "in_key_building",  # one key is built, others are not

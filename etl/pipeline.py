@@ -29,6 +29,7 @@ from etl.report import LoadReport, RejectReport, SourceReport, State
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
+from etl.targets.merging import check_keys
 
 VAIN_PASSES = 3
 """How often in a row a pass may leave missing what was missing before, until the load gives up."""
@@ -68,6 +69,7 @@ class Pipeline:
 
         Raises EtlError with the report of what was committed.
         """
+        check_keys(self._mapping, self._settings.write)
         self._target.notify = self._progress.note
         self._retries.call(self._ledger.prepare)
         self._register_all(found, source_name, again=again)

@@ -37,6 +37,7 @@ from etl.report import RejectReport
 from etl.retry_feed import RetryFeed
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
+from etl.targets.merging import check_keys
 from etl.targets.open import open_target
 
 
@@ -98,6 +99,7 @@ class _Retry:
         groups = [(given, self._sources)] if given else self._by_mapping()
         for mapping, _ in groups:
             check_functions(mapping)
+            check_keys(mapping, self._settings.write)
         try:
             for mapping, sources in groups:
                 if sources and not self._stopped:

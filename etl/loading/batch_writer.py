@@ -15,7 +15,7 @@ from etl.errors import ConnectionLost, InternalError, RowsRefused, TransientErro
 from etl.faults import fault_point
 from etl.loading.insert_queue import QueuedBatch
 from etl.loading.ledger_base import BatchLedger
-from etl.loading.recovery import Recovered, write_split
+from etl.loading.recovery import Recovered, correct, write_split
 from etl.loading.retries import Retries
 from etl.messages import Committed
 from etl.targets.base import Target, TargetConnection
@@ -166,15 +166,22 @@ def _claim(connection: TargetConnection, ledger: BatchLedger, batch: Sequence[Qu
     return fresh
 
 
-def _write_all(connection: TargetConnection, _ledger: BatchLedger, fresh: Sequence[QueuedBatch]) -> Recovered:
+def _write_all(connection: TargetConnection, ledger: BatchLedger, fresh: Sequence[QueuedBatch]) -> Recovered:
     written = []
     for table, columns in enumerate(zip(*(entry.mapped.tables for entry in fresh), strict=True)):
         rows = [encoded for encoded in columns if len(encoded)]
         if rows:
             connection.write(table, rows)
         written.append(sum(len(encoded) for encoded in rows))
+    merged = connection.merge()
+    if merged is None:
+        counts = [counts for entry in fresh for counts in entry.mapped.counts]
+    else:
+        written = list(merged.rows)
+        skipped = [merged.skipped.get(entry.split.number, ()) for entry in fresh]
+        counts = [each for pair in zip(fresh, skipped, strict=True) for each in correct(ledger, connection, *pair)]
     return Recovered(
-        counts=tuple(counts for entry in fresh for counts in entry.mapped.counts),
+        counts=tuple(counts),
         rows=tuple(written),
         rejects=tuple(reject for entry in fresh for reject in entry.mapped.rejects),
     )

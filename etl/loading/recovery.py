@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -21,7 +21,7 @@ from etl.loading.ledger_base import BatchLedger
 from etl.loading.row_ranges import RowRanges
 from etl.messages import PartCounts, RejectedRecord, Split
 from etl.positions import RecordPositions
-from etl.targets.base import TargetConnection
+from etl.targets.base import Merged, TargetConnection
 
 FIRST_GROUP = 64
 """Records that are written at once at first: twice as many after a group without a bad one, half as many after one
@@ -48,14 +48,36 @@ def write_split(connection: TargetConnection, ledger: BatchLedger, entry: Queued
     """
     recovery = _Recovery(connection, ledger, entry)
     recovery.write()
-    counts = _corrected(entry.split, entry.mapped.counts, recovery.refused)
-    changed = [
-        (part, after)
-        for part, before, after in zip(entry.split.parts, entry.mapped.counts, counts, strict=True)
-        if after != before
-    ]
-    ledger.correct(connection, changed)
+    counts = correct(ledger, connection, entry, recovery.skipped(), recovery.refused)
     return Recovered(counts, recovery.rows_written(), (*entry.mapped.rejects, *recovery.rejects(entry.split)))
+
+
+def correct(
+    ledger: BatchLedger,
+    connection: TargetConnection,
+    entry: QueuedBatch,
+    skipped: Collection[int],
+    refused: Collection[int] = (),
+) -> tuple[PartCounts, ...]:
+    """Correct what the ledger says of the parts of a split, and return it: records at these places were not loaded."""
+    split, before = entry.split, entry.mapped.counts
+    if not skipped and not refused:
+        return before
+    ends = list(accumulate(sum(run.records for run in part.runs) for part in split.parts))
+    rejected = Counter(bisect_right(ends, place) for place in refused)
+    discarded = Counter(bisect_right(ends, place) for place in skipped)
+    after = tuple(
+        PartCounts(
+            records=count.records,
+            loaded=count.loaded - rejected[part] - discarded[part],
+            rejected=count.rejected + rejected[part],
+            discarded=count.discarded + discarded[part],
+        )
+        for part, count in enumerate(before)
+    )
+    parts = zip(split.parts, before, after, strict=True)
+    ledger.correct(connection, [(part, now) for part, then, now in parts if now != then])
+    return after
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +112,7 @@ class _Recovery:
         self._tables = [RowRanges(rows) for rows in entry.mapped.tables]
         self._places = sorted(set().union(*(table.records for table in self._tables)))
         """Places in the split of the records that have rows."""
-        self._written: list[_Group] = []
+        self._written: list[tuple[_Group, Merged | None]] = []
         self.refused: dict[int, RowsRefused] = {}
         """Why, by the record's place in the split."""
 
@@ -114,7 +136,6 @@ class _Recovery:
             refused, record = self._write_group(group)
             known_bad = refused is None and group.first_half
             if refused is None:
-                self._written.append(group)
                 fault_point("in_recovery")
                 continue
             complete = False
@@ -128,8 +149,17 @@ class _Recovery:
         return complete
 
     def rows_written(self) -> tuple[int, ...]:
-        ranges = [(self._places[group.first], self._places[group.end - 1] + 1) for group in self._written]
-        return tuple(sum(table.count(first, end) for first, end in ranges) for table in self._tables)
+        rows = [0] * len(self._tables)
+        for group, merged in self._written:
+            first, end = self._range(group)
+            counts = [table.count(first, end) for table in self._tables] if merged is None else merged.rows
+            rows = list(map(sum, zip(rows, counts, strict=True)))
+        return tuple(rows)
+
+    def skipped(self) -> list[int]:
+        """Places in the split of records whose keys were there already."""
+        split = self._entry.split.number
+        return [place for _, merged in self._written if merged is not None for place in merged.skipped.get(split, ())]
 
     def rejects(self, split: Split) -> list[RejectedRecord]:
         positions = RecordPositions(split)
@@ -140,17 +170,23 @@ class _Recovery:
 
     def _write_group(self, group: _Group) -> tuple[RowsRefused | None, int | None]:
         """None where it is written; else why not, and the place of the record, in the list, that is said to be bad."""
-        first, end = self._places[group.first], self._places[group.end - 1] + 1
+        first, end = self._range(group)
         self._connection.savepoint()
         try:
             for number, table in enumerate(self._tables):
                 rows = table.of(first, end)
                 if len(rows):
                     self._connection.write(number, [rows], find_row=True)
+            merged = self._connection.merge()
             self._connection.settle()
         except RowsRefused as refused:
             return refused, self._record_of(refused, first, end)
+        self._written.append((group, merged))
         return None, None
+
+    def _range(self, group: _Group) -> tuple[int, int]:
+        """The group's records by their places in the split: from the first to before the second."""
+        return self._places[group.first], self._places[group.end - 1] + 1
 
     def _record_of(self, refused: RowsRefused, first: int, end: int) -> int | None:
         """Which record the refused row belongs to, where the database tells the row."""
@@ -169,16 +205,6 @@ class _Recovery:
         claimed = self._ledger.claim(self._connection, list(zip(split.parts, counts, strict=True)), batch=split.number)
         if not all(claimed):
             raise InternalError(f"Split {split.number} was claimed, given up and claimed by somebody else.")
-        again = [replace(group, first_half=False) for group in reversed(self._written)]
+        again = [replace(group, first_half=False) for group, _ in reversed(self._written)]
         self._written.clear()
         return again
-
-
-def _corrected(split: Split, counts: Sequence[PartCounts], refused: Collection[int]) -> tuple[PartCounts, ...]:
-    """What became of the records of each part, those at the places `refused` rejected too."""
-    ends = list(accumulate(sum(run.records for run in part.runs) for part in split.parts))
-    by_part = Counter(bisect_right(ends, place) for place in refused)
-    return tuple(
-        replace(count, loaded=count.loaded - by_part[part], rejected=count.rejected + by_part[part])
-        for part, count in enumerate(counts)
-    )

@@ -18,6 +18,7 @@ from sqlalchemy.sql import Executable
 
 from etl.mapping.model import Mapping
 from etl.messages import CopyRows, RowFormat, TupleRows
+from etl.options import Write
 
 Rows = CopyRows | TupleRows
 
@@ -39,6 +40,16 @@ class KeyProblem:
     table: str
     message: str
     """Which key, how many rows stand in its way, examples, and the ways out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of rows that were merged with those that were there (`write: upsert` or `skip`)."""
+
+    rows: tuple[int, ...]
+    """Rows written by table, in the mapping's order."""
+    skipped: MappingOf[int, Collection[int]]
+    """Records left out since their key is there already: their places, by the number of the split."""
 
 
 class TargetConnection(ABC):
@@ -68,6 +79,13 @@ class TargetConnection(ABC):
 
         Raises RowsRefused where the database refuses some of them; `find_row`: they were refused before, and knowing
         which (`RowsRefused.row`) is worth a slower way of writing.
+        """
+
+    @abstractmethod
+    def merge(self) -> Merged | None:
+        """Once all rows of some records are written: merge them with those that are there, as `Target.write` says.
+
+        None where they are in their tables already (`write: append`). Raises RowsRefused.
         """
 
     @abstractmethod
@@ -114,6 +132,8 @@ class Target(ABC):
     default_insert_threads: int
     keeps_ledger: bool
     """False where nothing outlives the process (memory), so that there is nothing to resume."""
+    write: Write = "append"
+    """What becomes of records whose keys are there already."""
     dialect: str
     """SQLAlchemy's name of the database's SQL: ``postgresql``, ``sqlite``; ``memory`` has none."""
     notify: Callable[[str], object] = staticmethod(lambda sentence: None)

@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeEngine
 
 from etl.errors import TargetError
 from etl.mapping.model import Column, FromPath, Mapping, Table
+from etl.options import Write
 from etl.targets.fitting import fits_postgres, fits_sqlite
 from etl.targets.schema import quote, type_name, written_type
 
@@ -33,11 +34,14 @@ class Existing:
     """Differences that do not stop the load."""
 
 
-def examine(mapping: Mapping, connection: sa.Connection, keys_to_come: Container[str] = ()) -> Existing:
+def examine(
+    mapping: Mapping, connection: sa.Connection, keys_to_come: Container[str] = (), write: Write = "append"
+) -> Existing:
     """Compare the mapping with the database's default schema.
 
     `keys_to_come` names tables that an earlier load created and whose keys are still to be built.
-    Raises TargetError naming every difference that would lose or refuse values.
+    Raises TargetError naming every difference that would lose or refuse values, and, unless `write` is "append", every
+    key that is missing.
     """
     inspector = sa.inspect(connection)
     dialect = connection.dialect.name
@@ -54,6 +58,8 @@ def examine(mapping: Mapping, connection: sa.Connection, keys_to_come: Container
         else:
             found = there[tables[name]]
             differences += _differences(table, found, dialect)
+            if write != "append":
+                differences += _missing_keys(table, found, dialect, write, to_come=table.name in keys_to_come)
             if table.name not in keys_to_come:
                 notices += _key_notices(table, found)
     if differences:
@@ -96,10 +102,14 @@ def _read(inspector: sa.Inspector, names: Collection[str]) -> dict[str, _Found]:
             columns[name],
             primary[name]["constrained_columns"],
             [unique["column_names"] for unique in constraints.get(name, ())]
-            + [index["column_names"] for index in indexes.get(name, ()) if index["unique"]],
+            + [index["column_names"] for index in indexes.get(name, ()) if index["unique"] and not _is_partial(index)],
         )
         for name in names
     }
+
+
+def _is_partial(index: MappingOf[str, Any]) -> bool:
+    return any(option.endswith("_where") for option in index.get("dialect_options", ()))
 
 
 def fold_name(name: str, dialect: str) -> str:
@@ -173,6 +183,24 @@ def _filled_by_database(column: MappingOf[str, Any]) -> bool:
     if column.get("primary_key") and isinstance(column["type"], types.INTEGER):
         return True
     return column.get("default") is not None or bool(column.get("computed")) or bool(column.get("identity"))
+
+
+def _missing_keys(table: Table, there: _Found, dialect: str, write: Write, *, to_come: bool) -> list[str]:
+    """What keeps records from being found by their keys."""
+    if to_come:
+        return [
+            f"{table.name} has no keys yet, which `write: {write}` needs: an earlier load builds them when it ends (run"
+            " its command again; where rows are in the way, it says which)"
+        ]
+    wanted = {fold_name(name, dialect) for name in table.key}
+    keys = [{fold_name(name or "", dialect) for name in key} for key in (there.primary_key, *there.unique)]
+    if table.parent is not None or wanted in keys:
+        return []
+    columns = ", ".join(map(quote, table.key))
+    return [
+        f"{table.name} has no unique key over ({', '.join(table.key)}), by which `write: {write}` finds records"
+        f" (CREATE UNIQUE INDEX {quote(there.name + '_key')} ON {quote(there.name)} ({columns}))"
+    ]
 
 
 def _key_notices(table: Table, there: _Found) -> list[str]:

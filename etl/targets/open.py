@@ -27,16 +27,19 @@ def open_target(url: str, settings: Settings) -> Target:
             # Each driver is imported when used: it takes longer than a small load.
             from etl.targets.postgres import PostgresTarget
 
-            return PostgresTarget(url, settings.insert.method or "copy", settings.ledger.database_schema)
+            method = settings.insert.method or "copy"
+            return PostgresTarget(url, method, settings.ledger.database_schema, settings.write)
         case "sqlite":
             from etl.targets.sqlite import SqliteTarget
 
             _check_settings(url, settings)
-            return SqliteTarget(sqlite_path(url, rest), url)
+            return SqliteTarget(sqlite_path(url, rest), url, settings.write)
         case "memory":
             _check_settings(url, settings)
             if rest:
                 raise SettingsError(f"{url}: memory has no places to choose from; the URL is memory:// alone.")
+            if settings.write != "append":
+                raise SettingsError(f"write: {url} is empty when a load begins; leave the setting at append.")
             return MemoryTarget()
         case _:
             raise SettingsError(

@@ -21,16 +21,24 @@ from sqlalchemy.sql.ddl import ExecutableDDLElement
 from etl.errors import ConnectionLost, EtlError, InternalError, TargetError, mask_password
 from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
-from etl.targets.base import Preparation, Rows, TargetConnection
+from etl.options import Write
+from etl.targets.base import Merged, Preparation, Rows, TargetConnection
+from etl.targets.merging import Staging, numbered
+from etl.targets.own_tables import OWN_TABLES
 from etl.targets.postgres_checks import check_server
 from etl.targets.postgres_errors import refusal, row_of_key, said, translate
 from etl.targets.postgres_guard import PostgresGuard
 from etl.targets.postgres_session import END_SECONDS, Backend, Session, connect, conninfo, end_backend, set_up
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
-from etl.targets.sql import NO_PLACE, OWN_TABLES, Obstacle, SqlConnection, SqlTarget, driver_error, translated
+from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver_error, translated
 
 CANCEL_SECONDS = 5.0
 """How long the server may take to hear that a statement is to end."""
+
+MERGE_LOCK = 0x6574_6C6D
+"""First number ("etlm") of the advisory lock under which records are merged into a table; the second is its name's."""
+
+LOCK_MERGES = "SELECT pg_advisory_xact_lock(%s, hashtext(name)) FROM unnest(CAST(%s AS text[])) AS name"
 
 KEY_MEMORY = "256MB"
 """maintenance_work_mem while keys are built: sorts 256 MB of keys at once, where the default is 64 MB."""
@@ -59,6 +67,12 @@ class PostgresConnection(SqlConnection):
         self.backend: Backend = self.driver.backend
         self._written: dict[int, Sequence[Rows]] = {}
         """Rows since the savepoint by table, to find one that is refused among."""
+        self._staged: set[int] = set()
+        """Tables of which there are rows in staging tables."""
+
+    def begin(self) -> None:
+        super().begin()
+        self._staged.clear()
 
     def lock(self) -> None:
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
@@ -67,6 +81,10 @@ class PostgresConnection(SqlConnection):
         statement = self._target.statements[table]
         self._written[table] = rows if find_row else ()
         with self._refusals(table), self.translated(), self.driver.cursor() as cursor:
+            if self._target.merging is not None:
+                rows = [numbered(batch) for batch in rows]
+                cursor.execute(self._target.create_staging[table], prepare=False)
+                self._staged.add(table)
             if self._target.row_format == "copy":
                 self._copy(cursor, statement, rows)
             else:
@@ -93,6 +111,25 @@ class PostgresConnection(SqlConnection):
                 refused.row = row_of_key(cause, tables[refused.table], rows)
             raise refused from cause
 
+    def merge(self) -> Merged | None:
+        merging = self._target.merging
+        if merging is None:
+            return None
+        roots = [merging.tables[place].name for place in self._staged if merging.tables[place].parent is None]
+        with self.translated():
+            # A lock of the tables themselves would keep autovacuum out for as long as batches follow each other.
+            self.driver.execute(LOCK_MERGES, (MERGE_LOCK, sorted(roots)))
+        merged = merging.merge(self._run, self._staged)
+        if self._staged:
+            self._together("TRUNCATE " + ", ".join(quote(merging.staging[place].table.name) for place in self._staged))
+            self._staged.clear()
+        return merged
+
+    def _run(self, table: int, statement: str) -> tuple[int, list[int]]:
+        with self._refusals(table), self.translated(), self.driver.cursor() as cursor:
+            cursor.execute(statement.encode(), prepare=False)
+            return cursor.rowcount, [number for (number,) in cursor] if cursor.description else []
+
     def savepoint(self) -> None:
         super().savepoint()
         self._written.clear()
@@ -102,6 +139,7 @@ class PostgresConnection(SqlConnection):
         self._together("SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL DEFERRED", "RELEASE SAVEPOINT etl_records")
 
     def undo(self) -> bool:
+        self._staged.clear()
         self._together("ROLLBACK TO SAVEPOINT etl_records", "RELEASE SAVEPOINT etl_records")
         return True
 
@@ -142,10 +180,14 @@ class PostgresTarget(SqlTarget):
     max_insert_threads = None
     default_insert_threads = 2
 
-    def __init__(self, url: str, method: Literal["copy", "executemany"], ledger_schema: str | None) -> None:
-        super().__init__(mask_password(url), "postgresql", ledger_schema)
+    def __init__(
+        self, url: str, method: Literal["copy", "executemany"], ledger_schema: str | None, write: Write = "append"
+    ) -> None:
+        super().__init__(mask_password(url), "postgresql", ledger_schema, write)
         self.row_format: RowFormat = "copy" if method == "copy" else "tuples"
         self.statements: tuple[bytes, ...] = ()
+        """What writes the rows of each table: to the staging table where there is one."""
+        self.create_staging: tuple[bytes, ...] = ()
         self.columns: dict[str, list[str]] = {}
         """Names of the mapping's tables, in its order, and of their columns."""
         self._conninfo = conninfo(url)
@@ -174,7 +216,11 @@ class PostgresTarget(SqlTarget):
             notices = ("This PostgreSQL was built without xml: the mapping's columns of type xml are text here.",)
         preparation = super().prepare(mapping, keys)
         statement = _copy_statement if self.row_format == "copy" else _insert_statement
-        self.statements = tuple(statement(table) for table in mapping.tables)
+        if self.merging is None:
+            self.statements = tuple(statement(table) for table in mapping.tables)
+        else:
+            self.statements = tuple(statement(staging.table) for staging in self.merging.staging)
+            self.create_staging = tuple(map(_staging_statement, mapping.tables, self.merging.staging))
         self.columns = {table.name: [column.name for column in table.columns] for table in mapping.tables}
         return replace(preparation, notices=notices + preparation.notices)
 
@@ -308,6 +354,13 @@ def _columns(table: Table, *, percent: str) -> str:
 
 def _copy_statement(table: Table) -> bytes:
     return f"COPY {quote(table.name)} ({_columns(table, percent='%')}) FROM STDIN".encode()
+
+
+def _staging_statement(table: Table, staging: Staging) -> bytes:
+    name, number = quote(staging.table.name), f"CAST(NULL AS bigint) AS {quote(staging.number)}"
+    # So types and collations are the table's own. Behind a pooler the session's next transaction may be another's.
+    rows = f"SELECT {_columns(table, percent='%')}, {number} FROM {quote(table.name)} WITH NO DATA"
+    return f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DROP AS {rows}".encode()
 
 
 def _insert_statement(table: Table) -> bytes:

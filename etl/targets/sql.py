@@ -25,9 +25,12 @@ from sqlalchemy.sql.elements import quoted_name
 from etl.errors import EtlError, InternalError, RowsRefused, TargetError
 from etl.faults import fault_point
 from etl.mapping.model import Mapping
+from etl.options import Write
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
 from etl.targets.key_problems import EXAMPLES, unbuilt, waits_for_parent
+from etl.targets.merging import Merging
+from etl.targets.own_tables import OWN_TABLES, own_table
 from etl.targets.schema import Keys, LateKey, build_tables, check_width, late_keys
 
 Translate = Callable[[Exception], EtlError]
@@ -40,9 +43,6 @@ KEYS_AT_ONCE = 50
 """A key a transaction keeps what is built whatever comes; where there are more than a few, the way to the server and
 back would take longer than building them, and so many are built in one."""
 
-
-OWN_TABLES = ("etl_source", "etl_split", "etl_reject", "etl_skeleton", "etl_table")
-"""What loads keep for themselves in the database."""
 
 NO_PLACE = ("42501", "3F000")
 """PostgreSQL's codes for no right to create in the schema, and no such schema."""
@@ -139,18 +139,6 @@ def _transaction(connection: SqlConnection, *, durable: bool = True) -> Iterator
         raise
 
 
-def own_table(schema: str | None) -> sa.Table:
-    """The tables that loads created, and whether their keys are still to be built, so that a later run knows."""
-    return sa.Table(
-        "etl_table",
-        sa.MetaData(schema=schema),
-        sa.Column("table_schema", sa.Text, primary_key=True),
-        sa.Column("table_name", sa.Text, primary_key=True),
-        sa.Column("created_at", sa.Text, nullable=False, server_default=sa.text("CURRENT_TIMESTAMP")),
-        sa.Column("keys_to_come", sa.Boolean, nullable=False, server_default=sa.true()),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """A key that something is in the way of."""
@@ -163,9 +151,12 @@ class Obstacle:
 class SqlTarget(Target):
     """A database reached through SQLAlchemy."""
 
-    def __init__(self, label: str, dialect: str, ledger_schema: str | None) -> None:
+    def __init__(self, label: str, dialect: str, ledger_schema: str | None, write: Write) -> None:
         self.label = label
         self.dialect = dialect
+        self.write = write
+        self.merging: Merging | None = None
+        """Set by `prepare` where records are merged with those that are there."""
         self._open_connections: WeakSet[SqlConnection] = WeakSet()
         self.keeps_ledger = True
         self._created = own_table(ledger_schema)
@@ -192,6 +183,7 @@ class SqlTarget(Target):
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         self._mapping = mapping
+        self.merging = None if self.write == "append" else Merging(mapping, self.write)
         check_width(mapping, self.dialect)
         self.create_own_tables(self._created.metadata)
         tables = build_tables(mapping, self.dialect, keys)
@@ -200,7 +192,7 @@ class SqlTarget(Target):
             while True:
                 with _transaction(connection):
                     connection.lock()
-                    existing = examine(mapping, connection.sql, self._without_keys(connection))
+                    existing = examine(mapping, connection.sql, self._without_keys(connection), self.write)
                     missing = [tables[place] for place in existing.missing[:CREATED_AT_ONCE]]
                     self._create(connection, missing, keys)
                     fault_point("in_ddl")

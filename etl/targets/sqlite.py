@@ -20,14 +20,17 @@ from sqlalchemy.pool import NullPool
 from etl.errors import EtlError, InternalError, RowsRefused, TargetError
 from etl.mapping.model import Mapping, Table
 from etl.messages import TupleRows
-from etl.targets.base import Preparation, Rows, TargetConnection
+from etl.options import Write
+from etl.targets.base import Merged, Preparation, Rows, TargetConnection
 from etl.targets.key_problems import lost_rows
+from etl.targets.merging import numbered
 from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import Obstacle, SqlConnection, SqlTarget, driver_error
 from etl.targets.sqlite_errors import BUSY_SECONDS, is_busy, refusal, translate
 from etl.targets.sqlite_holds import SqliteHold
 from etl.targets.sqlite_insert import Insert
 from etl.targets.sqlite_parents import ForeignKeyCheck, foreign_key_checks
+from etl.targets.sqlite_staging import staging_statement
 
 BUSY_STEP_SECONDS = 0.2
 """In between, whether the wait was interrupted is looked at: SQLite does not end it by itself."""
@@ -52,11 +55,14 @@ class SqliteConnection(SqlConnection):
         self._inserts = inserts
         self._durable = False
         self._interrupted = False
+        self._staged: set[int] = set()
+        """Tables of which there are rows in staging tables."""
         self._group: list[tuple[ForeignKeyCheck, list[Any]]] | None = None
         """Rows since the savepoint whose foreign keys may be deferred; None where there was none."""
 
     def begin(self) -> None:
         super().begin()
+        self._staged.clear()
         with self.translated():
             self.driver.execute(f"PRAGMA busy_timeout = {BUSY_STEP_SECONDS * 1000:.0f}")
             deadline = time.monotonic() + BUSY_SECONDS
@@ -77,7 +83,10 @@ class SqliteConnection(SqlConnection):
         """BEGIN IMMEDIATE has taken it: there is one writer."""
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
-        insert = self._inserts[table]
+        insert, merging = self._inserts[table], self._target.merging
+        if merging is not None:
+            self._stage(table, rows)
+            return
         values = list(chain.from_iterable(_values(batch) for batch in rows))
         with self._refusals(insert.table), self.translated():
             if find_row:
@@ -86,6 +95,35 @@ class SqliteConnection(SqlConnection):
                 insert.run(self.driver, values)
         if self._group is not None and insert.parents:
             self._group.append((insert.parents, values))
+
+    def _stage(self, table: int, rows: Sequence[Rows]) -> None:
+        insert = self._inserts[table]
+        with self._refusals(insert.table), self.translated():
+            self.driver.execute(self._target.create_staging[table])
+            insert.run(self.driver, list(chain.from_iterable(_values(numbered(batch)) for batch in rows)))
+        self._staged.add(table)
+
+    def merge(self) -> Merged | None:
+        merging = self._target.merging
+        if merging is None:
+            return None
+        merged = merging.merge(self._run, self._staged)
+        with self.translated():
+            for place in self._staged:
+                parents = self._inserts[place].parents
+                if self._group is not None and parents:
+                    rows = self.driver.execute(merging.rows_left(place))
+                    self._group.append((parents, list(chain.from_iterable(rows))))
+            for place in self._staged:
+                self.driver.execute(f"DELETE FROM {quote(merging.staging[place].table.name)}")
+        self._staged.clear()
+        return merged
+
+    def _run(self, table: int, statement: str) -> tuple[int, list[int]]:
+        with self._refusals(self._inserts[table].table), self.translated(), closing(self.driver.cursor()) as cursor:
+            cursor.execute(statement)
+            numbers = [number for (number,) in cursor.fetchall()]
+            return cursor.rowcount, numbers
 
     @contextmanager
     def _refusals(self, table: Table | None = None) -> Iterator[None]:
@@ -115,6 +153,7 @@ class SqliteConnection(SqlConnection):
         super().settle()
 
     def undo(self) -> bool:
+        self._staged.clear()
         # RAISE(ROLLBACK) in a trigger, or ON CONFLICT ROLLBACK, has ended all of it.
         return self.driver.in_transaction and super().undo()
 
@@ -157,11 +196,12 @@ class SqliteTarget(SqlTarget):
     max_insert_threads = 1
     default_insert_threads = 1
 
-    def __init__(self, path: Path, label: str) -> None:
-        super().__init__(label, "sqlite", ledger_schema=None)
+    def __init__(self, path: Path, label: str, write: Write = "append") -> None:
+        super().__init__(label, "sqlite", None, write)
         _check_place(path)
         self.path = path
         self._inserts: tuple[Insert, ...] = ()
+        self.create_staging: tuple[str, ...] = ()
         self._made_log = False
         self._hold = SqliteHold(path)
         self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
@@ -187,7 +227,11 @@ class SqliteTarget(SqlTarget):
             limit = connection.driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
             with connection.translated():
                 checks = foreign_key_checks(connection.driver, mapping, keyless)
-        self._inserts = tuple(map(Insert, mapping.tables, repeat(limit), checks))
+                if self.merging is not None:
+                    pairs = zip(mapping.tables, self.merging.staging, strict=True)
+                    self.create_staging = tuple(staging_statement(connection.driver, *pair) for pair in pairs)
+        staging = self.merging.staging if self.merging is not None else repeat(None)
+        self._inserts = tuple(map(Insert, mapping.tables, repeat(limit), checks, staging))
         return preparation
 
     def close(self) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from etl.errors import RowsRefused
 from etl.mapping.model import Table
+from etl.targets.merging import Staging
 from etl.targets.schema import quote
 from etl.targets.sqlite_errors import refusal, refused
 from etl.targets.sqlite_parents import ForeignKeyCheck
@@ -23,14 +25,20 @@ ROWS_PER_STATEMENT = 100
 class Insert:
     """How rows get into a table."""
 
-    def __init__(self, table: Table, variables: int, parents: ForeignKeyCheck) -> None:
-        """`variables`: how many the database takes in one statement."""
+    def __init__(self, table: Table, variables: int, parents: ForeignKeyCheck, staging: Staging | None = None) -> None:
+        """`variables`: how many the database takes in one statement. `staging`: where the rows go first."""
+        if staging is not None:
+            columns, into = staging.table.columns, staging.table.name
+            table = replace(table, columns=columns)
+        else:
+            into = table.name
         names = ", ".join(quote(column.name) for column in table.columns)
         self.table = table
+        """Refusals name it; its columns are those that are written."""
         self.parents = parents
         self._row = f"({', '.join('?' * len(table.columns))})"
         self._rows = max(1, min(ROWS_PER_STATEMENT, variables // len(table.columns)))
-        self._one = f"INSERT INTO {quote(table.name)} ({names}) VALUES {self._row}"
+        self._one = f"INSERT INTO {quote(into)} ({names}) VALUES {self._row}"
         self._floats = [
             n
             for n, column in enumerate(table.columns)
