@@ -164,6 +164,7 @@ class Pipeline:
             if give_up or not source.rereadable:
                 raise TargetError(f"{lost} Run the same command again to load just these.")
             self._progress.note(f"{lost} They are fed again.")
+            self._notices += (f"{lost} They were loaded again, and the numbers of rows by table count them twice.",)
             known = self._retries.call(lambda: self._ledger.done(source.info.number))  # noqa: B023 - called at once
             feed.append(source.to_feed_again(known))
         return feed
