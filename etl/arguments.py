@@ -55,6 +55,17 @@ Again = Annotated[
         "of anybody else, are in them.",
     ),
 ]
+Write = Annotated[
+    str | None,
+    typer.Option(
+        "--write",
+        metavar="MODE",
+        rich_help_panel="Settings",
+        show_default=False,
+        help="Of a record whose key is in the table already: `append` rejects it (the default), `upsert` puts it in "
+        "the place of that one, `skip` leaves it out.",
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(

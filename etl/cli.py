@@ -23,7 +23,7 @@ import typer
 
 from etl import loader
 from etl.allocator import give_back_large_blocks
-from etl.arguments import Again, MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose, Workers
+from etl.arguments import Again, MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose, Workers, Write
 from etl.command_line import clear_errors, settings_of
 from etl.errors import EXIT_FAILED, EtlError, MappingError, SettingsError, mask_password
 from etl.ledger_commands import add_to
@@ -94,6 +94,7 @@ def load(
     settings_file: SettingsFile = None,
     overrides: Overrides = None,
     workers: Workers = None,
+    write: Write = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after the first N records of the sources.")
     ] = None,
@@ -130,7 +131,7 @@ def load(
         if log is not None:
             log_to(log)
         logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
-        settings = settings_of(settings_file, overrides, workers)
+        settings = settings_of(settings_file, overrides, workers, write)
         chosen = mapping or find_mapping(sources, source_name)
         name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)

@@ -53,7 +53,10 @@ def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool 
     raise typer.Exit(exit_code)
 
 
-def settings_of(file: Path | None, overrides: Sequence[str] | None, workers: int | None = None) -> Settings:
+def settings_of(
+    file: Path | None, overrides: Sequence[str] | None, workers: int | None = None, write: str | None = None
+) -> Settings:
     """The settings that a command's options ask for; raises SettingsError."""
-    flags = [] if workers is None else [f"workers.count={workers}"]
-    return read_settings(file, [*(overrides or ()), *flags])
+    flags = {"workers.count": workers, "write": write}
+    given = [f"{name}={value}" for name, value in flags.items() if value is not None]
+    return read_settings(file, [*(overrides or ()), *given])

@@ -139,11 +139,17 @@ class Ledger:
         return [(part.source, part.start) in claimed for part, _ in parts]
 
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
-        """Replace what was said, in this transaction, to have become of parts: the database refused some records."""
-        split = self._split.c
-        for part, counts in parts:
-            ours = sa.update(self._split).where(split.source == part.source, split.start_offset == part.start)
-            connection.execute(ours.values(loaded=counts.loaded, rejected=counts.rejected, discarded=counts.discarded))
+        """Replace what was said, in this transaction, to have become of parts: the database refused or had some."""
+        if not parts:
+            return
+        split, names = self._split.c, ("loaded", "rejected", "discarded")
+        tile = (split.source == sa.bindparam("of"), split.start_offset == sa.bindparam("start"))
+        ours = sa.update(self._split).where(*tile).values({name: sa.bindparam(f"now_{name}") for name in names})
+        rows = [
+            {"of": part.source, "start": part.start, **{f"now_{name}": getattr(counts, name) for name in names}}
+            for part, counts in parts
+        ]
+        connection.execute(ours, rows)
 
     def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
         """Keep rejects, and once what stood open around them, in the batch's transaction."""

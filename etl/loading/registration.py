@@ -26,7 +26,14 @@ from etl.loading.mapping_digest import conversion_digest, differences, structure
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.messages import SourceInfo
+from etl.options import Write
 from etl.targets.base import Target, TargetConnection
+
+_MEETING: dict[Write, str] = {
+    "append": "those rows stay, and these are added to them (--write upsert or skip looks for what is there)",
+    "upsert": "its records take the place of those with the same keys, and all others stay",
+    "skip": "those rows stay, and of these the records with other keys are added",
+}
 
 
 class Registration:
@@ -68,17 +75,13 @@ class Registration:
             again = [row for row in self._known(connection, fingerprint) if row.tables & self._names]
             missing = [self._missing(connection, row) for row in again]
             rows += [row for row, gone in zip(again, missing, strict=True) if self._is_there(row, gone)]
-        if not rows:
-            return
+        if self._target.write == "upsert":
+            # By this very mapping, its records take their own places: nothing has to be emptied for that.
+            rows = [row for row in rows if row.mapping_digest == self._structure]
         for row in rows:
             self._check_free(row)
-        emptied = frozenset().union(*(row.tables for row in rows))
-        self._check_alone(connection, rows, emptied)
-        loaded = sum(totals_of(connection, self._tables, row.number).loaded for row in rows)
-        counts = self._target.empty(connection, emptied)
-        # Now that nobody else can write there: somebody may have, since.
-        self._check_alone(connection, rows, emptied)
-        self._check_counts(counts, loaded)
+        if rows and self._target.write != "upsert":
+            self._empty(connection, rows)
         kept: set[str] = set()
         for row in rows:
             if row.fingerprint in kept:
@@ -98,6 +101,16 @@ class Registration:
                     started_at=now(),
                     finished_at=None,
                 )
+
+    def _empty(self, connection: TargetConnection, rows: Sequence[_SourceRow]) -> None:
+        """Empty the tables of these sources; raises TargetError where others have rows there."""
+        emptied = frozenset().union(*(row.tables for row in rows))
+        self._check_alone(connection, rows, emptied)
+        loaded = sum(totals_of(connection, self._tables, row.number).loaded for row in rows)
+        counts = self._target.empty(connection, emptied)
+        # Now that nobody else can write there: somebody may have, since.
+        self._check_alone(connection, rows, emptied)
+        self._check_counts(counts, loaded)
 
     def _check_free(self, row: _SourceRow) -> None:
         """Raise SourceHeld where another load that is alive has the source."""
@@ -182,7 +195,7 @@ class Registration:
         again = ""
         with suppress(TargetError):
             self._check_alone(connection, [row], row.tables)
-            again = ", or use --again, which empties them and loads it anew"
+            again = ", or use --again (not with `write: upsert`), which empties them and loads it anew"
         return TargetError(
             f"{label} {verb} into {common} with another mapping (as {row.label}, on {row.started_at})"
             f"{f'; what differs: {changed}' if changed else ''}. Its records would be there twice, or half by the one"
@@ -254,7 +267,7 @@ class Registration:
                 verb = "was loaded" if row.state == "finished" else "began to be loaded, and was not finished,"
                 return (
                     f"{label} {verb} with other content before (source {row.number}, on {row.started_at},"
-                    f" {records:,} records). It is a new source: those rows stay, and these are added to them.",
+                    f" {records:,} records). It is a new source: {_MEETING[self._target.write]}.",
                 )
         return ()
 

@@ -108,7 +108,8 @@ def _duplicates(execute: Execute, mapping: Mapping, key: LateKey) -> KeyProblem 
         described.name,
         f"The key of {described.name} ({', '.join(key.columns)}) is not built: {values} of its values stand in {rows}"
         f" rows together ({shown}). All rows stay. Delete the surplus ones and run the same command again, which builds"
-        f" the key. Or: {way_out(mapping, described)} With `keys: before` later ones are rejects.",
+        f" the key. Or: {way_out(mapping, described)} With `keys: before` later ones are rejects; with"
+        " `write: upsert` they take the place of earlier ones, with `write: skip` they are left out.",
     )
 
 
