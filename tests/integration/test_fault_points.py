@@ -38,8 +38,8 @@ FIRST_RUN: dict[Point, tuple[int, ...]] = {
 MENDED = "mended.mapping.yaml"
 """The job's mapping, by which nothing is missing any more."""
 
-ELSEWHERE: set[Point] = {"in_recovery", "in_retry", "in_emptying"}
-"""Points of what not every load does; each has a test of its own below."""
+ELSEWHERE: set[Point] = {"in_recovery", "in_retry", "in_emptying", "in_merge"}
+"""Points of what not every load does; each has a test of its own: below, the last in tests/contract/test_merging.py."""
 
 
 @pytest.fixture(scope="module")
