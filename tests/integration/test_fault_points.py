@@ -39,7 +39,7 @@ MENDED = "mended.mapping.yaml"
 """The job's mapping, by which nothing is missing any more."""
 
 ELSEWHERE: set[Point] = {"in_recovery", "in_retry", "in_emptying", "in_merge"}
-"""Points of what not every load does; each has a test of its own: below, the last in tests/contract/test_merging.py."""
+"""Points of what not every load does; each has a test of its own, below or (`in_merge`) where merging has its own."""
 
 
 @pytest.fixture(scope="module")
