@@ -52,7 +52,7 @@ Again = Annotated[
         "--again",
         metavar="",
         help="Load what was loaded before anew: the tables are emptied first. Only where no rows of other sources, or "
-        "of anybody else, are in them.",
+        "of anybody else, are in them. With `--write upsert` nothing is emptied.",
     ),
 ]
 Write = Annotated[

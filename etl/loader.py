@@ -55,9 +55,9 @@ def load(
     already is left as it is). `target`: a database URL; wins over the settings', and without either it is what the
     command line would take. `limit`: read that many records at most. `source_name`: an identity for a source that has
     none (standard input), so that a load of it can be resumed. `again`: load what was loaded before anew, its tables
-    emptied first; refused where anybody else's rows are in them. `on_batch` gets `Committed`, `on_reject`
-    `RejectedRecord` (without the record itself), both after the commit and on a thread of their own; `on_complete`
-    gets the report, on the caller's thread.
+    emptied first (not with `write: upsert`); refused where anybody else's rows are in them. `on_batch` gets
+    `Committed`, `on_reject` `RejectedRecord` (without the record itself), both after the commit and on a thread of
+    their own; `on_complete` gets the report, on the caller's thread.
 
     Raises EtlError: SettingsError, MappingError, SourceError, TargetError ...; once the load has begun, its `report`
     tells what was committed. Calling again with the same arguments resumes. While rows are loaded, the first

@@ -183,7 +183,10 @@ class TupleRows:
 
 @dataclass(frozen=True, slots=True)
 class PartCounts:
-    """What became of a part's records: ``records == loaded + rejected + discarded``."""
+    """What became of a part's records: ``records == loaded + rejected + discarded``.
+
+    Discarded are those that the mapping leaves out, and with `write: skip` those whose key was there before.
+    """
 
     records: int
     loaded: int

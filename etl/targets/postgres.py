@@ -358,9 +358,9 @@ def _copy_statement(table: Table) -> bytes:
 
 def _staging_statement(table: Table, staging: Staging) -> bytes:
     name, number = quote(staging.table.name), f"CAST(NULL AS bigint) AS {quote(staging.number)}"
-    # So types and collations are the table's own. Behind a pooler the session's next transaction may be another's.
+    # So types and collations are the table's own.
     rows = f"SELECT {_columns(table, percent='%')}, {number} FROM {quote(table.name)} WITH NO DATA"
-    return f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DROP AS {rows}".encode()
+    return f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {rows}".encode()
 
 
 def _insert_statement(table: Table) -> bytes:
