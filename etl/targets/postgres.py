@@ -23,22 +23,18 @@ from etl.mapping.model import Column, ColumnType, Mapping, Table
 from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.options import Write
 from etl.targets.base import Merged, Preparation, Rows, TargetConnection
-from etl.targets.merging import Staging, numbered
+from etl.targets.merging import numbered
 from etl.targets.own_tables import OWN_TABLES
 from etl.targets.postgres_checks import check_server
 from etl.targets.postgres_errors import refusal, row_of_key, said, translate
 from etl.targets.postgres_guard import PostgresGuard
 from etl.targets.postgres_session import END_SECONDS, Backend, Session, connect, conninfo, end_backend, set_up
+from etl.targets.postgres_staging import LOCK_MERGES, MERGE_LOCK, analyze_statement, create_statement
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
 from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver_error, translated
 
 CANCEL_SECONDS = 5.0
 """How long the server may take to hear that a statement is to end."""
-
-MERGE_LOCK = 0x6574_6C6D
-"""First number ("etlm") of the advisory lock under which records are merged into a table; the second is its name's."""
-
-LOCK_MERGES = "SELECT pg_advisory_xact_lock(%s, hashtext(name)) FROM unnest(CAST(%s AS text[])) AS name"
 
 KEY_MEMORY = "256MB"
 """maintenance_work_mem while keys are built: sorts 256 MB of keys at once, where the default is 64 MB."""
@@ -117,8 +113,9 @@ class PostgresConnection(SqlConnection):
             return None
         roots = [merging.tables[place].name for place in self._staged if merging.tables[place].parent is None]
         with self.translated():
-            # A lock of the tables themselves would keep autovacuum out for as long as batches follow each other.
             self.driver.execute(LOCK_MERGES, (MERGE_LOCK, sorted(roots)))
+            for place in self._staged:
+                self.driver.execute(self._target.analyze_staging[place], prepare=False)
         merged = merging.merge(self._run, self._staged)
         if self._staged:
             self._together("TRUNCATE " + ", ".join(quote(merging.staging[place].table.name) for place in self._staged))
@@ -188,6 +185,7 @@ class PostgresTarget(SqlTarget):
         self.statements: tuple[bytes, ...] = ()
         """What writes the rows of each table: to the staging table where there is one."""
         self.create_staging: tuple[bytes, ...] = ()
+        self.analyze_staging: tuple[bytes, ...] = ()
         self.columns: dict[str, list[str]] = {}
         """Names of the mapping's tables, in its order, and of their columns."""
         self._conninfo = conninfo(url)
@@ -220,7 +218,8 @@ class PostgresTarget(SqlTarget):
             self.statements = tuple(statement(table) for table in mapping.tables)
         else:
             self.statements = tuple(statement(staging.table) for staging in self.merging.staging)
-            self.create_staging = tuple(map(_staging_statement, mapping.tables, self.merging.staging))
+            self.create_staging = tuple(map(create_statement, mapping.tables, self.merging.staging))
+            self.analyze_staging = tuple(map(analyze_statement, self.merging.staging))
         self.columns = {table.name: [column.name for column in table.columns] for table in mapping.tables}
         return replace(preparation, notices=notices + preparation.notices)
 
@@ -354,13 +353,6 @@ def _columns(table: Table, *, percent: str) -> str:
 
 def _copy_statement(table: Table) -> bytes:
     return f"COPY {quote(table.name)} ({_columns(table, percent='%')}) FROM STDIN".encode()
-
-
-def _staging_statement(table: Table, staging: Staging) -> bytes:
-    name, number = quote(staging.table.name), f"CAST(NULL AS bigint) AS {quote(staging.number)}"
-    # So types and collations are the table's own.
-    rows = f"SELECT {_columns(table, percent='%')}, {number} FROM {quote(table.name)} WITH NO DATA"
-    return f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {rows}".encode()
 
 
 def _insert_statement(table: Table) -> bytes:
