@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from etl.errors import EtlError, SettingsError, TargetError
 from etl.options import build_settings
 from tests.command import etl as command
 from tests.contract.test_recovery import fetch
-from tests.contract.test_targets import run_sql
+from tests.contract.test_targets import VALUES, run_sql, same
+from tests.target_rows import SCALARS, Row, column, encode, listed, opened, read, scalars
 
 MAPPING = """
 version: 1
@@ -274,6 +277,54 @@ def test_composite_keys_tables_of_keys_alone_and_elements_of_several_tables(
     report = load_items("skip", "<item code='a' part='1' value='u'/>", "<item code='a' part='2' value='w'/>")
     assert counts(report) == (2, 1, 0, 1)
     assert dict(report.tables) == {"item": 0, "word": 0, "value": 1}
+
+
+def test_every_type_and_name_comes_through_the_staging_tables(way: tuple[str, dict[str, Any]]) -> None:
+    odd = [column("order % by"), column('a"b'), column("line\n\n\tbreak, \n\there"), listed("many", "integer")]
+    parent = replace(scalars().tables[0], name='select "%s" :x ' + "long " * 9)
+    parent = replace(parent, columns=(*parent.columns, *odd))
+    mapping = replace(scalars(), tables=(parent,))
+    beside: Row = ("one", "two", "three")
+    rows: list[Row] = [(n, *(VALUES[name][n] for name in SCALARS), *beside) for n in range(3)]
+    with opened(way[0], write="upsert", **way[1]) as target:
+        target.prepare(mapping, "before")
+        array = "{1,2}" if target.row_format == "copy" else "[1,2]"
+        for sent in ([(*rows[0][:-1], "old", array)], [(*row, array) for row in rows]):
+            with contextlib.closing(target.connect()) as connection:
+                connection.begin()
+                connection.write(0, [encode(target, sent)])
+                merged = connection.merge()
+                assert merged is not None
+                assert (merged.rows, dict(merged.skipped)) == ((len(sent),), {})
+                connection.commit(durable=False)
+        stored = read(target, mapping, parent.name)
+    for row, found in zip(rows, stored, strict=True):
+        for name, value, back in zip(SCALARS, row[1:], found[1:], strict=False):
+            assert same(name, back) == same(name, value), name
+        assert (*found[-4:-1], str(found[-1]).replace(" ", "")) == (*beside, "[1,2]")
+
+
+@pytest.mark.parametrize("deferred", ["", " DEFERRABLE INITIALLY DEFERRED"])
+def test_references_to_tables_of_others_hold(way: tuple[str, dict[str, Any]], load: Load, deferred: str) -> None:
+    run_sql(
+        way[0],
+        "CREATE TABLE sum (price bigint PRIMARY KEY)",
+        "INSERT INTO sum VALUES (3), (4)",
+        f"CREATE TABLE release (id bigint PRIMARY KEY, title text, price bigint REFERENCES sum (price){deferred})",
+        "CREATE TABLE track (release_id bigint NOT NULL, seq integer NOT NULL, name text,"
+        " PRIMARY KEY (release_id, seq))",
+        "CREATE TABLE artist (release_id bigint NOT NULL, track_seq integer NOT NULL, seq integer NOT NULL, name text,"
+        " PRIMARY KEY (release_id, track_seq, seq))",
+    )
+    load([ONE, TWO], "upsert")
+    # The earlier of one key gives way to the later, so nothing is wrong with it.
+    report = load([("1", "no such sum", {}), NEW_ONE, FOUR, ("2", "no such sum", {})], "upsert")
+    assert counts(report)[0] == 4
+    assert [(reject.reason, reject.count) for reject in report.rejects] in (
+        [("missing_parent", 1)],
+        [("missing_parent", 2)],
+    )
+    assert stored(way[0]) == expected(NEW_ONE, TWO, FOUR)
 
 
 def test_two_loads_of_the_same_records_at_once(way: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
