@@ -95,7 +95,8 @@ def test_without_a_command_there_is_help(etl: Command) -> None:
         (["load", "items.xml", "--set", "cue=1"], "there is no setting 'cue'"),
         (["check", "items.xml", "--show", "-1"], "--show"),
         (["schema"], "--map"),
-        (["docs", "../README"], "commands, mapping, rejects, settings, types"),
+        (["docs", "../README"], "commands, guarantees, mapping, rejects, settings, types"),
+        (["load", "items.xml", "--write", "over"], "write should be 'append', 'upsert' or 'skip'"),
     ],
 )
 def test_usage_errors_are_named_and_nothing_is_done(
@@ -135,7 +136,7 @@ def test_the_version_is_the_packages(etl: Command) -> None:
 
 def test_pages_are_listed_and_shown_as_written(etl: Command) -> None:
     names = [line.split()[2] for line in etl("docs").out.splitlines()]
-    assert names == ["commands", "mapping", "rejects", "settings", "types"]
+    assert names == ["commands", "guarantees", "mapping", "rejects", "settings", "types"]
     for name in names:
         assert etl("docs", name).out.startswith("# ")
 
