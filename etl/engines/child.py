@@ -41,9 +41,14 @@ class Child:
         )
         self._splits = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
-        pipe.widen(self._splits)
-        pipe.widen(self._answers)
-        self._send(setup)
+        try:
+            pipe.widen(self._splits)
+            pipe.widen(self._answers)
+            self._send(setup)
+        except BaseException:
+            self.kill()
+            self.bury()
+            raise
 
     def send(self, split: Split) -> None:
         """Hand a split over; where the worker is gone already, `receive` finds out."""

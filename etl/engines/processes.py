@@ -167,6 +167,7 @@ class _Seat:
             self._ready = True
             self._failed_starts = 0
         else:
+            self._killers = 0
             self.peak_memory = max(self.peak_memory, message.peak_memory)
         return message
 
@@ -182,7 +183,6 @@ class _Seat:
                 if not isinstance(message, pipe.Answer):
                     raise ChildGone
                 self._mapping_one = False
-                self._killers = 0
                 task.take(message)
             self._settle(task)
 

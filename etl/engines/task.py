@@ -67,12 +67,18 @@ class Task:
 
     def settle(self, setup: WorkerSetup) -> None:
         """End the future, where nothing is left to map."""
-        if self._error is not None:
-            self.future.set_exception(self._error)
-        elif self._singles is None:
-            (batch,) = self._outcomes
-            assert isinstance(batch, MappedBatch), "only records are given up"
-            self.future.set_result(batch)
+        try:
+            batch = self._batch(setup)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asks the future, who would wait for ever
+            self.future.set_exception(error)
         else:
-            tables = len(setup.mapping.tables)
-            self.future.set_result(merged(self._split, self._outcomes, tables, setup.row_format))
+            self.future.set_result(batch)
+
+    def _batch(self, setup: WorkerSetup) -> MappedBatch:
+        if self._error is not None:
+            raise self._error
+        if self._singles is not None:
+            return merged(self._split, self._outcomes, len(setup.mapping.tables), setup.row_format)
+        (batch,) = self._outcomes
+        assert isinstance(batch, MappedBatch), "only records are given up"
+        return batch

@@ -30,6 +30,7 @@ _MAX_UTF8 = 4
 """Bytes of one character at most."""
 
 _NO_TAGS = re.compile(rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
+_TAG = re.compile(rb"<(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+")
 _ATTRIBUTE = re.compile(rb"=\s*+(?:\"[^\"]*+\"|'[^']*+')")
 
 _ENTITY = re.compile(rb"<!ENTITY\s++([^\s%\"']++)\s++(?:\"([^\"]*+)\"|'([^']*+)')")
@@ -76,10 +77,9 @@ class RecordLimits:
         """What can be told before a tree is made, which may be large. Raises ParseFailure."""
         limits = self._limits
         if self._wide.search(record) is not None:
-            attributes = max(
-                (len(_ATTRIBUTE.findall(tag[0])) for tag in self._wide.finditer(_NO_TAGS.sub(b"", record))), default=0
-            )
-            self._check_attributes(attributes)
+            tags = (tag[0] for tag in _TAG.finditer(_NO_TAGS.sub(b"", record)))
+            wide = (len(_ATTRIBUTE.findall(tag)) for tag in tags if len(tag) > self._wide_bytes)
+            self._check_attributes(max(wide, default=0))
         if b"<!ENTITY" in skeleton.subset and b"&" in record:
             made = self._expanded(skeleton, _NO_TAGS.sub(b"", record))
             if made > limits.entity_bytes:

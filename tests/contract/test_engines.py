@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from etl.engines import processes
+from etl.engines import processes, task
 from etl.engines.base import Engine, WorkerSetup
 from etl.engines.inline import InlineEngine
 from etl.engines.processes import ProcessEngine
@@ -194,6 +197,42 @@ def test_records_that_kill_without_end_end_the_load(monkeypatch: pytest.MonkeyPa
     with pytest.raises(WorkerDied, match="2 records in a row killed the worker process that mapped them"):
         result(engine.submit(split(1, b"die", b"die", b"a")))
     engine.close()
+
+
+def test_records_that_kill_among_others_do_not_end_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "KILLERS", 2)
+    engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=1, prefetch=1)
+    for number in range(2):
+        assert result(engine.submit(split(number, b"die"))).counts == (PartCounts(1, 0, 1, 0),)
+        assert result(engine.submit(split(number, b"a"))).counts == (PartCounts(1, 1, 0, 0),)
+    engine.close()
+
+
+def test_no_memory_for_the_batch_of_a_suspect_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> MappedBatch:
+        raise MemoryError
+
+    monkeypatch.setattr(task, "merged", no_memory)
+    engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=1, prefetch=1)
+    with pytest.raises(MemoryError):
+        result(engine.submit(split(1, b"die", b"a")))
+    assert result(engine.submit(split(2))).split == 2
+    engine.close()
+
+
+def test_a_worker_that_cannot_be_told_its_setup_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Seen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Seen)
+    setup = dataclasses.replace(SETUP, sources=(lambda: None,))  # type: ignore[arg-type]
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        ProcessEngine("tests.contract.echo_worker", setup, workers=1, prefetch=1)
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 @pytest.mark.parametrize("engine", ["process"], indirect=True)

@@ -63,6 +63,14 @@ LIMITS = {
         "too_many_attributes",
         "An element has 4 attributes",
     ),
+    "attributes, but not what looks like them in the text": (
+        Limits(attributes=3),
+        b"<r n='2'><x y='1'>" + b' a="1"' * 10 + b"</x>" + b"&lt;a href='x' class='y'&gt;" * 10 + b"</r>",
+        b"<r n='2'><x y='1'>" + b' a="1"' * 10 + b"</x><x xmlns='1' xmlns:a='2' a='3' b='4'/></r>",
+        "",
+        "too_many_attributes",
+        "An element has 4 attributes",
+    ),
     "declared attributes": (
         Limits(attributes=3),
         b"<r n='2'><y><x/></y></r>",
