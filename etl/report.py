@@ -97,7 +97,7 @@ class LoadReport:
             return EXIT_FAILED
         if self.state == "stopped":
             return EXIT_STOPPED
-        before = any(source.rejected_before for source in self.sources if source.state == "finished")
+        before = any(source.rejected_before for source in self.sources)
         return EXIT_REJECTS if self.rejected or before or self.key_problems else EXIT_OK
 
     def to_json(self) -> str:

@@ -229,8 +229,7 @@ class Round:
                 if kill(running):
                     self._count(what)
             code = running.wait()
-            # It may have been killed when it had nothing left to do but to say so.
-            done = code == DONE or (code == 0 and "Nothing to do" in running.output)
+            done = code == DONE
             assert done or (code in (1, -9) and self.kills > before), running.output
         if not done:
             return False

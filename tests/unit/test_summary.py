@@ -115,11 +115,13 @@ def test_a_load_with_too_many_rejects_says_why_it_stopped_and_what_to_do() -> No
     assert lines[-1].endswith("the same command goes on from here.")
 
 
-def test_rejects_of_earlier_runs_are_in_the_exit_code_of_the_run_that_finishes() -> None:
+def test_rejects_of_earlier_runs_are_in_the_exit_code() -> None:
     before = replace(SOURCE, rejected_before=1)
     assert FINISHED.exit_code == 0
     assert replace(FINISHED, sources=(before,)).exit_code == 3
-    assert replace(FINISHED, sources=(replace(before, state="finished before"), SOURCE)).exit_code == 0
+    earlier = replace(before, state="finished before")
+    assert replace(FINISHED, sources=(earlier, SOURCE)).exit_code == 3
+    assert replace(FINISHED, state="nothing to do", sources=(earlier,)).exit_code == 3
 
 
 def test_a_failed_load_says_what_is_committed() -> None:
