@@ -218,6 +218,10 @@ class SqliteTarget(SqlTarget):
         self._open_connections.add(connection)
         return connection
 
+    def create_own_tables(self, metadata: sa.MetaData) -> None:
+        self._hold.tidy()
+        super().create_own_tables(metadata)
+
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         preparation = super().prepare(mapping, keys)
         with closing(self.connect()) as connection:

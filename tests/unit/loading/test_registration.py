@@ -17,6 +17,7 @@ from etl.loading.ledger import Ledger, RegisteredSource
 from etl.mapping.reader import parse_mapping
 from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
 from etl.targets.base import Target
+from etl.targets.sqlite_holds import SqliteHold
 from tests.target_rows import encode, family, opened, write
 
 PLAIN = """\
@@ -175,11 +176,47 @@ def test_no_file_is_left_of_a_hold(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_load_left_of_its_hold_is_tidied_up(tmp_path: Path) -> None:
-    with opened(f"sqlite:///{tmp_path / 'a.db'}") as target:
-        left = tmp_path / "a.db-etl-7"
+    url, left = f"sqlite:///{tmp_path / 'a.db'}", tmp_path / "a.db-etl-7"
+    with opened(url) as target:
         left.touch()
         assert target.holder(7) is None
         assert not left.exists()
+        left.touch()
+        others = [tmp_path / name for name in ("a.db-etl-", "a.db-etl-x", "b.db-etl-7")]
+        for other in others:
+            other.touch()
+        mine = tmp_path / f"a.db-etl-{target.hold()}"
+        with opened(url) as second:
+            begun(second)
+        assert not left.exists()
+        assert all(other.exists() for other in [*others, mine])
+
+
+def test_a_hold_that_was_taken_for_a_left_one_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the creation of the file and its lock another load looks."""
+    first, second = SqliteHold(tmp_path / "a.db"), SqliteHold(tmp_path / "a.db")
+    create, looks = os.open, iter([True, True, False])
+
+    def create_and_be_seen(path: Path, flags: int, mode: int = 0o777) -> int:
+        file = create(path, flags, mode)
+        if flags & os.O_CREAT and next(looks):
+            second.tidy()
+        return file
+
+    monkeypatch.setattr(os, "open", create_and_be_seen)
+    number = first.take()
+    assert second.holder(number) == f"it has locked {tmp_path / f'a.db-etl-{number}'}"
+    assert len(list(tmp_path.iterdir())) == 1
+    first.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_hold_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "a.db-etl-7"
+    folder.symlink_to(folder)  # which cannot be opened, whoever asks
+    said = SqliteHold(tmp_path / "a.db").holder(7)
+    assert said is not None
+    assert "remove it if nobody loads" in said
 
 
 def test_one_load_holds_any_number_of_sources_by_one_lock(target: Target) -> None:
