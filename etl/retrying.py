@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -140,6 +140,7 @@ class _Retry:
         schema = self._settings.ledger.database_schema
         claims = RetryLedger(place, schema, Ledger(place, schema, mapping), labels)
         claims.begin()
+        self._count(labels)
         _check_tables(place, mapping)
         place.prepare(mapping, self._settings.keys)
         tally = Tally(rows=[0] * len(mapping.tables))
@@ -171,6 +172,11 @@ class _Retry:
         self._note_left(feed, mapping)
         if stages.queue.error is not None:
             raise stages.queue.error
+
+    def _count(self, sources: Iterable[int]) -> None:
+        """Count again what there is of sources that nobody else changes any more."""
+        there = self._ledger.counts(Selection(tuple(sources), self._reason))
+        self._counts |= {source: there.get(source, (0, 0)) for source in sources}
 
     def _fed(self, source: StoredSource) -> FedSource:
         info = SourceInfo(source.number, source.label, source.load_id, source.started_at)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -135,31 +135,68 @@ class Place:
         return other.content()
 
     @contextmanager
+    def running(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+        """The real command, on this database, while it runs. Killed in the end."""
+        running = Running([str(ETL), name, *arguments, "--to", self.url], self.folder, env)
+        try:
+            yield running
+        finally:
+            running.kill()
+
+    @contextmanager
     def stopped_load(self) -> Iterator[int]:
         """A load that stands still behind its second commit; its process id. Killed in the end."""
         settings = ["insert.batch_records=3", "split.bytes=1", "workers.kind=inline", "insert.threads=1"]
         flags = [flag for setting in settings for flag in ("--set", setting)]
-        command = [str(ETL), "load", "items.xml", "--map", "items.yaml", "--to", self.url, *flags]
-        with (self.folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=environment({"ETL_FAULT": "after_commit:2:stop"}),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+        fault = {"ETL_FAULT": "after_commit:2:stop"}
+        with self.running("load", "items.xml", "--map", "items.yaml", *flags, env=fault) as load:
+            load.wait_stopped()
+            yield load.process.pid
+
+
+class Running:
+    """A command while it runs, by an inline worker or such as it starts itself."""
+
+    def __init__(self, command: list[str], folder: Path, env: Mapping[str, str] | None) -> None:
+        with tempfile.NamedTemporaryFile("wb", dir=folder, suffix=".txt", delete=False) as output:
+            self._output = Path(output.name)
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=environment(env), stdout=output, stderr=output, start_new_session=True
             )
-        try:
-            seen = psutil.Process(process.pid)
-            deadline = time.monotonic() + _WAIT_SECONDS
-            while seen.status() != psutil.STATUS_STOPPED:
-                assert process.poll() is None, (self.folder / "output.txt").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            yield process.pid
-        finally:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+
+    @property
+    def output(self) -> str:
+        """What it has printed."""
+        return self._output.read_text("utf-8")
+
+    def wait_stopped(self) -> None:
+        """Wait until it has stopped itself (ETL_FAULT)."""
+        seen = psutil.Process(self.process.pid)
+
+        def stopped() -> bool:
+            assert self.process.poll() is None, self.output
+            return seen.status() == psutil.STATUS_STOPPED
+
+        wait_for(stopped)
+
+    def go_on(self) -> None:
+        """Let it continue."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def wait(self) -> int:
+        """Its exit code."""
+        return self.process.wait(_WAIT_SECONDS)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def _settings(values: Mapping[str, object]) -> etl.Settings:

@@ -19,8 +19,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.errors import TargetError
 from etl.faults import fault_point
+from etl.loading.epochs import check_epoch, share
 from etl.loading.ledger_base import (
     Gap,
     LedgerLike,
@@ -135,7 +135,7 @@ class Ledger:
         if self._target.dialect == "postgresql":
             rows = [{name: [row[name] for row in rows] for name in rows[0]}]
         claimed = set(connection.execute(self._claim, rows))
-        self._share(connection, sorted({part.source for part, _ in parts}))
+        share(connection, self._source, sorted({part.source for part, _ in parts}), self._registration.epochs)
         return [(part.source, part.start) in claimed for part, _ in parts]
 
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
@@ -259,14 +259,6 @@ class Ledger:
             self._connection = None
             raise
 
-    def _share(self, connection: TargetConnection, sources: Sequence[int]) -> None:
-        """Share the sources' rows until the transaction ends, so that nobody takes them over meanwhile."""
-        columns = self._source.c
-        held = sa.select(columns.number, columns.epoch).where(columns.number.in_(sources)).order_by(columns.number)
-        epochs = dict(connection.execute(held.with_for_update(read=True)))
-        for source in sources:
-            self._check_epoch(source, epochs.get(source))
-
     def _mark(self, connection: TargetConnection, sources: Sequence[int], state: State, **values: Any) -> bool:
         """Bring those sources to the state that are not there yet; False, and nothing, where one is not near it."""
         columns, place = self._source.c, STATES.index(state)
@@ -276,7 +268,7 @@ class Ledger:
             rows = sa.select(columns.number, columns.state, columns.epoch).where(some).order_by(columns.number)
             found |= {number: (at, epoch) for number, at, epoch in connection.execute(rows.with_for_update())}
         for source in sources:
-            self._check_epoch(source, found[source][1] if source in found else None)
+            check_epoch(source, found[source][1] if source in found else None, self._registration.epochs)
         if any(STATES.index(found[source][0]) < place - 1 for source in sources):
             return False
         before = [source for source in sources if STATES.index(found[source][0]) < place]
@@ -284,13 +276,6 @@ class Ledger:
             some = columns.number.in_(before[first : first + AT_ONCE])
             connection.execute(sa.update(self._source).where(some).values(state=state, **values))
         return True
-
-    def _check_epoch(self, source: int, epoch: int | None) -> None:
-        if epoch is None or epoch != self._registration.epochs.get(source):
-            raise TargetError(
-                f"Another load has taken source {source} over, or its row in etl_source is gone or was set back: this"
-                " one stops. What it committed stays, and is not loaded again."
-            )
 
 
 def digest(skeleton: Skeleton) -> str:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from etl.errors import SourceHeld
 from etl.faults import fault_point
+from etl.loading.epochs import share
 from etl.loading.holds import Holds
 from etl.loading.ledger import Ledger
 from etl.loading.ledger_tables import ledger_tables
@@ -40,23 +41,31 @@ class RetryLedger:
         self._labels = labels
         tables = ledger_tables(schema)
         self._source, self._split, self._reject = tables.source, tables.split, tables.reject
+        self._epochs: dict[int, int] = {}
         self._said: dict[TargetConnection, dict[tuple[int, int], PartCounts]] = {}
         """What the transaction open on a connection has told the tiles of each reject."""
 
     def begin(self) -> None:
-        """Hold the sources: no load of one runs meanwhile, nor another retry. Raises SourceHeld, TargetError."""
+        """Take the sources over: no load of one runs meanwhile, nor another retry. Raises SourceHeld, EtlError.
+
+        Waits for what they have in flight; whatever still runs in spite of it stops at its next batch.
+        """
         source = self._source.c
         with closing(self._target.connect()) as connection:
             connection.begin()
             connection.lock()
             for some in _pieces(sorted(self._labels)):
-                wanted = source.number.in_(some)
-                for number, lock, holder in connection.execute(
-                    sa.select(source.number, source.lock, source.holder).where(wanted)
-                ):
+                chosen = source.number.in_(some)
+                rows = connection.execute(sa.select(source.number, source.lock, source.holder).where(chosen))
+                for number, lock, holder in rows:
                     self._check_free(number, self._holds.elsewhere(lock, holder))
-                connection.execute(sa.update(self._source).where(wanted).values(**self._holds.ours()))
-            connection.commit(durable=False)
+                # Only now that nobody lives who could keep us waiting for long.
+                found = sa.select(source.number, source.epoch).where(chosen).order_by(source.number).with_for_update()
+                self._epochs |= {number: epoch + 1 for number, epoch in connection.execute(found)}
+                ours = sa.update(self._source).where(chosen)
+                connection.execute(ours.values(epoch=source.epoch + 1, **self._holds.ours()))
+            # A crash of the server must not lose this while the retry goes on.
+            connection.commit(durable=True)
 
     def hold_again(self) -> None:
         """Hold the sources again, after a lost connection."""
@@ -73,16 +82,18 @@ class RetryLedger:
         """Delete the rejects and say so, if all of them are there; otherwise delete none.
 
         Some are missing where a commit without answer has happened after all: what it rejected again is there again.
+        Raises TargetError where somebody else has taken one of the sources over.
         """
         if not parts:
             return []
         places: dict[int, list[int]] = defaultdict(list)
         for part, _ in parts:
             places[part.source].append(part.start)
-        if not all(self._are_there(connection, source, offsets) for source, offsets in sorted(places.items())):
+        share(connection, self._source, sorted(places), self._epochs)
+        if not all(self._are_there(connection, source, sorted(offsets)) for source, offsets in sorted(places.items())):
             return [False] * len(parts)
         reject = self._reject.c
-        for source, offsets in sorted(places.items()):
+        for source, offsets in places.items():
             for some in _pieces(offsets):
                 found = (reject.source == source, reject.byte_offset.in_(some))
                 connection.execute(sa.delete(self._reject).where(*found))
@@ -109,11 +120,12 @@ class RetryLedger:
         self._ledger.write_rejects(connection, rejects)
 
     def _are_there(self, connection: TargetConnection, source: int, offsets: Sequence[int]) -> bool:
+        """Whether all are; they are this transaction's then, locked in their order."""
         reject = self._reject.c
         for some in _pieces(offsets):
-            found = sa.select(sa.func.count()).where(reject.source == source, reject.byte_offset.in_(some))
-            ((number,),) = connection.execute(found)
-            if number != len(some):
+            found = sa.select(reject.byte_offset).where(reject.source == source, reject.byte_offset.in_(some))
+            # Who waits here for another's deletion finds none: a count would be of what was there before.
+            if len(connection.execute(found.order_by(reject.byte_offset).with_for_update())) != len(some):
                 return False
         return True
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import etl
-from tests.reject_place import MENDED, Place, dump
+from tests.reject_place import MENDED, Place, dump, wait_for
 
 KILLED = 256 - 9
 """What is left of a death by SIGKILL in the exit code that `command` gives."""
@@ -74,6 +74,33 @@ def test_while_a_load_has_the_source_it_says_who(place: Place) -> None:
     assert place.load(split={"bytes": 1}).skipped == 6
     assert place.retry("mended.yaml").exit_code == 0
     assert place.content() == place.mended_content()
+
+
+@pytest.mark.parametrize("point", ["before_claim", "before_commit"])
+def test_one_that_was_only_slow_loads_nothing_that_another_has_loaded(
+    tmp_path: Path, postgres_url: str, point: str
+) -> None:
+    """The server gives its lock up, as it does for a machine that does not answer; its transaction stays open."""
+    place = Place(tmp_path, postgres_url)
+    place.load()
+    lock = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+    with place.running("retry", "--map", "mended.yaml", env={"ETL_FAULT": f"{point}:1:stop"}) as slow:
+        slow.wait_stopped()
+        place.run(f"SELECT pg_terminate_backend(pid, 10000) FROM ({lock}) AS holding")
+        with place.running("retry", "--map", "mended.yaml") as other:
+            if point == "before_claim":
+                assert other.wait() == 0, other.output
+            else:
+                # It takes the source over once that transaction has ended: by then there is nothing left.
+                wait_for(lambda: place.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)])
+            slow.go_on()
+            assert slow.wait() == (1 if point == "before_claim" else 0), slow.output
+            assert other.wait() == 0, other.output
+        assert ("taken source 1 over" in slow.output) == (point == "before_claim")
+        assert ("Loaded 3 of 3" in other.output) == (point == "before_claim")
+    assert place.content() == place.mended_content()
+    (status,) = place.sources()
+    assert (status.loaded, status.rejected) == (9, 0)
 
 
 def test_what_the_database_refuses_is_a_reject_again_and_loads_when_that_is_mended(place: Place) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from etl.errors import TargetError
 from etl.loading.ledger import Ledger
 from etl.loading.retry_ledger import RetryLedger
 from etl.mapping.reader import read_mapping
@@ -15,7 +17,7 @@ from etl.messages import Part, PartCounts, RejectedRecord
 from etl.options import Settings
 from etl.targets.base import TargetConnection
 from etl.targets.open import open_target
-from tests.reject_place import Place
+from tests.reject_place import Place, wait_for
 
 LOADED, REJECTED, DISCARDED = PartCounts(1, 1, 0, 0), PartCounts(1, 0, 1, 0), PartCounts(1, 0, 0, 1)
 
@@ -32,8 +34,10 @@ def claiming(place: Place) -> Iterator[tuple[RetryLedger, TargetConnection]]:
     """The ledger of a retry, and a connection with an open transaction, which is committed."""
     with closing(open_target(place.url, Settings())) as target, closing(target.connect()) as connection:
         ledger = Ledger(target, None, read_mapping(place.folder / "items.yaml"))
+        claims = RetryLedger(target, None, ledger, {1: "items.xml"})
+        claims.begin()
         connection.begin()
-        yield RetryLedger(target, None, ledger, {1: "items.xml"}), connection
+        yield claims, connection
         connection.commit(durable=False)
 
 
@@ -84,3 +88,37 @@ def test_a_transaction_that_is_rolled_back_changes_nothing_and_may_claim_again(p
         connection.begin()
         assert ledger.claim(connection, [(first, DISCARDED)], batch=1) == [True]
     assert counts(place) == (6, 2, 1)
+
+
+def test_who_comes_second_waits_for_the_first_and_claims_nothing(tmp_path: Path, postgres_url: str) -> None:
+    """In whatever order they name the rejects, and also where none of them was there to be counted any more."""
+    place = Place(tmp_path, postgres_url)
+    place.load(split={"bytes": 1})
+    parts = [(part, LOADED) for part in stored(place)]
+    with closing(open_target(postgres_url, Settings())) as target, closing(target.connect()) as first:
+        claims = RetryLedger(target, None, Ledger(target, None, read_mapping(tmp_path / "items.yaml")), {1: "items"})
+        claims.begin()
+        first.begin()
+        assert claims.claim(first, parts, batch=1) == [True] * 3
+        with closing(target.connect()) as second, ThreadPoolExecutor(1) as thread:
+            second.begin()
+            answer = thread.submit(claims.claim, second, parts[::-1], 2)
+            wait_for(lambda: place.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)])
+            first.commit(durable=True)
+            assert answer.result(timeout=30) == [False] * 3
+            second.commit(durable=True)
+    assert counts(place) == (9, 0, 0)
+
+
+def test_one_that_was_taken_over_claims_nothing(place: Place) -> None:
+    first, *_ = stored(place)
+    with closing(open_target(place.url, Settings())) as target, closing(target.connect()) as connection:
+        ledger = Ledger(target, None, read_mapping(place.folder / "items.yaml"))
+        slow, other = (RetryLedger(target, None, ledger, {1: "items.xml"}) for _ in range(2))
+        slow.begin()
+        other.begin()
+        connection.begin()
+        with pytest.raises(TargetError, match="taken source 1 over"):
+            slow.claim(connection, [(first, LOADED)], batch=1)
+        connection.rollback()
+    assert counts(place) == (6, 3, 0)
