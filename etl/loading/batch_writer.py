@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from etl.errors import ConnectionLost, InternalError, RowsRefused, TransientError
@@ -42,16 +42,25 @@ class BatchWriter:
         """Connect. Raises EtlError."""
         self._retries.call(self._connected)
 
-    def write(self, batch: Sequence[QueuedBatch]) -> Committed:
-        """Commit a batch and return what it did. Raises EtlError; then what is not committed is not there."""
-        try:
-            if not self._refused:
-                return self._commit(batch, _write_all)
-        except RowsRefused:
-            pass
-        committed = _sum([self._commit([entry], _write_recovering) for entry in batch])
-        self._refused = committed.rejected > sum(count.rejected for entry in batch for count in entry.mapped.counts)
-        return committed
+    def write(self, batch: Sequence[QueuedBatch]) -> Iterator[Committed]:
+        """Commit a batch; out comes what each transaction did, as soon as it is committed.
+
+        Raises EtlError; then what did not come out is not there.
+        """
+        if not self._refused:
+            try:
+                committed = self._commit(batch, _write_all)
+            except RowsRefused:
+                pass
+            else:
+                yield committed
+                return
+        refused = False
+        for entry in batch:
+            committed = self._commit([entry], _write_recovering)
+            refused |= committed.rejected > sum(count.rejected for count in entry.mapped.counts)
+            yield committed
+        self._refused = refused
 
     def interrupt(self) -> None:
         """Make the statement now running, or the wait before it is tried again, end soon."""
@@ -194,20 +203,3 @@ def _write_recovering(connection: TargetConnection, ledger: BatchLedger, fresh: 
 
 def _parts(batch: Sequence[QueuedBatch]) -> int:
     return sum(len(entry.split.parts) for entry in batch)
-
-
-def _sum(transactions: Sequence[Committed]) -> Committed:
-    """What several transactions did, as one."""
-    return Committed(
-        records=sum(each.records for each in transactions),
-        loaded=sum(each.loaded for each in transactions),
-        rejected=sum(each.rejected for each in transactions),
-        discarded=sum(each.discarded for each in transactions),
-        rows=tuple(map(sum, zip(*(each.rows for each in transactions if each.rows), strict=True))),
-        source_bytes=sum(each.source_bytes for each in transactions),
-        seconds=sum(each.seconds for each in transactions),
-        rejects=tuple(reject for each in transactions for reject in each.rejects),
-        notices=tuple(notices for each in transactions for notices in each.notices),
-        splits=tuple(number for each in transactions for number in each.splits),
-        duplicates=sum(each.duplicates for each in transactions),
-    )

@@ -1,6 +1,6 @@
 """Takes batches from the InsertQueue and writes them: one thread, one connection.
 
-Out goes `Committed` to the result thread, after the commit.
+Out goes `Committed` to the result thread, after each commit.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class InsertThread(threading.Thread):
             self._writer.connect()
             while True:
                 batch = self._queue.take()
-                committed = self._writer.write(batch)
+                for committed in self._writer.write(batch):
+                    self._on_committed(committed)
                 self._queue.release(batch)
-                self._on_committed(committed)
                 del batch  # or it would stay in memory, outside of the window, while the next one is waited for
         except QueueClosed:
             pass

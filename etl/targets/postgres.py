@@ -26,7 +26,7 @@ from etl.targets.base import Merged, Preparation, Rows, TargetConnection
 from etl.targets.merging import numbered
 from etl.targets.own_tables import OWN_TABLES
 from etl.targets.postgres_checks import check_server
-from etl.targets.postgres_errors import refusal, row_of_key, said, translate
+from etl.targets.postgres_errors import read_only_now, refusal, row_of_key, said, translate
 from etl.targets.postgres_guard import PostgresGuard
 from etl.targets.postgres_session import END_SECONDS, Backend, Session, connect, conninfo, end_backend, set_up
 from etl.targets.postgres_staging import LOCK_MERGES, MERGE_LOCK, analyze_statement, create_statement
@@ -162,7 +162,7 @@ class PostgresConnection(SqlConnection):
     def commit(self, *, durable: bool) -> None:
         with self._refusals(), self.translated():
             if durable:
-                self.driver.execute("SET LOCAL synchronous_commit = on")
+                self.driver.execute(f"SET LOCAL synchronous_commit = {self.driver.durability}".encode())
             self.sql.commit()
 
     def interrupt(self) -> None:
@@ -204,7 +204,8 @@ class PostgresTarget(SqlTarget):
             raise self.translate(error.orig if isinstance(error.orig, Exception) else error) from error
         except psycopg.Error as error:
             raise self.translate(error) from error
-        self._open_connections.add(connection)
+        with self._opening:
+            self._open_connections.add(connection)
         return connection
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
@@ -257,6 +258,8 @@ class PostgresTarget(SqlTarget):
         try:
             if not self._connected:
                 check_server(session, self._conninfo, self.label)
+            elif session.backend.is_standby or session.backend.read_only:
+                raise read_only_now(self.label)
             set_up(session)
         except BaseException:
             session.close()

@@ -15,6 +15,7 @@ from etl.errors import ConnectionLost, EtlError, RowsRefused, TargetError, Trans
 _TRANSIENT_CLASSES = ("08", "40")
 _TRANSIENT_STATES = ("55P03", "57014", "57P01", "57P02", "57P03", "57P05", "53300")
 _LOST_STATES = ("57P01", "57P02", "57P05")
+_READ_ONLY = "25006"
 
 _PERMANENT_CLASSES = frozenset(
     "0A 0B 0L 0P 24 25 26 28 2B 34 3B 3D 3F 42 53 54 55 57 58 72 F0 HV XX".split()  # noqa: SIM905
@@ -50,7 +51,6 @@ _HINTS = {
     " max_locks_per_transaction.",
     "54000": "A row of PostgreSQL has to fit a page of 8 kB, out of which only long values are moved: put some columns"
     " into a table of their own, or gather them in one with `many: json`.",
-    "25006": "The server or the user's default is read-only: connect to the primary server.",
 }
 
 _KEY = re.compile(r"\((.*?)\)=\((.*)", re.DOTALL)
@@ -70,7 +70,14 @@ def translate(error: Exception, label: str, *, connected: bool) -> EtlError:
         return ConnectionLost(f"The connection to {label} was lost: {words}.")
     if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
         return TransientError(f"{label}: {words}.")
+    if state == _READ_ONLY:
+        return read_only_now(label)
     return TargetError(f"{label}: {words}. {_HINTS.get(state, '')}".rstrip())
+
+
+def read_only_now(label: str) -> TransientError:
+    """A load begins on a server that takes rows; one that does not any more may be changing places with another."""
+    return TransientError(f"{label} is read-only now (a standby server, or default_transaction_read_only is on).")
 
 
 def refusal(error: BaseException | None, tables: Mapping[str, Collection[str]]) -> RowsRefused | None:

@@ -49,7 +49,8 @@ LOAD_HOLDER = sa.text(_HOLDER.format(number=":number"))
 class PostgresGuard:
     """The locks of one load. Used by its main thread, and after a lost connection by an insert thread.
 
-    What a lost connection held is taken again with the next thing that is asked for.
+    What a lost connection held comes back when it is asked for: the tables in `reserve`, which may wait for another
+    load and is the main thread's, so that an insert thread never waits.
     """
 
     def __init__(self, target: PostgresTarget) -> None:
@@ -90,7 +91,7 @@ class PostgresGuard:
 
     @contextmanager
     def _session(self) -> Iterator[PostgresConnection]:
-        """A transaction on the guard's connection; where that was lost, on a new one that has what it had."""
+        """A transaction on the guard's connection; where that was lost, on a new one that holds the load's lock."""
         if self._connection is None or not _lives(self._connection):
             self._reconnect()
         guard = self._connection
@@ -109,15 +110,13 @@ class PostgresGuard:
             self._target.abandon(self._lost)  # or what it holds at the server would be in the way
             self._lost = None
         guard = self._connection = self._target.connect()
-        tables, self._reserved = self._reserved, set()
+        self._reserved.clear()
         try:
             guard.begin()
             if self._number is not None:
                 _hold(guard, self._number)
-            self._reserve(guard, tables)
             guard.commit(durable=False)
         except BaseException:
-            self._reserved = tables
             self._drop()
             raise
 

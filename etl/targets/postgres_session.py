@@ -61,7 +61,8 @@ END_STEP_SECONDS = 0.02
 """How long a session may take to end that was told to, and until it is looked at again."""
 
 ABOUT_SERVER = """
-    SELECT pg_backend_pid(), backend_start, pg_is_in_recovery(), CAST(current_setting('transaction_read_only') AS bool)
+    SELECT pg_backend_pid(), backend_start, pg_is_in_recovery(), CAST(current_setting('transaction_read_only') AS bool),
+           current_setting('synchronous_commit')
     FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """
 END_BACKEND = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
@@ -85,17 +86,20 @@ class Session(psycopg.Connection[Any]):
     """A connection that knows who serves it."""
 
     backend: Backend
+    durability: str
+    """synchronous_commit of a durable commit: what the server has for this user, unless that does not wait at all."""
 
 
 def connect(conninfo: str) -> Session:
     """A connection as the server gives it, autocommitting. Raises psycopg.Error."""
     session = Session.connect(conninfo, autocommit=True, client_encoding="utf8")
     try:
-        ((pid, start, is_standby, read_only),) = session.execute(ABOUT_SERVER)
+        ((pid, start, is_standby, read_only, waits_for),) = session.execute(ABOUT_SERVER)
     except BaseException:
         session.close()
         raise
     session.backend = Backend(pid, start, is_standby, read_only, pid != session.info.backend_pid)
+    session.durability = "on" if waits_for in ("off", "local") else waits_for
     return session
 
 

@@ -6,6 +6,7 @@ the driver, and both are in one transaction.
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
@@ -158,6 +159,7 @@ class SqlTarget(Target):
         self.merging: Merging | None = None
         """Set by `prepare` where records are merged with those that are there."""
         self._open_connections: WeakSet[SqlConnection] = WeakSet()
+        self._opening = threading.Lock()
         self.keeps_ledger = True
         self._created = own_table(ledger_schema)
         self._mapping: Mapping | None = None
@@ -165,13 +167,17 @@ class SqlTarget(Target):
     @abstractmethod
     def connect(self) -> SqlConnection: ...
 
+    def _connections(self) -> list[SqlConnection]:
+        with self._opening:
+            return list(self._open_connections)
+
     def interrupt(self) -> None:
-        for connection in list(self._open_connections):
+        for connection in self._connections():
             with suppress(Exception):  # one that is lost or closed has nothing left to interrupt
                 connection.interrupt()
 
     def close(self) -> None:
-        for connection in list(self._open_connections):
+        for connection in self._connections():
             connection.close()
 
     @abstractmethod

@@ -215,7 +215,8 @@ class SqliteTarget(SqlTarget):
             raise self.translate(error.orig if isinstance(error.orig, Exception) else error) from error
         except sqlite3.Error as error:
             raise self.translate(error) from error
-        self._open_connections.add(connection)
+        with self._opening:
+            self._open_connections.add(connection)
         return connection
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:

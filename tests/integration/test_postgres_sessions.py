@@ -14,9 +14,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 import etl
-from etl.errors import ConnectionLost, TargetError
+from etl.errors import ConnectionLost, TargetError, TransientError
 from etl.targets import postgres_session
 from etl.targets.postgres import PostgresConnection
 from etl.targets.postgres_checks import check_server
@@ -27,7 +28,7 @@ from tests.integration.test_flow import WAIT_SECONDS, write_items
 from tests.integration.test_postgres_target import begun, role, run_sql, shown, with_user
 from tests.poolers import OtherVersion, SessionPooler, TransactionPooler
 from tests.proxies import Filter, Plain, Proxy
-from tests.target_rows import family, opened, write
+from tests.target_rows import encode, family, opened, write
 
 __all__ = ["role"]  # a fixture
 
@@ -197,6 +198,24 @@ def test_a_read_only_database_is_told_before_anything_is_done(tmp_path: Path, po
     url = postgres_url + "&options=-cdefault_transaction_read_only%3Don"
     with pytest.raises(TargetError, match=r"is read-only \(default_transaction_read_only is on"):
         etl.load(source, mapping=mapping, target=url)
+
+
+def test_a_server_that_is_read_only_for_a_while_is_tried_again(postgres_url: str) -> None:
+    """As after a switchover: another server answers, which is not the primary one yet, or one that just was."""
+    database = sa.make_url(postgres_url).database
+    with opened(postgres_url) as target:
+        target.prepare(family(), "after")
+        run_sql(postgres_url, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+        with pytest.raises(TransientError, match="is read-only now"):
+            target.connect()
+        admin = postgres_url + "&options=-cdefault_transaction_read_only%3Doff"
+        run_sql(admin, f"ALTER DATABASE {database} RESET default_transaction_read_only")
+        with closing(target.connect()) as connection:
+            connection.begin()
+            connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+            with pytest.raises(TransientError, match="is read-only now"):
+                connection.write(0, [encode(target, [(1, "t")])])
+            connection.rollback()
 
 
 def test_a_pooler_that_shares_sessions_is_refused(postgres_url: str) -> None:

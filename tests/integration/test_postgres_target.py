@@ -79,13 +79,15 @@ def test_libpqs_environment_says_what_the_url_does_not(postgres_url: str, monkey
     assert found == [(sa.make_url(postgres_url).database,)]
 
 
-def test_only_durable_commits_wait_for_the_disk(postgres_url: str) -> None:
+@pytest.mark.parametrize(("usual", "durable"), [("on", "on"), ("local", "on"), ("remote_apply", "remote_apply")])
+def test_only_durable_commits_wait_for_the_disk(postgres_url: str, usual: str, durable: str) -> None:
     """What a commit waits for is decided by the setting at its moment; a trigger at the commit looks at it."""
     run_sql(
         postgres_url,
         "CREATE TABLE seen (how text)",
         "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$",
+        f"ALTER DATABASE {sa.make_url(postgres_url).database} SET synchronous_commit = {usual}",
     )
     with opened(postgres_url) as target:
         target.prepare(family(), "after")
@@ -95,12 +97,12 @@ def test_only_durable_commits_wait_for_the_disk(postgres_url: str) -> None:
             " FOR EACH ROW EXECUTE FUNCTION look()",
         )
         with contextlib.closing(target.connect()) as connection:
-            for number, durable in enumerate([False, True, False]):
+            for number, waits in enumerate([False, True, False]):
                 connection.begin()
                 connection.write(0, [encode(target, [(number, "t")])])
-                connection.commit(durable=durable)
+                connection.commit(durable=waits)
     with psycopg.connect(postgres_url) as reader:
-        assert [how for (how,) in reader.execute("SELECT how FROM seen")] == ["off", "on", "off"]
+        assert [how for (how,) in reader.execute("SELECT how FROM seen")] == ["off", durable, "off"]
 
 
 @pytest.mark.parametrize(

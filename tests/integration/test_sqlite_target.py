@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import sqlite3
+import sys
 import tempfile
 import threading
 from array import array
@@ -19,6 +20,7 @@ from etl.errors import InternalError, RowsRefused, TargetError, TransientError
 from etl.mapping.model import ColumnType
 from etl.messages import CopyRows
 from etl.targets import sqlite, sqlite_errors
+from etl.targets.base import TargetConnection
 from tests.target_rows import column, encode, family, opened, read, single, write
 
 NOBODY = 65534
@@ -231,6 +233,22 @@ def test_a_table_wider_than_a_statement_may_be(tmp_path: Path) -> None:
         target.prepare(mapping, "after")
         write(target, [(n, *["x"] * 1200) for n in range(205)])
         assert len(read(target, mapping, "wide")) == 205
+
+
+def test_connections_can_be_interrupted_while_others_are_made(tmp_path: Path) -> None:
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with opened(f"sqlite:///{tmp_path / 'a.db'}") as target:
+            made: list[TargetConnection] = []
+            maker = threading.Thread(target=lambda: made.extend(target.connect() for _ in range(300)))
+            maker.start()
+            while maker.is_alive():
+                target.interrupt()
+            maker.join()
+    finally:
+        sys.setswitchinterval(switching)
+    assert len(made) == 300
 
 
 def test_a_single_integer_key_is_the_row_number(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+import etl
 from etl.errors import SourceHeld, TargetError
 from etl.loading import holds
 from etl.loading.ledger import Ledger, RegisteredSource
+from etl.loading.retry_ledger import RetryLedger
 from etl.mapping.reader import parse_mapping
 from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
 from etl.targets.base import Target
@@ -138,6 +140,26 @@ def test_a_finished_source_is_held_by_nobody(target_url: str) -> None:
         assert begun(second).register("a.xml", "f", 100).finished
 
 
+def test_what_a_retry_of_rejects_has_is_held_though_it_is_finished(
+    target_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "PATIENCE_SECONDS", 0.0)
+    with opened(target_url) as first, opened(target_url) as second:
+        loaded(first, range(3))
+        RetryLedger(first, None, begun(first), {1: "a.xml"}).begin()
+        for text in (PLAIN, OTHER_ROWS):
+            with pytest.raises(SourceHeld, match=r"a.xml has rejects that are being retried .* by etl on "):
+                again(second, text)
+        with pytest.raises(SourceHeld):
+            begun(second, OTHER_ROWS).register("a.xml", "f", 100)
+        assert begun(second).register("a.xml", "f", 100).finished
+        assert rows(second, "release") == 3
+        (source,) = etl.status(target_url)
+        assert (source.state, f"process {os.getpid()}" in source.holder) == ("finished", True)
+    (source,) = etl.status(target_url)
+    assert source.holder == ""
+
+
 def test_what_a_lost_connection_held_is_held_again(postgres_url: str) -> None:
     with opened(postgres_url) as first, opened(postgres_url) as second:
         ledger, lock = loaded(first, range(3), finish=False), first.hold()
@@ -148,7 +170,7 @@ def test_what_a_lost_connection_held_is_held_again(postgres_url: str) -> None:
         assert first.hold() == lock
 
 
-def test_tables_whose_keys_come_last_are_reserved_again_after_a_lost_connection(postgres_url: str) -> None:
+def test_after_a_lost_connection_tables_are_reserved_again_where_their_keys_are_built(postgres_url: str) -> None:
     def reserved(target: Target) -> int:
         with contextlib.closing(target.connect()) as connection:
             connection.begin()
@@ -163,8 +185,14 @@ def test_tables_whose_keys_come_last_are_reserved_again_after_a_lost_connection(
         assert reserved(second) == 2
         run(second, "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'")
         assert reserved(second) == 0
+        second.hold()
+        second._reserve({"release"})  # type: ignore[attr-defined]
+        first.notify = lambda sentence: pytest.fail(f"An insert thread waits: {sentence}")
         ledger.hold_again()
-        assert reserved(second) == 2
+        assert reserved(second) == 1
+        second.close()
+        assert first.build_keys(parse_mapping(PLAIN, "m.yaml")) == []
+        assert reserved(first) == 2
 
 
 def test_no_file_is_left_of_a_hold(tmp_path: Path) -> None:
