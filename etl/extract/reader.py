@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -29,15 +29,26 @@ _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 class SourceReader:
     """Iterator of a document's chunks (about 1 MiB of UTF-8 each), read ahead by a thread.
 
-    Raises SourceError, after all that could be read, where the source is empty, not XML, an archive, cut off or
-    damaged; and when it is stopped from another thread while someone waits for a chunk.
+    Raises SourceError, after all that could be read, where the source is empty, not XML, an archive, cut off, damaged
+    or changed meanwhile; and when it is stopped from another thread while someone waits for a chunk.
     """
 
-    def __init__(self, file: BinaryIO | Reading, label: str, *, interruptible: bool) -> None:
-        """`file` is read without buffer and closed in the end; `interruptible` where reading it never waits long."""
+    def __init__(
+        self,
+        file: BinaryIO | Reading,
+        label: str,
+        *,
+        interruptible: bool,
+        is_changed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`file` is read without buffer and closed in the end; `interruptible` where reading it never waits long.
+
+        `is_changed` is asked at the file's end, whether what was read may be a mixture.
+        """
         self._file = file
         self._label = label
         self._interruptible = interruptible
+        self._is_changed = is_changed
         self._consumed = 0
         self._position = 0
         self._ready: deque[tuple[bytes, int]] = deque()
@@ -112,6 +123,11 @@ class SourceReader:
             raise SourceError(
                 f"{self._label} cannot be read beyond byte {self._consumed}: {error.strerror or error}."
             ) from error
+        if not block and self._is_changed():
+            raise SourceError(
+                f"{self._label} was changed while it was read: what was loaded of it may be a mixture. The same command"
+                " goes on if its content is what it was; otherwise it is a new source, and those rows stay."
+            )
         self._consumed += len(block)
         return block
 

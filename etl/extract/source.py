@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from etl.errors import SourceError
-from etl.extract.kept_stream import KeptStream
+from etl.extract.kept_stream import KeptStream, Reading
 from etl.extract.reader import SourceReader
 
 STANDARD_INPUT = "-"
@@ -40,6 +41,8 @@ class Source:
     """Bytes on disk, None where one cannot tell before reading (standard input, pipes)."""
     stream: KeptStream | None = field(default=None, compare=False)
     """Where it is read twice all the same, see `kept`."""
+    modified: int | None = field(default=None, compare=False)
+    """When the file was last changed (nanoseconds, as the system counts), where that is known."""
 
     @property
     def rereadable(self) -> bool:
@@ -74,6 +77,14 @@ class Source:
         except OSError as error:
             raise _unreadable(self.label, error) from error
         return digest.hexdigest()
+
+
+def same_content(path: Path, fingerprint: str) -> bool | None:
+    """Whether the file at `path` still has that fingerprint; None where there is no file to read."""
+    try:
+        return Source(str(path), path, path.stat().st_size).fingerprint() == fingerprint
+    except (OSError, ValueError, SourceError):
+        return None
 
 
 def expand(names: Sequence[str]) -> list[Source]:
@@ -126,7 +137,9 @@ def _file(name: str) -> Source:
     status = os.stat(name)
     if not os.access(name, os.R_OK):
         raise PermissionError(13, "Permission denied")
-    return Source(name, Path(name), status.st_size if stat.S_ISREG(status.st_mode) else None)
+    if not stat.S_ISREG(status.st_mode):
+        return Source(name, Path(name), None)
+    return Source(name, Path(name), status.st_size, modified=status.st_mtime_ns)
 
 
 def _unreadable(label: str, error: OSError | ValueError) -> SourceError:
@@ -142,7 +155,17 @@ def open_source(source: Source) -> SourceReader:
         file = _open(source) if source.stream is None else source.stream.open()
     except OSError as error:
         raise _unreadable(source.label, error) from error
-    return SourceReader(file, source.label, interruptible=source.rereadable)
+    return SourceReader(
+        file, source.label, interruptible=source.rereadable, is_changed=lambda: _is_changed(source, file)
+    )
+
+
+def _is_changed(source: Source, file: BinaryIO | Reading) -> bool:
+    """Whether the open file is another, or has another content, than when it was named."""
+    if source.modified is None or not isinstance(file, io.FileIO):
+        return False
+    status = os.fstat(file.fileno())
+    return (status.st_size, status.st_mtime_ns) != (source.size, source.modified)
 
 
 def _open(source: Source) -> BinaryIO:

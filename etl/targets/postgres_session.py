@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -60,13 +59,15 @@ END_SECONDS = 10.0
 END_STEP_SECONDS = 0.02
 """How long a session may take to end that was told to, and until it is looked at again."""
 
-ABOUT_SERVER = """
-    SELECT pg_backend_pid(), backend_start, pg_is_in_recovery(), CAST(current_setting('transaction_read_only') AS bool),
+STARTED = "CAST(extract(epoch FROM backend_start) AS text)"
+"""As a number: a time is written, and read, by the DateStyle of the user."""
+ABOUT_SERVER = f"""
+    SELECT pg_backend_pid(), {STARTED}, pg_is_in_recovery(), CAST(current_setting('transaction_read_only') AS bool),
            current_setting('synchronous_commit')
     FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """
-END_BACKEND = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
-IS_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+END_BACKEND = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND {STARTED} = %s"
+IS_THERE = f"SELECT 1 FROM pg_stat_activity WHERE pid = %s AND {STARTED} = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Backend:
     """The server's end of a session."""
 
     pid: int
-    start: datetime
+    start: str
     """With it the number is this process's for good: they come again."""
     is_standby: bool
     read_only: bool

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
+import etl as etl_package
+from etl.errors import SourceError
+from etl.mapping.reader import parse_mapping
+from etl.options import build_settings
 from tests.command import etl, without_override
 from tests.integration.bad_input import MAPPING, Workplace, document, item, sentence
 
@@ -251,3 +258,28 @@ def test_a_missing_mapping_is_named(place: Workplace) -> None:
     result = place.load()
     assert result.code == 2
     assert "items.mapping.yaml" in sentence(result)
+
+
+def test_a_file_that_changes_while_it_is_loaded_is_not_finished(tmp_path: Path) -> None:
+    """What is loaded of it may be a mixture: that must not be marked as loaded under either content."""
+    path = tmp_path / "items.xml"
+    path.write_bytes(document(*(item(number, b"x" * 1000) for number in range(1, 8001))))
+    url = f"sqlite:///{tmp_path / 'items.db'}"
+    settings = build_settings({"queue": {"max_bytes": "1MiB"}, "workers": {"kind": "inline"}})
+    mapping = parse_mapping(MAPPING, "items.mapping.yaml")
+    changed = False
+
+    def change(_committed: object) -> None:
+        nonlocal changed
+        if not changed:
+            changed = True
+            path.write_bytes(path.read_bytes())
+            os.utime(path, ns=(0, 0))
+
+    with pytest.raises(SourceError, match="was changed while it was read") as raised:
+        etl_package.load(path, mapping=mapping, target=url, settings=settings, on_batch=change)
+    assert raised.value.report.sources[0].state == "broken"
+    report = etl_package.load(path, mapping=mapping, target=url)
+    assert report.state == "finished"
+    with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
+        assert connection.execute("SELECT count(*), count(DISTINCT id) FROM item").fetchall() == [(8000, 8000)]

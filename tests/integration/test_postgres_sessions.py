@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -105,7 +104,7 @@ def test_only_the_very_session_is_ended(postgres_url: str) -> None:
     """Its number may be somebody else's by now."""
     address = conninfo(postgres_url)
     with closing(connect(address)) as victim, closing(connect(address)) as session:
-        later = dataclasses.replace(victim.backend, start=victim.backend.start + timedelta(microseconds=1))
+        later = dataclasses.replace(victim.backend, start=f"{victim.backend.start}1")
         assert end_backend(session, later)
         victim.execute("SELECT 1")
         assert end_backend(session, victim.backend)
@@ -150,6 +149,14 @@ def test_no_limit_for_idle_sessions_ends_one_that_holds_locks(postgres_url: str,
     run_sql(postgres_url, f"ALTER ROLE {role} SET idle_session_timeout = '1s'")
     with begun(with_user(postgres_url, role)) as connection:
         assert shown(connection, "idle_session_timeout") == "0"
+
+
+@pytest.mark.parametrize("style", ["German", "SQL, DMY"])
+def test_times_may_be_written_as_the_user_likes(postgres_url: str, role: str, style: str) -> None:
+    run_sql(postgres_url, f"GRANT CREATE ON SCHEMA public TO {role}")
+    run_sql(postgres_url, f"ALTER ROLE {role} SET DateStyle = '{style}'")
+    with begun(with_user(postgres_url, role)) as connection:
+        assert shown(connection, "DateStyle").startswith("ISO")
 
 
 def test_a_server_that_cannot_look_after_its_clients_will_do(

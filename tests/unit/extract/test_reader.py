@@ -50,6 +50,33 @@ def test_position_counts_compressed_bytes(tmp_path: Path) -> None:
     assert 0 < seen[0] < size
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_that_is_changed_while_it_is_read_is_broken(compressed: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    content = b"<r>" + b"x" * (5 << 20) + b"</r>"
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    with reader_of(path) as reader:
+        next(reader)
+        with path.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read()
+            file.seek(-1, os.SEEK_END)
+            file.write(last)
+        os.utime(path, ns=(0, 0))  # the clock of a file system may be too coarse to show it
+        with pytest.raises(SourceError, match=r"a\.xml was changed while it was read: what was loaded of it may be"):
+            list(reader)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    content = b"<r>" + b"x" * (5 << 20) + b"</r>"
+    path.write_bytes(content)
+    with reader_of(path) as reader:
+        (tmp_path / "b.xml").write_bytes(b"<other/>")
+        (tmp_path / "b.xml").rename(path)
+        assert b"".join(reader) == content
+
+
 def test_compressed_and_transcoded(tmp_path: Path) -> None:
     document = '<?xml version="1.0" encoding="latin1"?><r>é</r>'
     (tmp_path / "a.xml").write_bytes(gzip.compress(document.encode("latin-1")))
