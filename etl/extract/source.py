@@ -79,14 +79,6 @@ class Source:
         return digest.hexdigest()
 
 
-def same_content(path: Path, fingerprint: str) -> bool | None:
-    """Whether the file at `path` still has that fingerprint; None where there is no file to read."""
-    try:
-        return Source(str(path), path, path.stat().st_size).fingerprint() == fingerprint
-    except (OSError, ValueError, SourceError):
-        return None
-
-
 def expand(names: Sequence[str]) -> list[Source]:
     """The sources that names stand for, each file once, in the order given.
 
