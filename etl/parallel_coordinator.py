@@ -28,16 +28,25 @@ class FeederTimes:
     mapping: float = 0.0
     """Waiting for a free worker."""
     writing: float = 0.0
-    """Waiting for room in the memory window, that is for a commit."""
+    """Waiting for room in the memory window, that is for a commit, and in the end for the last commits."""
+    mapped_at: float | None = None
+    """Clock of `time.monotonic` since when only commits are waited for; None before, and when all is over."""
+
+    def all_committed(self) -> None:
+        """Nothing is waited for any more."""
+        if self.mapped_at is not None:
+            self.writing += time.monotonic() - self.mapped_at
+            self.mapped_at = None
 
     def bottleneck(self) -> str:
         """The stage that limits, and what to turn."""
-        longest = max(self.reading, self.mapping, self.writing)
+        writing = self.writing + (time.monotonic() - self.mapped_at if self.mapped_at is not None else 0.0)
+        longest = max(self.reading, self.mapping, writing)
         if longest == 0.0:
             return "nothing yet"
         if longest == self.mapping:
             return "mapping (more workers.count helps while there are idle cores)"
-        if longest == self.writing:
+        if longest == writing:
             return "writing (the database; try insert.threads, insert.batch_bytes, keys: after)"
         return "reading (source and splitter)"
 
@@ -85,7 +94,7 @@ class ParallelCoordinator:
         finally:
             # After a failure nobody wants the results, and a worker may take long over its last one.
             self._wait_until(lambda: self._in_flight == 0 or self._queue.error is not None)
-            self._ended = time.monotonic()
+            self._ended = self.times.mapped_at = time.monotonic()
 
     def stop(self) -> None:
         """Hand out no more splits; what is in hand is finished and committed."""

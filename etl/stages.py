@@ -95,6 +95,7 @@ class Stages:
         self.queue.close()
         for inserter in self.inserters:
             inserter.join()
+        self.coordinator.times.all_committed()
         self.engine.close(cancel=self.queue.error is not None)
         self.results.finish()
 

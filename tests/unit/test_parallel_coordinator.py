@@ -198,6 +198,7 @@ def test_the_idle_share_is_what_the_workers_did_not_use() -> None:
         (FeederTimes(reading=3, mapping=1, writing=1), "reading"),
         (FeederTimes(reading=1, mapping=3, writing=1), "mapping"),
         (FeederTimes(reading=1, mapping=1, writing=3), "writing"),
+        (FeederTimes(reading=1, mapping=3, writing=1, mapped_at=time.monotonic() - 60), "writing"),
         (FeederTimes(), "nothing"),
     ],
 )
