@@ -5,6 +5,7 @@ In: a database URL. Out: plain values, or a document of rejects. Runs on the cal
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 from etl.errors import SettingsError
-from etl.ledger_reports import ExportReport, RejectExample, RejectGroup, RejectsReport, SourceState, SourceStatus
+from etl.extract.decompress import CHUNK_BYTES
+from etl.ledger_reports import (
+    ExportReport,
+    Obstacle,
+    RejectExample,
+    RejectGroup,
+    RejectsReport,
+    SourceState,
+    SourceStatus,
+)
 from etl.loading.ledger_base import Totals, describe_reject
 from etl.loading.ledger_reading import Committed, LedgerReader, RejectKind, Selection, StoredSource
+from etl.loading.retries import Retries
 from etl.messages import RejectedRecord
 from etl.new_file import new_file
 from etl.options import Settings
-from etl.originals import Originals
+from etl.originals import Originals, has_changed
 from etl.reject_document import RejectDocument, root_of, several_documents
 from etl.targets.open import open_target
 from etl.targets.reading import open_for_reading
@@ -26,14 +37,17 @@ from etl.targets.reading import open_for_reading
 RATE_SECONDS = 60.0
 """The rate of a running load is that of the last minute."""
 
+_MOST = 0.99
+"""The share of a source that is not finished, at most: what is rounded must not say that it is."""
+
 _NOTHING = Committed(Totals(), 0, 0, "")
 
 
 @contextmanager
-def read_ledger(target: str, settings: Settings) -> Iterator[LedgerReader]:
-    """The ledger in a database. Raises SettingsError, TargetError."""
+def read_ledger(target: str, settings: Settings, retries: Retries | None = None) -> Iterator[LedgerReader]:
+    """The ledger in a database; with `retries` a lost connection is made anew. Raises SettingsError, TargetError."""
     with open_for_reading(target) as connection:
-        yield LedgerReader(connection, settings.ledger.database_schema)
+        yield LedgerReader(connection, settings.ledger.database_schema, retries)
 
 
 def status(target: str, *, settings: Settings | None = None) -> tuple[SourceStatus, ...]:
@@ -46,6 +60,7 @@ def status(target: str, *, settings: Settings | None = None) -> tuple[SourceStat
     with read_ledger(target, settings) as ledger:
         sources, committed = ledger.sources(), ledger.committed()
         recent = ledger.committed_since((moment - timedelta(seconds=RATE_SECONDS)).isoformat())
+        keyless = ledger.tables_without_keys()
     with closing(open_target(target, settings)) as place:
         places = {lock: place.holder(lock) for lock in {source.lock for source in sources}}
     return tuple(
@@ -55,12 +70,15 @@ def status(target: str, *, settings: Settings | None = None) -> tuple[SourceStat
             _holder(source, places[source.lock]),
             recent.get(source.number, 0),
             moment,
+            keyless,
         )
         for source in sources
     )
 
 
-def _status(source: StoredSource, done: Committed, holder: str, recent: int, moment: datetime) -> SourceStatus:
+def _status(
+    source: StoredSource, done: Committed, holder: str, recent: int, moment: datetime, keyless: frozenset[str]
+) -> SourceStatus:
     state = _state(source, holder)
     totals = done.totals
     if state == "loading":
@@ -82,12 +100,14 @@ def _status(source: StoredSource, done: Committed, holder: str, recent: int, mom
         records_per_minute=60 * records / seconds if seconds > 0 else 0.0,
         started_at=source.started_at,
         finished_at=source.finished_at,
+        obstacle=_obstacle(source) if state == "interrupted" else "",
+        keys_to_come=tuple(table for table in json.loads(source.tables) if table in keyless),
     )
 
 
 def _holder(source: StoredSource, place: str | None) -> str:
-    """Who runs it, in words; empty where nobody does."""
-    return "" if place is None or source.state == "finished" else f"{source.holder} ({place})"
+    """Who loads it, or retries its rejects, in words; empty where nobody does."""
+    return "" if place is None else f"{source.holder} ({place})"
 
 
 def _state(source: StoredSource, holder: str) -> SourceState:
@@ -101,7 +121,22 @@ def _state(source: StoredSource, holder: str) -> SourceState:
 def _share(source: StoredSource, done: Committed) -> float | None:
     if source.state != "loading":
         return 1.0
-    return min(1.0, done.position / source.size) if source.size else None
+    if not source.size:
+        return None
+    if done.document_bytes < done.position:
+        # Not compressed: reading is a chunk ahead of what is committed, at most (an encoding may take more bytes).
+        return min(max(done.document_bytes, done.position - CHUNK_BYTES) / source.size, _MOST)
+    # Read to its end, it tells no more how far the rows are.
+    return min(done.position / source.size, _MOST) if done.position < source.size else None
+
+
+def _obstacle(source: StoredSource) -> Obstacle:
+    if source.fingerprint is None:
+        return "nameless"
+    if source.path is None:  # known by the name it was given
+        return ""
+    changed = has_changed(source)
+    return "gone" if changed is None else "changed" if changed else ""
 
 
 def _seconds(start: str, end: str) -> float:

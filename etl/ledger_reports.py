@@ -12,7 +12,11 @@ from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
 from etl.report import RejectReport
 
 SourceState = Literal["loading", "building keys", "interrupted", "finished"]
-"""`interrupted`: not finished, and nobody is at it; the same command goes on."""
+"""`interrupted`: not finished, and nobody is at it."""
+
+Obstacle = Literal["", "nameless", "changed", "gone"]
+"""Why the same command does not go on with an interrupted source. `nameless`: it has no identity, and begins anew.
+`changed`: its file has another content now. `gone`: its file is not there."""
 
 
 RetryState = Literal["finished", "stopped", "failed"]
@@ -27,7 +31,7 @@ class SourceStatus:
     label: str
     state: SourceState
     holder: str
-    """Who runs it, in words; empty where nobody does."""
+    """Who loads it, or retries its rejects, in words; empty where nobody does."""
     share: float | None
     """How much of the (compressed) source is committed, 0 to 1; None where its size is not known."""
     size: int | None
@@ -42,6 +46,9 @@ class SourceStatus:
     """Of the last minute while it is loaded, else of the whole time."""
     started_at: str
     finished_at: str | None
+    obstacle: Obstacle
+    keys_to_come: tuple[str, ...]
+    """Those of its tables whose keys are not built."""
 
 
 @dataclass(frozen=True, slots=True)

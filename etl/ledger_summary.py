@@ -9,11 +9,19 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from etl.ledger_reports import ExportReport, RejectExample, RejectsReport, RetryReport, SourceStatus
-from etl.progress import format_bytes, format_duration
+from etl.ledger_reports import ExportReport, Obstacle, RejectExample, RejectsReport, RetryReport, SourceStatus
+from etl.progress import format_bytes, format_duration, format_list
 
 LEAST_SHOWN = 20
 """Characters of a record that are shown on a very narrow screen, too."""
+
+
+_NEXT: dict[Obstacle, str] = {
+    "": "the same command goes on",
+    "nameless": "it has no identity, so the same command begins anew, with its rows again; --source-name gives it one",
+    "changed": "its file has another content now, which the same command loads as a new source",
+    "gone": "its file is not there any more",
+}
 
 
 def summarize_status(target: str, sources: Sequence[SourceStatus]) -> Iterator[str]:
@@ -31,7 +39,8 @@ def summarize_status(target: str, sources: Sequence[SourceStatus]) -> Iterator[s
 def _progress(source: SourceStatus) -> str:
     size = f"{format_bytes(source.document_bytes)} of XML"
     if source.state == "finished":
-        return f"finished, {size}"
+        keys = f", but without the keys of {format_list(source.keys_to_come, 3)}" if source.keys_to_come else ""
+        return f"finished{keys}, {size}"
     share = "" if source.share is None else f", {source.share:.0%} of {format_bytes(source.size or 0)}"
     state = "rows loaded, keys to come" if source.state == "building keys" else source.state
     return f"{state}{share}, {size}"
@@ -44,8 +53,9 @@ def _when(source: SourceStatus) -> str:
 
 def _who(source: SourceStatus) -> str:
     if source.state == "interrupted":
-        return "; nobody is at it: the same command goes on"
-    return f"; run by {source.holder}" if source.holder else ""
+        return f"; nobody is at it: {_NEXT[source.obstacle]}"
+    doing = "its rejects are retried" if source.state == "finished" else "run"
+    return f"; {doing} by {source.holder}" if source.holder else ""
 
 
 def _moment(text: str) -> str:

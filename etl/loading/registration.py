@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -56,34 +56,39 @@ class Registration:
         self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None, path: str | None
     ) -> RegisteredSource:
         """See `Ledger.register`."""
-        for row in self._known(connection, fingerprint):
-            missing = self._missing(connection, row)
-            dropped = missing == row.tables
-            if row.mapping_digest == self._structure and (not dropped or self._only_begun(connection, row)):
-                return self._take_up(connection, row, missing)
-            if row.tables & self._names:
-                self._check_free(row)
-                if not dropped and totals_of(connection, self._tables, row.number).loaded:
-                    raise self._other_mapping(connection, label, row)
-                self._delete(connection, row.number)
+        for known in self._known(connection, fingerprint):
+            ours = known.mapping_digest == self._structure
+            if ours and known.state == "finished" and not self._missing(connection, known):
+                return self._registered(connection, known, totals_of(connection, self._tables, known.number))
+            if not ours and not known.tables & self._names:
+                continue
+            found = self._take(connection, known)
+            if ours and (found.tables == "all" or found.only_begun):
+                return self._registered(connection, found.row, found.totals)
+            if ours and found.tables == "some":
+                raise self._partly_gone(connection, found.row)
+            if found.tables != "none" and found.totals.loaded:
+                raise self._other_mapping(connection, label, found.row)
+            self._delete(connection, known.number)
         return self._begin(connection, label, fingerprint, size, path)
 
     def begin_again(self, connection: TargetConnection, fingerprints: Sequence[str]) -> None:
         """See `Ledger.begin_again`."""
-        rows: list[_SourceRow] = []
-        for fingerprint in fingerprints:
-            again = [row for row in self._known(connection, fingerprint) if row.tables & self._names]
-            missing = [self._missing(connection, row) for row in again]
-            rows += [row for row, gone in zip(again, missing, strict=True) if self._is_there(row, gone)]
-        if self._target.write == "upsert":
-            # By this very mapping, its records take their own places: nothing has to be emptied for that.
-            rows = [row for row in rows if row.mapping_digest == self._structure]
-        for row in rows:
-            self._check_free(row)
-        if rows and self._target.write != "upsert":
-            self._empty(connection, rows)
+        upsert = self._target.write == "upsert"
+        there: list[_Found] = []
+        for known in (row for fingerprint in fingerprints for row in self._known(connection, fingerprint)):
+            # Of an upsert by this very mapping the records take their own places: nothing has to be emptied for that.
+            if not known.tables & self._names or (upsert and known.mapping_digest != self._structure):
+                continue
+            found = self._take(connection, known)
+            if found.tables == "some" and not found.only_begun:
+                raise self._partly_gone(connection, found.row)
+            if found.tables == "all":
+                there.append(found)
+        if there and not upsert:
+            self._empty(connection, there)
         kept: set[str] = set()
-        for row in rows:
+        for row in (found.row for found in there):
             if row.fingerprint in kept:
                 self._delete(connection, row.number)
             else:
@@ -102,23 +107,41 @@ class Registration:
                     finished_at=None,
                 )
 
-    def _empty(self, connection: TargetConnection, rows: Sequence[_SourceRow]) -> None:
+    def _empty(self, connection: TargetConnection, there: Sequence[_Found]) -> None:
         """Empty the tables of these sources; raises TargetError where others have rows there."""
+        rows = [found.row for found in there]
         emptied = frozenset().union(*(row.tables for row in rows))
         self._check_alone(connection, rows, emptied)
-        loaded = sum(totals_of(connection, self._tables, row.number).loaded for row in rows)
         counts = self._target.empty(connection, emptied)
         # Now that nobody else can write there: somebody may have, since.
         self._check_alone(connection, rows, emptied)
-        self._check_counts(counts, loaded)
+        self._check_counts(counts, sum(found.totals.loaded for found in there))
+
+    def _take(self, connection: TargetConnection, known: _SourceRow) -> _Found:
+        """The source as it stays until the transaction ends. Raises SourceHeld where a load that is alive has it."""
+        self._check_free(known)
+        here = self._tables.source.c.number == known.number
+        # What a dead load has in flight may still be committed, and counts then.
+        found = self._rows(connection, here, locked="if free")
+        if not found:
+            self._target.notify(
+                f"Waiting for what {known.holder}, has left in flight of {known.label}: the server has not noticed yet"
+                " that it is gone."
+            )
+            found = self._rows(connection, here, locked="in turn")
+        (row,) = found
+        missing = self._missing(connection, row)
+        tables: Literal["all", "some", "none"] = "all" if not missing else "none" if missing == row.tables else "some"
+        return _Found(row, tables, totals_of(connection, self._tables, row.number))
 
     def _check_free(self, row: _SourceRow) -> None:
-        """Raise SourceHeld where another load that is alive has the source."""
-        who = None if row.state == "finished" else self.holds.elsewhere(row.lock, row.holder)
+        """Raise SourceHeld where a load or a retry that is alive has the source, which may be finished all the same."""
+        who = self.holds.elsewhere(row.lock, row.holder)
         if who is not None:
+            doing = "is being loaded" if row.state != "finished" else "has rejects that are being retried"
             raise SourceHeld(
-                f"{row.label} is being loaded into {self._target.label} already, by {who}. Wait for its end, or end it,"
-                " and run the same command again: what is committed by then stays."
+                f"{row.label} {doing} in {self._target.label} already, by {who}. Wait for its end, or end it, and run"
+                " the same command again: what is committed by then stays."
             )
 
     def _known(self, connection: TargetConnection, fingerprint: str | None) -> list[_SourceRow]:
@@ -129,11 +152,18 @@ class Registration:
         return self._rows(connection, source.fingerprint == fingerprint, source.mapping_digest != self._structure)
 
     def _rows(
-        self, connection: TargetConnection, where: sa.ColumnElement[bool], *order: sa.ColumnElement[Any]
+        self,
+        connection: TargetConnection,
+        where: sa.ColumnElement[bool],
+        *order: sa.ColumnElement[Any],
+        locked: Literal["", "if free", "in turn"] = "",
     ) -> list[_SourceRow]:
         source = self._tables.source.c
         columns = [source[field.name] for field in dataclasses.fields(_SourceRow)]
-        found = connection.execute(sa.select(*columns).where(where).order_by(*order, source.number))
+        wanted = sa.select(*columns).where(where).order_by(*order, source.number)
+        if locked:
+            wanted = wanted.with_for_update(skip_locked=locked == "if free")
+        found = connection.execute(wanted)
         return [_SourceRow(number, frozenset(json.loads(tables)), *others) for number, tables, *others in found]
 
     def _missing(self, connection: TargetConnection, row: _SourceRow) -> frozenset[str]:
@@ -144,26 +174,14 @@ class Registration:
             self._gone[row.tables] = self._target.missing_tables(connection, row.tables)
         return self._gone[row.tables]
 
-    def _only_begun(self, connection: TargetConnection, row: _SourceRow) -> bool:
-        """Whether its load may have ended before it created the tables; it keeps number and first start then."""
-        return row.state == "loading" and not totals_of(connection, self._tables, row.number).records
+    def _partly_gone(self, connection: TargetConnection, row: _SourceRow) -> TargetError:
+        return TargetError(
+            f"{row.label} was loaded before, but of its tables {', '.join(sorted(self._missing(connection, row)))} are"
+            " gone since. Drop the others too, and the same command loads it again from the start."
+        )
 
-    def _is_there(self, row: _SourceRow, missing: frozenset[str]) -> bool:
-        """Whether the source's tables are; raises TargetError where only some of them are."""
-        if missing and missing != row.tables:
-            raise TargetError(
-                f"{row.label} was loaded before, but of its tables {', '.join(sorted(missing))} are gone since. Drop"
-                " the others too, and the same command loads it again from the start."
-            )
-        return not missing
-
-    def _take_up(self, connection: TargetConnection, row: _SourceRow, missing: frozenset[str]) -> RegisteredSource:
-        self._is_there(row, missing)
-        if row.state != "finished":
-            self._check_free(row)
-            # Who had it until now may have finished it meanwhile.
-            (row,) = self._rows(connection, self._tables.source.c.number == row.number)
-        totals = totals_of(connection, self._tables, row.number)
+    def _registered(self, connection: TargetConnection, row: _SourceRow, totals: Totals) -> RegisteredSource:
+        """A source that is known; if it is unfinished, it is this load's from now on."""
         notices = self._changed_conversions(row, totals)
         if row.state != "finished":
             self.epochs[row.number] = row.epoch + 1
@@ -306,6 +324,21 @@ class _SourceRow:
     lock: int
     load_id: str
     started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A source that nobody else has, while its row is locked."""
+
+    row: _SourceRow
+    tables: Literal["all", "some", "none"]
+    """Which of its tables are there."""
+    totals: Totals
+
+    @property
+    def only_begun(self) -> bool:
+        """Whether its load may have ended before all tables were created; it keeps number and first start then."""
+        return self.row.state == "loading" and not self.totals.records
 
 
 def _not_again(why: str) -> TargetError:

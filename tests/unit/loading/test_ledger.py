@@ -185,6 +185,45 @@ def test_taking_over_waits_for_a_batch_that_is_being_written(postgres_url: str) 
         assert first.totals(1).records == 10
 
 
+@pytest.mark.parametrize("mapping", ["same", "other"])
+def test_what_a_dead_load_had_in_flight_is_waited_for_and_counts(postgres_url: str, mapping: str) -> None:
+    same = family()
+    other = single("release", column("id", "bigint", required=True))
+    with opened(postgres_url) as target:
+        first, _ = begin(target)
+        told, outcome = threading.Event(), list[object]()
+
+        def tell(sentence: str) -> None:
+            outcome.append(sentence)
+            told.set()
+
+        target.notify = tell
+
+        def take_over() -> None:
+            ledger = open_ledger(target, None, same if mapping == "same" else other)
+            try:
+                outcome.append(ledger.register("dump.xml", "f", 100))
+            except TargetError as error:
+                outcome.append(error)
+
+        with contextlib.closing(target.connect()) as connection:
+            connection.begin()
+            first.claim(connection, [part(1, 0, 40)], 1)
+            thread = threading.Thread(target=take_over)
+            thread.start()
+            assert told.wait(30)
+            connection.commit(durable=False)
+        thread.join()
+        sentence, came_of_it = outcome
+        assert f"process {os.getpid()}" in str(sentence)
+        if mapping == "same":
+            assert isinstance(came_of_it, RegisteredSource)
+            assert (came_of_it.totals.records, came_of_it.done) == (10, ((0, 40),))
+        else:
+            assert "with another mapping" in str(came_of_it)
+            assert first.totals(1).records == 10
+
+
 def test_a_file_name_that_is_no_text_is_stored_nevertheless(target: Target) -> None:
     ledger = started(target)
     label = os.fsdecode(b"caf\xe9.xml")
@@ -294,8 +333,19 @@ def test_a_source_whose_tables_were_dropped_begins_again(target: Target) -> None
     assert commit(target, again, part(source.info.number, 0, 100, last=True)) == [True]
 
 
+def test_a_load_that_died_between_its_tables_goes_on(target: Target) -> None:
+    _, first = begin(target)
+    drop(target, "track")
+    ledger = open_ledger(target, None, family())
+    ledger.prepare()
+    assert ledger.register("dump.xml", "f", 100).info == first.info
+    target.prepare(family(), "after")
+    assert commit(target, ledger, part(1, 0, 100, last=True)) == [True]
+
+
 def test_a_source_that_lost_some_of_its_tables_is_refused(target: Target) -> None:
-    begin(target)
+    first, _ = begin(target)
+    commit(target, first, part(1, 0, 40))
     drop(target, "track")
     ledger = open_ledger(target, None, family())
     ledger.prepare()
