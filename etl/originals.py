@@ -40,12 +40,27 @@ class Originals:
         self._pieces, self._source = None, None
 
 
+def has_changed(stored: StoredSource) -> bool | None:
+    """Whether the file it came from has another content now; None where there is no such file to read."""
+    try:
+        source = _source(stored)
+        return None if source is None else source.fingerprint() != stored.fingerprint
+    except (OSError, ValueError, SourceError):
+        return None
+
+
 def _open(stored: StoredSource) -> DocumentPieces | None:
+    if has_changed(stored) is not False:
+        return None
+    try:
+        source = _source(stored)
+        return None if source is None else DocumentPieces(source)
+    except (OSError, ValueError, SourceError):
+        return None
+
+
+def _source(stored: StoredSource) -> Source | None:
     if stored.path is None or stored.fingerprint is None:
         return None
     path = Path(stored.path)
-    try:
-        source = Source(stored.label, path, path.stat().st_size)
-        return DocumentPieces(source) if source.fingerprint() == stored.fingerprint else None
-    except (OSError, ValueError, SourceError):
-        return None
+    return Source(stored.label, path, path.stat().st_size)

@@ -49,6 +49,7 @@ class Pipeline:
         self._tally = Tally(rows=[0] * len(mapping.tables))
         self._began = time.monotonic()
         self._sources: list[FedSource] = []
+        self._nameless: set[int] = set()
         self._stages: Stages | None = None
         self._activity = "loading"
         self._stopped = False
@@ -131,6 +132,8 @@ class Pipeline:
             lambda: self._ledger.register(name or source.label, fingerprint, source.size, path=path)
         )
         self._notices += known.notices
+        if fingerprint is None:
+            self._nameless.add(known.info.number)
         return FedSource(source, known.info, known.done, known.state, known.totals, source.rereadable)
 
     def _load_all(self, pending: Sequence[FedSource], limit: int | None, callbacks: Callbacks) -> State:
@@ -316,6 +319,7 @@ class Pipeline:
             rejected=after.rejected - before.rejected,
             discarded=after.discarded - before.discarded,
             skipped=before.records,
+            resumable=source.info.number not in self._nameless,
             rejected_before=before.rejected,
             source_bytes=source.document_bytes,
             problem=source.problem,

@@ -35,6 +35,8 @@ class SourceReport:
     skipped: int
     source_bytes: int
     """Bytes of the decompressed document read."""
+    resumable: bool = True
+    """False where it has no identity (standard input without a name): a repeat begins anew, with its rows again."""
     rejected_before: int = 0
     """Rejected by earlier runs: some of `skipped`."""
     problem: str = ""

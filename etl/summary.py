@@ -133,14 +133,28 @@ def _next_steps(report: LoadReport) -> Iterator[str]:
             " --map FILE` with the same --to loads them again, by a mended mapping."
         )
     if report.state == "finished" and any(source.state == "stopped" for source in report.sources):
-        yield "The limit ended this load; without --limit the same command goes on from here."
+        yield f"The limit ended this load; without --limit {_repeat(report)}"
     if report.stop_reason:
+        keys = any(reject.reason == "duplicate_key" for reject in report.rejects)
         yield (
-            "`etl rejects` shows them by reason. Mend the mapping, or raise errors.max (`etl docs settings`), and the"
-            " same command goes on from here."
+            "`etl rejects` shows why, and `etl docs rejects` what to do: mend the mapping or the table,"
+            f"{' for keys that are there already use --write upsert or skip,' if keys else ''} or raise errors.max"
+            f" (`etl docs settings`); {_repeat(report)}"
         )
     elif report.state == "stopped":
-        yield "The same command goes on from here."
+        repeat = _repeat(report)
+        yield f"{repeat[0].upper()}{repeat[1:]}"
+
+
+def _repeat(report: LoadReport) -> str:
+    """What the same command does next."""
+    nameless = [source.label for source in report.sources if not source.resumable]
+    if not nameless:
+        return "the same command goes on from here."
+    return (
+        f"the same command begins {', '.join(nameless)} anew, and its rows are there again: it has no identity."
+        " --source-name NAME gives it one."
+    )
 
 
 def _mapping_to_change(report: LoadReport | CheckReport) -> Iterator[str]:

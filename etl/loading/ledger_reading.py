@@ -16,6 +16,7 @@ from etl.errors import SettingsError, TargetError
 from etl.loading.ledger_base import State, Totals
 from etl.loading.ledger_tables import ledger_tables
 from etl.messages import RejectedRecord, Skeleton
+from etl.targets.own_tables import own_table
 from etl.targets.reading import ReadingConnection
 
 PAGE_ROWS = 1000
@@ -37,6 +38,8 @@ class StoredSource:
     size: int | None
     mapping: str
     mapping_file: str | None
+    tables: str
+    """Names, as JSON."""
     state: State
     holder: str
     lock: int
@@ -82,6 +85,7 @@ class LedgerReader:
         """Raises TargetError where there is no ledger, or one that another version of this program has made."""
         self._connection = connection
         self._tables = ledger_tables(schema)
+        self._own = own_table(schema)
         self.label = label = connection.label
         for table in self._tables.metadata.sorted_tables:
             there = connection.columns(table)
@@ -102,6 +106,14 @@ class LedgerReader:
         columns = self._tables.source.c
         wanted = [columns[name] for name in StoredSource.__dataclass_fields__]
         return [StoredSource(*row) for row in self._connection.rows(sa.select(*wanted).order_by(columns.number))]
+
+    def tables_without_keys(self) -> frozenset[str]:
+        """Names of tables that loads created and whose keys are not built."""
+        columns = self._own.c
+        if not self._connection.columns(self._own):
+            return frozenset()
+        keyless = sa.select(columns.table_name).where(columns.keys_to_come)
+        return frozenset(name for (name,) in self._connection.rows(keyless))
 
     def select(self, source: str | None, reason: str | None) -> tuple[Selection, list[StoredSource]]:
         """The rejects of a source (its number, or its label or path) for a reason, and the sources they may be of.

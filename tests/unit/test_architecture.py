@@ -42,7 +42,7 @@ ALLOWED = {
     "targets": CONTRACTS | {"faults"},
     "engines": CONTRACTS | {"batches", "positions"},
     "batches": {"messages"},
-    "loading": CONTRACTS | {"targets.base", "targets.reading", "faults", "positions"},
+    "loading": CONTRACTS | {"targets.base", "targets.own_tables", "targets.reading", "faults", "positions"},
     "faults": set(),
     "finishing": CONTRACTS | {"faults", "loading.ledger", "loading.retries", "targets.base"},
     "positions": {"messages"},

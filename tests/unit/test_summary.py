@@ -113,6 +113,24 @@ def test_a_load_with_too_many_rejects_says_why_it_stopped_and_what_to_do() -> No
     assert "`etl rejects`" in lines[-1]
     assert "errors.max" in lines[-1]
     assert lines[-1].endswith("the same command goes on from here.")
+    assert "upsert" not in lines[-1]
+    twice = RejectReport("duplicate_key", "release", "", 1_234, "releases.xml.gz, line 9: key 1")
+    lines = summarize_load(replace(FINISHED, state="stopped", rejected=1_234, stop_reason=reason, rejects=(twice,)))
+    assert "--write upsert or skip" in lines[-1]
+
+
+def test_what_has_no_identity_does_not_go_on() -> None:
+    nameless = replace(SOURCE, label="standard input", state="stopped", resumable=False)
+    anew = "begins standard input anew, and its rows are there again"
+    for report in (
+        replace(FINISHED, sources=(nameless,)),
+        replace(FINISHED, sources=(nameless,), state="stopped"),
+        replace(FINISHED, sources=(nameless,), state="stopped", stop_reason="Too many."),
+    ):
+        last = summarize_load(report)[-1]
+        assert anew in last
+        assert "goes on" not in last
+        assert "--source-name" in last
 
 
 def test_rejects_of_earlier_runs_are_in_the_exit_code() -> None:
