@@ -55,4 +55,5 @@ class Holds:
 
 def _holder() -> str:
     """Who this is: program, machine, process."""
-    return f"etl on {socket.gethostname()}, process {os.getpid()}"
+    machine = socket.gethostname().encode("ascii", "backslashreplace").decode()  # for a database of any encoding
+    return f"etl on {machine}, process {os.getpid()}"

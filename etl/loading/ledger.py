@@ -33,10 +33,11 @@ from etl.loading.ledger_base import (
     find_gaps,
     now,
 )
-from etl.loading.ledger_queries import storable, tiles_of, totals_of
+from etl.loading.ledger_queries import tiles_of, totals_of
 from etl.loading.ledger_tables import claim_statement, insert_missing, ledger_tables
 from etl.loading.no_ledger import NoLedger
 from etl.loading.registration import Registration
+from etl.loading.stored_text import storable
 from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
 from etl.targets.base import Target, TargetConnection
@@ -179,7 +180,7 @@ class Ledger:
                 "table_name": reject.table,
                 "column_name": reject.column,
                 "reason": reject.reason,
-                "message": storable(reject.message),
+                "message": storable(reject.message, connection.encoding),
                 "raw": reject.raw,
                 "length": reject.length,
                 "skeleton": digest(reject.skeleton) if reject.skeleton else None,

@@ -44,8 +44,3 @@ def forget(connection: TargetConnection, tables: LedgerTables, source: int) -> N
     """Delete what was committed of the source from the ledger; its row stays."""
     for table in (tables.split, tables.reject, tables.skeleton):
         connection.execute(sa.delete(table).where(table.c.source == source))
-
-
-def storable(text: str) -> str:
-    """Without what no database takes in a text: the NUL character and half surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from etl.errors import MappingError, SourceHeld, TargetError
 from etl.loading.holds import Holds
 from etl.loading.ledger_base import RegisteredSource, State, Totals, now
-from etl.loading.ledger_queries import forget, next_number, storable, tiles_of, totals_of
+from etl.loading.ledger_queries import forget, next_number, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.mapping_digest import conversion_digest, differences, structure_digest
+from etl.loading.stored_text import storable, storable_yaml
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.messages import SourceInfo
@@ -97,7 +98,7 @@ class Registration:
                 self._update(
                     connection,
                     row.number,
-                    **self._mapping_values(),
+                    **self._mapping_values(connection),
                     tables=json.dumps(sorted(self._names)),
                     state="loading",
                     epoch=row.epoch + 1,
@@ -185,7 +186,9 @@ class Registration:
         notices = self._changed_conversions(row, totals)
         if row.state != "finished":
             self.epochs[row.number] = row.epoch + 1
-            self._update(connection, row.number, **self._mapping_values(), epoch=row.epoch + 1, **self.holds.ours())
+            self._update(
+                connection, row.number, **self._mapping_values(connection), epoch=row.epoch + 1, **self.holds.ours()
+            )
         info = SourceInfo(row.number, row.label, row.load_id, row.started_at)
         done = tuple((tile.start, tile.end) for tile in tiles_of(connection, self._tables, row.number))
         return RegisteredSource(info, row.state, done, totals, notices)
@@ -253,14 +256,14 @@ class Registration:
     def _begin(
         self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None, path: str | None
     ) -> RegisteredSource:
-        started, label = now(), storable(label)
-        path = None if path is None else storable(path)
+        started, label = now(), storable(label, connection.encoding)
+        path = None if path is None else storable(path, connection.encoding)
         values = {
             "label": label,
             "path": path,
             "fingerprint": fingerprint,
             "size": size,
-            **self._mapping_values(),
+            **self._mapping_values(connection),
             "tables": json.dumps(sorted(self._names)),
             "state": "loading",
             "epoch": 1,
@@ -289,11 +292,11 @@ class Registration:
                 )
         return ()
 
-    def _mapping_values(self) -> dict[str, Any]:
+    def _mapping_values(self, connection: TargetConnection) -> dict[str, Any]:
         file = Path(self._mapping.label)
         return {
-            "mapping": self._mapping.text,
-            "mapping_file": storable(str(file.absolute())) if file.is_file() else None,
+            "mapping": storable_yaml(self._mapping.text, connection.encoding),
+            "mapping_file": storable(str(file.absolute()), connection.encoding) if file.is_file() else None,
             "mapping_digest": self._structure,
             "conversion_digest": self._conversions,
         }

@@ -55,6 +55,9 @@ class Merged:
 class TargetConnection(ABC):
     """One connection, used by one thread: ``begin``, any of the middle ones, ``commit`` or ``rollback``."""
 
+    encoding: str = "utf-8"
+    """Python's codec of the texts that the database can keep."""
+
     @abstractmethod
     def begin(self) -> None:
         """Open a transaction (where one writer holds the database, wait for it)."""

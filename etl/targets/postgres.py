@@ -28,7 +28,7 @@ from etl.targets.own_tables import OWN_TABLES
 from etl.targets.postgres_checks import check_server
 from etl.targets.postgres_errors import read_only_now, refusal, row_of_key, said, translate
 from etl.targets.postgres_guard import PostgresGuard
-from etl.targets.postgres_session import END_SECONDS, Backend, Session, connect, conninfo, end_backend, set_up
+from etl.targets.postgres_session import END_SECONDS, Backend, Session, codec, connect, conninfo, end_backend, set_up
 from etl.targets.postgres_staging import LOCK_MERGES, MERGE_LOCK, analyze_statement, create_statement
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
 from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver_error, translated
@@ -61,6 +61,7 @@ class PostgresConnection(SqlConnection):
         super().__init__(connection, target.translate)
         self._target = target
         self.backend: Backend = self.driver.backend
+        self.encoding = codec(self.driver)
         self._written: dict[int, Sequence[Rows]] = {}
         """Rows since the savepoint by table, to find one that is refused among."""
         self._staged: set[int] = set()

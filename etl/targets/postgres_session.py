@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,17 @@ def connect(conninfo: str) -> Session:
     session.backend = Backend(pid, start, is_standby, read_only, pid != session.info.backend_pid)
     session.durability = "on" if waits_for in ("off", "local") else waits_for
     return session
+
+
+def codec(session: Session) -> str:
+    """Python's codec of the texts that the database can keep; ASCII where Python has none."""
+    name = session.info.parameter_status("server_encoding") or "UTF8"
+    if name == "SQL_ASCII":  # which takes any byte for a character
+        return "utf-8"
+    try:
+        return codecs.lookup(name.replace("WIN", "cp").replace("KOI8", "koi8_")).name
+    except LookupError:
+        return "ascii"
 
 
 def set_up(session: Session) -> None:
