@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from etl.errors import TransientError
 from etl.extract.breakage import shown
 from etl.extract.records import too_large
 from etl.extract.skeletons import RecordTest, element_name
 from etl.loading.ledger_reading import LedgerReader, Selection
+from etl.loading.retries import Retries
 from etl.mapping.paths import RecordPath
 from etl.messages import NOTHING_OPEN, Part, RejectedRecord, Run, Split
 from etl.options import Settings
@@ -32,7 +34,10 @@ class RetryFeed:
         originals: Originals,
         paths: Sequence[RecordPath],
         settings: Settings,
+        retries: Retries,
     ) -> None:
+        """`retries` are those by which `ledger` looks again after a lost connection."""
+        self._retries = retries
         self._ledger = ledger
         self._selection = selection
         self._originals = originals
@@ -54,10 +59,18 @@ class RetryFeed:
         return self._position
 
     def stop(self) -> None:
-        """Give out no more splits."""
+        """Give out no more splits, also when a lost connection is waited for."""
         self._stopped = True
+        self._retries.interrupt()
 
     def __iter__(self) -> Iterator[Split]:
+        try:
+            yield from self._splits()
+        except TransientError:
+            if not self._stopped:
+                raise
+
+    def _splits(self) -> Iterator[Split]:
         parts: list[Part] = []
         size = 0
         for reject in self._ledger.rejects(self._selection):

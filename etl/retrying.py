@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from etl.background import run_in_background
-from etl.errors import EtlError, MappingError, TargetError
+from etl.errors import EtlError, MappingError, TargetError, mask_password
 from etl.extract.source import Source
 from etl.feeding import FedSource
 from etl.inspection import read_ledger
@@ -24,6 +24,7 @@ from etl.loading.ledger import Ledger
 from etl.loading.ledger_base import Totals, describe_reject
 from etl.loading.ledger_reading import LedgerReader, RejectKind, Selection, StoredSource
 from etl.loading.result_thread import Tally
+from etl.loading.retries import Retries
 from etl.loading.retry_ledger import RetryLedger
 from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
@@ -61,8 +62,9 @@ def retry(
     given = read_mapping(Path(mapping)) if isinstance(mapping, str | Path) else mapping
     with read_ledger(target, settings) as ledger:
         selection, sources = ledger.select(None if source is None else str(source), reason)
-        run = _Retry(target, ledger, selection, sources, settings, progress or SilentProgress())
-        return run.run(given)
+        counts = ledger.counts(selection)
+    chosen = [source for source in sources if source.number in counts]
+    return _Retry(target, chosen, counts, reason, settings, progress or SilentProgress()).run(given)
 
 
 class _Retry:
@@ -71,20 +73,21 @@ class _Retry:
     def __init__(
         self,
         target: str,
-        ledger: LedgerReader,
-        selection: Selection,
         sources: Sequence[StoredSource],
+        counts: dict[int, tuple[int, int]],
+        reason: str | None,
         settings: Settings,
         progress: Progress,
     ) -> None:
+        """`counts`: how many rejects of a source are chosen, and their bytes."""
         self._target = target
-        self._ledger = ledger
         self._settings = settings
         self._progress = progress
-        self._reason = selection.reason
-        self._counts = ledger.counts(selection)
-        self._sources = [source for source in sources if source.number in self._counts]
+        self._reason = reason
+        self._counts = counts
+        self._sources = sources
         self._labels = {source.number: source.label for source in sources}
+        self._retries = Retries(settings.retry, progress.note)
         self._began = time.monotonic()
         self._stopped = False
         self._tallies: list[Tally] = []
@@ -103,8 +106,13 @@ class _Retry:
         try:
             for mapping, sources in groups:
                 if sources and not self._stopped:
-                    with closing(open_target(self._target, self._settings)) as place:
-                        self._retry(place, mapping, sources)
+                    retries = Retries(self._settings.retry, self._progress.note)
+                    # The reader is closed first: SQLite's log goes with the last one who has the file open.
+                    with (
+                        closing(open_target(self._target, self._settings)) as place,
+                        read_ledger(self._target, self._settings, retries) as ledger,
+                    ):
+                        self._retry(place, ledger, retries, mapping, sources)
         except EtlError as error:
             if self._tallies:
                 error.report = self._report("failed")
@@ -133,22 +141,25 @@ class _Retry:
             )
         return mapping
 
-    def _retry(self, place: Target, mapping: Mapping, sources: Sequence[StoredSource]) -> None:
-        """Retry the rejects of sources by one mapping. Raises EtlError."""
+    def _retry(
+        self, place: Target, ledger: LedgerReader, retries: Retries, mapping: Mapping, sources: Sequence[StoredSource]
+    ) -> None:
+        """Retry the rejects of sources by one mapping; `retries` are the reader's. Raises EtlError."""
         place.notify = self._progress.note
         labels = {source.number: source.label for source in sources}
         schema = self._settings.ledger.database_schema
         claims = RetryLedger(place, schema, Ledger(place, schema, mapping), labels)
-        claims.begin()
-        self._count(labels)
-        _check_tables(place, mapping)
-        place.prepare(mapping, self._settings.keys)
+        self._retries.call(claims.begin)
+        self._retries.call(lambda: _check_tables(place, mapping))
+        self._retries.call(lambda: place.prepare(mapping, self._settings.keys))
         tally = Tally(rows=[0] * len(mapping.tables))
         self._tallies.append(tally)
         paths = [path for table in mapping.tables for path in table.records]
+        selection = Selection(tuple(labels), self._reason)
+        # Only now nobody else changes them any more.
+        self._counts = {**self._counts, **dict.fromkeys(labels, (0, 0)), **ledger.counts(selection)}
         with closing(Originals(sources)) as originals:
-            selection = Selection(tuple(labels), self._reason)
-            feed = RetryFeed(self._ledger, selection, originals, paths, self._settings)
+            feed = RetryFeed(ledger, selection, originals, paths, self._settings, retries)
             stages = Stages(
                 [self._fed(source) for source in sources],
                 mapping,
@@ -172,11 +183,6 @@ class _Retry:
         self._note_left(feed, mapping)
         if stages.queue.error is not None:
             raise stages.queue.error
-
-    def _count(self, sources: Iterable[int]) -> None:
-        """Count again what there is of sources that nobody else changes any more."""
-        there = self._ledger.counts(Selection(tuple(sources), self._reason))
-        self._counts |= {source: there.get(source, (0, 0)) for source in sources}
 
     def _fed(self, source: StoredSource) -> FedSource:
         info = SourceInfo(source.number, source.label, source.load_id, source.started_at)
@@ -234,7 +240,7 @@ class _Retry:
         discarded = sum(tally.discarded for tally in self._tallies)
         return RetryReport(
             state=state,
-            target=self._ledger.label,
+            target=mask_password(self._target),
             selected=selected,
             loaded=loaded,
             discarded=discarded,

@@ -113,6 +113,27 @@ class NoCopies:
         return data
 
 
+class BreaksAt:
+    """A connection breaks when the server is about to hear each of `words`, in their order, once each."""
+
+    def __init__(self, *words: bytes) -> None:
+        self._lock = threading.Lock()
+        self.left = list(words)
+
+    def connection(self) -> Filter:
+        return self
+
+    def to_server(self, data: bytes) -> bytes | None:
+        with self._lock:
+            if not self.left or self.left[0] not in data:
+                return data
+            del self.left[0]
+            return None
+
+    def to_client(self, data: bytes) -> bytes | None:
+        return data
+
+
 class SwallowedCommits:
     """The server hears COMMIT, and its answer is lost with the connection; for the first `times` that copied rows.
 

@@ -121,6 +121,10 @@ class Place:
         with psycopg.connect(self.url) as connection:
             return connection.execute(sql.encode()).fetchall()
 
+    def database_files(self) -> list[str]:
+        """The SQLite file and what else belongs to it."""
+        return sorted(file.name for file in self.folder.glob("target.db*"))
+
     def content(self) -> list[list[tuple[Any, ...]]]:
         """The rows of each table."""
         return [sorted(self.rows(f"SELECT * FROM {table}")) for table in ("item", "part")]
@@ -178,6 +182,10 @@ class Running:
             return seen.status() == psutil.STATUS_STOPPED
 
         wait_for(stopped)
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
 
     def go_on(self) -> None:
         """Let it continue."""

@@ -6,15 +6,17 @@ when it was asked for. However many rejects there are, a few MB of them are in m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import Executable
 
 from etl.errors import SettingsError, TargetError
 from etl.loading.ledger_base import State, Totals
 from etl.loading.ledger_tables import ledger_tables
+from etl.loading.retries import Result, Retries
 from etl.messages import RejectedRecord, Skeleton
 from etl.targets.own_tables import own_table
 from etl.targets.reading import ReadingConnection
@@ -81,14 +83,18 @@ class RejectKind:
 class LedgerReader:
     """Reads the ledger in the given schema (None: the database's default one)."""
 
-    def __init__(self, connection: ReadingConnection, schema: str | None) -> None:
-        """Raises TargetError where there is no ledger, or one that another version of this program has made."""
+    def __init__(self, connection: ReadingConnection, schema: str | None, retries: Retries | None = None) -> None:
+        """`retries`: how it looks again after a lost connection; None: not at all.
+
+        Raises TargetError where there is no ledger, or one that another version of this program has made.
+        """
         self._connection = connection
+        self._retries = retries
         self._tables = ledger_tables(schema)
         self._own = own_table(schema)
         self.label = label = connection.label
         for table in self._tables.metadata.sorted_tables:
-            there = connection.columns(table)
+            there = self._look(lambda: connection.columns(table))  # noqa: B023 - called at once
             if not there:
                 raise TargetError(
                     f"No load has been to {label}: it has no table {table.fullname}. Check --to; a ledger that is in"
@@ -105,7 +111,7 @@ class LedgerReader:
         """All sources, in the order in which they were begun."""
         columns = self._tables.source.c
         wanted = [columns[name] for name in StoredSource.__dataclass_fields__]
-        return [StoredSource(*row) for row in self._connection.rows(sa.select(*wanted).order_by(columns.number))]
+        return [StoredSource(*row) for row in self._rows(sa.select(*wanted).order_by(columns.number))]
 
     def tables_without_keys(self) -> frozenset[str]:
         """Names of tables that loads created and whose keys are not built."""
@@ -139,7 +145,7 @@ class LedgerReader:
         ]
         size = sa.cast(sa.func.sum(split.end_offset - split.start_offset), sa.BigInteger)
         found = sa.select(split.source, *sums, size, sa.func.max(split.source_position))
-        rows = self._connection.rows(found.add_columns(sa.func.max(split.committed_at)).group_by(split.source))
+        rows = self._rows(found.add_columns(sa.func.max(split.committed_at)).group_by(split.source))
         return {
             source: Committed(Totals(records, loaded, rejected, discarded), size, position, last)
             for source, records, loaded, rejected, discarded, size, position, last in rows
@@ -150,21 +156,21 @@ class LedgerReader:
         split = self._tables.split.c
         records = sa.cast(sa.func.sum(split.records), sa.BigInteger)
         recent = sa.select(split.source, records).where(split.committed_at >= moment).group_by(split.source)
-        return {row[0]: row[1] for row in self._connection.rows(recent)}
+        return {row[0]: row[1] for row in self._rows(recent)}
 
     def counts(self, selection: Selection) -> dict[int, tuple[int, int]]:
         """How many rejects each source has, if any, and the bytes of their records."""
         reject = self._tables.reject.c
         size = sa.cast(sa.func.sum(reject.length), sa.BigInteger)
         found = sa.select(reject.source, sa.func.count(), size).where(*self._where(selection))
-        return {row[0]: (row[1], row[2]) for row in self._connection.rows(found.group_by(reject.source))}
+        return {row[0]: (row[1], row[2]) for row in self._rows(found.group_by(reject.source))}
 
     def kinds(self, selection: Selection) -> list[tuple[RejectKind, int]]:
         """The kinds of rejects and how many there are of each, the most frequent first."""
         reject = self._tables.reject.c
         kind = (reject.reason, reject.table_name, reject.column_name)
         counted = sa.select(*kind, sa.func.count()).where(*self._where(selection)).group_by(*kind)
-        rows = self._connection.rows(counted.order_by(sa.func.count().desc(), *kind))
+        rows = self._rows(counted.order_by(sa.func.count().desc(), *kind))
         return [(RejectKind(*row[:3]), row[3]) for row in rows]
 
     def examples(self, selection: Selection, number: int) -> dict[RejectKind, list[RejectedRecord]]:
@@ -179,7 +185,7 @@ class LedgerReader:
         shown = sa.func.substr(reject.raw, 1, EXAMPLE_BYTES, type_=sa.LargeBinary)
         found = sa.select(*wanted, shown).join_from(self._tables.reject, ranked, first).where(ranked.c.place <= number)
         examples: dict[RejectKind, list[RejectedRecord]] = {}
-        for *row, raw in self._connection.rows(found.order_by(*order)):
+        for *row, raw in self._rows(found.order_by(*order)):
             one = _record(row, raw, None)
             examples.setdefault(RejectKind(one.reason, one.table, one.column), []).append(one)
         return examples
@@ -193,7 +199,7 @@ class LedgerReader:
             for first, last in self._pages(source, selection.reason):
                 here = self._of_source(source, selection.reason)
                 found = sa.select(*wanted).where(*here, reject.byte_offset.between(first, last))
-                rows = self._connection.rows(found.order_by(reject.byte_offset))
+                rows = self._rows(found.order_by(reject.byte_offset))
                 digests = {digest for *_, digest in rows if digest is not None}
                 skeletons = {key: known for key, known in skeletons.items() if key[0] == source and key[1] in digests}
                 skeletons |= self._skeletons(source, sorted(digests - {digest for _, digest in skeletons}))
@@ -206,7 +212,7 @@ class LedgerReader:
         some = sa.select(reject.source, sa.func.min(reject.skeleton)).where(*self._where(selection))
         return {
             source: self._skeletons(source, [digest]).get((source, digest)) if digest is not None else None
-            for source, digest in self._connection.rows(some.group_by(reject.source))
+            for source, digest in self._rows(some.group_by(reject.source))
         }
 
     def _pages(self, source: int, reason: str | None) -> Iterator[tuple[int, int]]:
@@ -217,7 +223,7 @@ class LedgerReader:
         while True:
             here = self._of_source(source, reason)
             keys = sa.select(reject.byte_offset, size).where(*here, reject.byte_offset > behind)
-            rows = self._connection.rows(keys.order_by(reject.byte_offset).limit(PAGE_ROWS))
+            rows = self._rows(keys.order_by(reject.byte_offset).limit(PAGE_ROWS))
             if not rows:
                 return
             first, weight = rows[0]
@@ -241,7 +247,13 @@ class LedgerReader:
         columns = self._tables.skeleton.c
         fields = (columns.subset, columns.open_tags, columns.close_tags, columns.depth)
         found = sa.select(columns.skeleton, *fields).where(columns.source == source, columns.skeleton.in_(digests))
-        return {(source, digest): Skeleton(*row) for digest, *row in self._connection.rows(found)}
+        return {(source, digest): Skeleton(*row) for digest, *row in self._rows(found)}
+
+    def _rows(self, statement: Executable) -> list[tuple[Any, ...]]:
+        return self._look(lambda: self._connection.rows(statement))
+
+    def _look(self, look: Callable[[], Result]) -> Result:
+        return look() if self._retries is None else self._retries.call(look)
 
     def _columns(self) -> list[sa.Column[Any]]:
         reject = self._tables.reject.c

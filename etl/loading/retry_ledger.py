@@ -48,8 +48,10 @@ class RetryLedger:
     def begin(self) -> None:
         """Take the sources over: no load of one runs meanwhile, nor another retry. Raises SourceHeld, EtlError.
 
-        Waits for what they have in flight; whatever still runs in spite of it stops at its next batch.
+        Waits for what they have in flight; whatever still runs in spite of it stops at its next batch. May be called
+        again.
         """
+        self._holds.again()
         source = self._source.c
         with closing(self._target.connect()) as connection:
             connection.begin()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from etl.errors import EtlError, SettingsError, TargetError, mask_password
 from etl.targets.open import sqlite_path
 from etl.targets.sql import translated
 
+Result = TypeVar("Result")
+
 
 class ReadingConnection:
     """A connection that only reads; a context manager."""
@@ -30,33 +33,38 @@ class ReadingConnection:
         label: str,
         engine: sa.Engine,
         driver_error: type[Exception],
-        translate: Callable[[Exception], EtlError],
+        translate: Callable[..., EtlError],
     ) -> None:
-        """Connect. Raises EtlError."""
+        """Connect. Raises EtlError, which `translate` makes of the driver's and of whether it was `connected`."""
         self.label = label
         self._engine = engine
         self._driver_error = driver_error
-        self._translate = translate
-        with translated(driver_error, translate):
+        self._translate: Callable[[Exception], EtlError] = partial(translate, connected=True)
+        with translated(driver_error, partial(translate, connected=False)):
             self._connection = engine.connect()
 
     def rows(self, statement: Executable) -> list[tuple[Any, ...]]:
-        """What a SELECT returns, as it is now. Raises EtlError."""
-        with translated(self._driver_error, self._translate):
-            try:
-                return [tuple(row) for row in self._connection.execute(statement)]
-            finally:
-                # Nothing stays open between two looks: a server could not clean up behind it.
-                self._connection.rollback()
+        """What a SELECT returns, as it is now. Raises EtlError; one that was lost is made anew by the next look."""
+        return self._look(lambda connection: [tuple(row) for row in connection.execute(statement)])
 
     def columns(self, table: sa.Table) -> frozenset[str]:
         """Names of the columns that the table of that name has; none where it is not there."""
-        with translated(self._driver_error, self._translate):
-            inspector = sa.inspect(self._connection)
+
+        def look(connection: sa.Connection) -> frozenset[str]:
+            inspector = sa.inspect(connection)
             there = inspector.has_table(table.name, table.schema)
             found = inspector.get_columns(table.name, table.schema) if there else []
-            self._connection.rollback()
-        return frozenset(str(column["name"]) for column in found)
+            return frozenset(str(column["name"]) for column in found)
+
+        return self._look(look)
+
+    def _look(self, action: Callable[[sa.Connection], Result]) -> Result:
+        with translated(self._driver_error, self._translate):
+            try:
+                return action(self._connection)
+            finally:
+                # Nothing stays open between two looks: a server could not clean up behind it.
+                self._connection.rollback()
 
     def close(self) -> None:
         self._connection.close()
@@ -93,13 +101,18 @@ def _sqlite(path: Path, label: str) -> ReadingConnection:
 
     if not path.is_file():
         raise TargetError(f"There is no database {path}; name the one you mean with --to.")
-    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    # Opened for reading only, it could not take the files of a write-ahead log away that it makes.
+    address = f"file:{quote(str(path.absolute()))}?mode=rw"
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
-    return ReadingConnection(label, engine, sqlite3.Error, lambda error: translate(error, label))
+    return ReadingConnection(label, engine, sqlite3.Error, lambda error, *, connected: translate(error, label))
 
 
 def _postgres(url: str) -> ReadingConnection:
@@ -117,4 +130,4 @@ def _postgres(url: str) -> ReadingConnection:
         return connection
 
     engine = sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True)
-    return ReadingConnection(label, engine, psycopg.Error, lambda error: translate(error, label, connected=False))
+    return ReadingConnection(label, engine, psycopg.Error, partial(translate, label=label))

@@ -84,6 +84,15 @@ def test_asking_writes_nothing_and_creates_nothing(sqlite_place: Place) -> None:
     assert files == {"items.xml", "items.yaml", "mended.yaml", "target.db"}
 
 
+def test_asking_leaves_no_file_of_a_write_ahead_log_behind(sqlite_place: Place) -> None:
+    place = sqlite_place
+    place.load()
+    place.run("PRAGMA journal_mode = WAL")
+    etl.status(place.url)
+    etl.rejects(place.url)
+    assert place.database_files() == ["target.db"]
+
+
 def test_where_there_is_nothing_to_ask_it_says_so(tmp_path: Path, postgres_url: str) -> None:
     missing = tmp_path / "none.db"
     with pytest.raises(etl.TargetError, match=r"no database .*none.db; name the one you mean with --to"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import etl
+from tests.proxies import BreaksAt, Proxy
 from tests.reject_place import MENDED, Place, dump, wait_for
 
 KILLED = 256 - 9
@@ -101,6 +102,57 @@ def test_one_that_was_only_slow_loads_nothing_that_another_has_loaded(
     assert place.content() == place.mended_content()
     (status,) = place.sources()
     assert (status.loaded, status.rejected) == (9, 0)
+
+
+def test_connections_that_are_lost_anywhere_are_made_anew(tmp_path: Path, postgres_url: str) -> None:
+    place = Place(tmp_path, postgres_url)
+    place.load()
+    taking_over, checking, preparing, reading, claiming = (
+        [b"pg_advisory_xact_lock", b"FOR UPDATE", b"SET epoch"],
+        [b"relkind"],
+        [b"pg_opclass", b"keys_to_come"],
+        [b"count(*)", b"LIMIT", b"BETWEEN", b"etl_skeleton"],
+        [b"FOR SHARE", b"DELETE FROM etl_reject"],
+    )
+    network = BreaksAt(*taking_over, *checking, *preparing, *reading, *claiming)
+    with Proxy(postgres_url, network) as proxy:
+        through = Place(tmp_path, proxy.url)
+        report = through.retry("mended.yaml", retry={"first_wait": "1ms"})
+    assert network.left == []
+    assert (report.loaded, report.left) == (3, 0)
+    assert place.content() == place.mended_content()
+
+
+def test_the_first_ctrl_c_commits_what_is_in_hand_and_the_same_command_loads_the_rest(place: Place) -> None:
+    number = 400
+    items = "".join(f'<item id="x{each}"><name>a</name></item>' for each in range(number))
+    place.write("items.xml", f"<items><group name='g'>{items}</group></items>")
+    place.load()
+    few = ["workers.kind=inline", "insert.threads=1", "insert.batch_records=1", "queue.max_records=2"]
+    retry = ["--map", "mended.yaml", *(f"--set={setting}" for setting in few)]
+    with place.running("retry", *retry, env={"ETL_FAULT": "after_commit:2:stop"}) as command:
+        command.wait_stopped()
+        command.go_on()
+        wait_for(lambda: len(place.rows("SELECT * FROM item")) > 2)
+        command.interrupt()
+        assert command.wait() == 4, command.output
+        assert "Stopping: what is in hand is being committed" in command.output
+    loaded = len(place.rows("SELECT * FROM item"))
+    assert 2 < loaded < number
+    assert place.rejects() == {"bad_value": number - loaded}
+    rest = place.retry("mended.yaml")
+    assert (rest.exit_code, rest.loaded) == (0, number - loaded)
+    assert place.rows("SELECT count(DISTINCT id) FROM item") == [(number,)]
+
+
+def test_sqlite_is_one_plain_file_afterwards(sqlite_place: Place) -> None:
+    place = sqlite_place
+    place.load()
+    place.retry()
+    place.retry("mended.yaml")
+    assert place.database_files() == ["target.db"]
+    # The second byte of the version of the file's format: 2 would be a write-ahead log.
+    assert (place.folder / "target.db").read_bytes()[18] == 1
 
 
 def test_what_the_database_refuses_is_a_reject_again_and_loads_when_that_is_mended(place: Place) -> None:

@@ -31,7 +31,7 @@ ALLOWED = {
     "ledger_reports": {"errors", "report"},
     "originals": CONTRACTS | {"extract", "loading.ledger_reading"},
     "reject_document": CONTRACTS | {"extract"},
-    "retry_feed": CONTRACTS | {"extract", "loading.ledger_reading", "originals"},
+    "retry_feed": CONTRACTS | {"extract", "loading.ledger_reading", "loading.retries", "originals"},
     "screen": {"errors", "progress"},
     "arguments": set(),
     "notices": {"loading.result_thread", "mapping"},
@@ -154,6 +154,13 @@ def test_load_is_the_function_whatever_was_imported_first(first: str) -> None:
     code = f"{first}\nimport etl\nfrom etl import load\nassert etl.load is load and etl.load.__module__ == 'etl.loader'"
     done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_worker_imports_only_what_maps() -> None:
+    """Each of them would pay for it, in memory and in the time until the first record."""
+    code = "import sys, etl.worker; print(*{'sqlalchemy', 'psycopg', 'pydantic', 'rich', 'typer'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_public_names_exist_and_are_documented() -> None:
