@@ -116,10 +116,10 @@ class LedgerReader:
     def tables_without_keys(self) -> frozenset[str]:
         """Names of tables that loads created and whose keys are not built."""
         columns = self._own.c
-        if not self._connection.columns(self._own):
+        if not self._look(lambda: self._connection.columns(self._own)):
             return frozenset()
         keyless = sa.select(columns.table_name).where(columns.keys_to_come)
-        return frozenset(name for (name,) in self._connection.rows(keyless))
+        return frozenset(name for (name,) in self._rows(keyless))
 
     def select(self, source: str | None, reason: str | None) -> tuple[Selection, list[StoredSource]]:
         """The rejects of a source (its number, or its label or path) for a reason, and the sources they may be of.
