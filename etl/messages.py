@@ -34,6 +34,20 @@ class SourceInfo:
     """When that load began: ISO 8601, UTC with offset."""
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What a record may ask of the machine; as the settings `limits` say, without what it takes to check settings."""
+
+    depth: int = 1000
+    """Elements nested in each other, from the root."""
+    attributes: int = 10_000
+    """Of one element."""
+    text_bytes: int = 64 * 2**20
+    """Bytes (UTF-8) of one text or attribute value."""
+    entity_bytes: int = 10**6
+    """Bytes that the entities of one record may make."""
+
+
 @dataclass(frozen=True, slots=True)
 class Skeleton:
     """What stands open around a run: ``subset + open_tags + run + close_tags`` is a document of its own."""

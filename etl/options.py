@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from etl.errors import SettingsError, mask_password
+from etl.messages import Bounds
 
 _SIZE_UNITS = {
     "": 1,
@@ -177,14 +178,18 @@ class Retry(_Section):
 class Limits(_Section):
     """What a record may ask of the machine; beyond it is a reject, and the others load."""
 
-    depth: Annotated[int, Field(ge=1, le=2048)] = 1000
+    depth: Annotated[int, Field(ge=1, le=2048)] = Bounds.depth
     """Elements nested in each other, from the root: dumps have tens; libxml2 itself ends at 2048."""
-    attributes: Annotated[int, Field(ge=1)] = 10_000
+    attributes: Annotated[int, Field(ge=1)] = Bounds.attributes
     """Attributes of one element."""
-    text_bytes: Annotated[Size, Field(ge=1)] = 64 * 2**20
+    text_bytes: Annotated[Size, Field(ge=1)] = Bounds.text_bytes
     """Bytes (UTF-8) of one text or attribute value: as many as the largest record has."""
-    entity_bytes: Annotated[Size, Field(ge=0, le=10**6)] = 10**6
+    entity_bytes: Annotated[Size, Field(ge=0, le=10**6)] = Bounds.entity_bytes
     """Bytes that the entities of one record may make. libxml2 itself takes no more than 1 MB and 5 times the input."""
+
+    def bounds(self) -> Bounds:
+        """The same, for workers, which need no settings otherwise."""
+        return Bounds(self.depth, self.attributes, self.text_bytes, self.entity_bytes)
 
 
 class Settings(_Section):

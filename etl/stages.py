@@ -79,7 +79,9 @@ class Stages:
             )
             for number in range(1, threads + 1)
         ]
-        setup = WorkerSetup(mapping, target.row_format, tuple(source.info for source in sources), settings.limits)
+        setup = WorkerSetup(
+            mapping, target.row_format, tuple(source.info for source in sources), settings.limits.bounds()
+        )
         self.engine = _start_engine(settings, setup, sources, target.notify)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
 

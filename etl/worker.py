@@ -61,7 +61,7 @@ class Worker:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._parser = DocumentParser()
-        self._limits = RecordLimits(setup.limits)
+        self._limits = RecordLimits(setup.bounds)
         self._mapper = DataMapper(setup.mapping)
         self._assembler = Assembler(setup.mapping, setup.row_format, setup.sources)
         self._tables: tuple[Skeleton, RecordTables] | None = None

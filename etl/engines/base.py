@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from etl.errors import WorkerDied
 from etl.mapping.model import Mapping
-from etl.messages import MappedBatch, RowFormat, SourceInfo, Split
-from etl.options import Limits
+from etl.messages import Bounds, MappedBatch, RowFormat, SourceInfo, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class WorkerSetup:
     row_format: RowFormat
     sources: tuple[SourceInfo, ...]
     """Every source of the load."""
-    limits: Limits = field(default_factory=Limits)
+    bounds: Bounds = field(default_factory=Bounds)
     """What a record may ask of the machine."""
 
 

@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from etl.messages import Skeleton
-from etl.options import Limits
+from etl.messages import Bounds, Skeleton
 from etl.transform.parser import (
     ENTITY_LIMIT,
     PLAIN_DEPTH,
@@ -47,9 +46,9 @@ _NESTED_ENTITIES = 100
 class RecordLimits:
     """Checks records against the limits."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._wide_bytes = _ATTRIBUTE_BYTES * limits.attributes
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._wide_bytes = _ATTRIBUTE_BYTES * bounds.attributes
         """What has too many attributes is longer."""
         self._wide = re.compile(rb"<[^<]{%d,}+" % self._wide_bytes)
         self._entities: _Entities | None = None
@@ -59,62 +58,62 @@ class RecordLimits:
 
         Such records are to be checked one by one. What only their trees show (`suspects_tree`) does not count here.
         """
-        limits = self._limits
+        bounds = self._bounds
         entities = b"<!ENTITY" in skeleton.subset and b"&" in payload
         return (
-            (has_longer(self._wide_bytes) and payload.count(b"=") > limits.attributes)
+            (has_longer(self._wide_bytes) and payload.count(b"=") > bounds.attributes)
             or has_longer(self._short_record(skeleton))
             or self._adds_attributes(skeleton)
-            or (entities and self._expanded(skeleton, payload) > limits.entity_bytes)
+            or (entities and self._expanded(skeleton, payload) > bounds.entity_bytes)
         )
 
     def suspects_tree(self, skeleton: Skeleton, parsed: Parsed) -> bool:
         """Whether one of these records, parsed within libxml2's bounds, is beyond the limit on depth."""
-        allowed = self._limits.depth - skeleton.depth
-        return self._limits.depth < PLAIN_DEPTH and any(_depth(record) > allowed for record in parsed.records)
+        allowed = self._bounds.depth - skeleton.depth
+        return self._bounds.depth < PLAIN_DEPTH and any(_depth(record) > allowed for record in parsed.records)
 
     def check_bytes(self, skeleton: Skeleton, record: bytes) -> None:
         """What can be told before a tree is made, which may be large. Raises ParseFailure."""
-        limits = self._limits
+        bounds = self._bounds
         if self._wide.search(record) is not None:
             tags = (tag[0] for tag in _TAG.finditer(_NO_TAGS.sub(b"", record)))
             wide = (len(_ATTRIBUTE.findall(tag)) for tag in tags if len(tag) > self._wide_bytes)
             self._check_attributes(max(wide, default=0))
         if b"<!ENTITY" in skeleton.subset and b"&" in record:
             made = self._expanded(skeleton, _NO_TAGS.sub(b"", record))
-            if made > limits.entity_bytes:
+            if made > bounds.entity_bytes:
                 found = f"{made:,}" if made < _ENDLESS else f"more than {_ENDLESS:,}"
                 raise ParseFailure(
                     ENTITY_LIMIT,
-                    f"Its entities make {found} bytes; limits.entity_bytes allows {limits.entity_bytes:,}.",
+                    f"Its entities make {found} bytes; limits.entity_bytes allows {bounds.entity_bytes:,}.",
                     0,
                 )
 
     def check_tree(self, skeleton: Skeleton, parsed: Parsed, size: int) -> None:
         """What only the tree shows of one record of `size` bytes. Raises ParseFailure."""
-        limits = self._limits
+        bounds = self._bounds
         (record,) = parsed.records
-        if parsed.huge or limits.depth < PLAIN_DEPTH:
+        if parsed.huge or bounds.depth < PLAIN_DEPTH:
             depth = skeleton.depth + _depth(record)
-            if depth > limits.depth:
+            if depth > bounds.depth:
                 raise ParseFailure(
                     TOO_DEEP,
-                    f"{depth:,} elements are nested in each other; limits.depth allows {limits.depth:,}.",
+                    f"{depth:,} elements are nested in each other; limits.depth allows {bounds.depth:,}.",
                     0,
                 )
         if size > self._short_record(skeleton):
-            longest = max(_utf8_length(text, limits.text_bytes) for text in _texts(record))
-            if longest > limits.text_bytes:
+            longest = max(_utf8_length(text, bounds.text_bytes) for text in _texts(record))
+            if longest > bounds.text_bytes:
                 raise ParseFailure(
                     TEXT_TOO_LONG,
-                    f"A text or attribute has {longest:,} bytes; limits.text_bytes allows {limits.text_bytes:,}.",
+                    f"A text or attribute has {longest:,} bytes; limits.text_bytes allows {bounds.text_bytes:,}.",
                     0,
                 )
         if self._adds_attributes(skeleton):
             self._check_attributes(max(len(element.attrib) for element in record.iter()))
 
     def _check_attributes(self, found: int) -> None:
-        allowed = self._limits.attributes
+        allowed = self._bounds.attributes
         if found > allowed:
             raise ParseFailure(
                 TOO_MANY_ATTRIBUTES, f"An element has {found:,} attributes; limits.attributes allows {allowed:,}.", 0
@@ -123,7 +122,7 @@ class RecordLimits:
     def _short_record(self, skeleton: Skeleton) -> int:
         """Bytes of a record in which no text can be too long, since none is longer than what it is made of."""
         # Entities and declared attributes make 1 MB at most, or 5 times the input.
-        allowed = self._limits.text_bytes
+        allowed = self._bounds.text_bytes
         return max(0, (allowed - 10**6) // 6) if skeleton.subset else allowed
 
     def _adds_attributes(self, skeleton: Skeleton) -> bool:

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from etl.engines.base import WorkerSetup
-from etl.messages import MappedBatch, Skeleton
-from etl.options import Limits
+from etl.messages import Bounds, MappedBatch, Skeleton
 from etl.worker import Worker
 from tests.splits import ROOT, SOURCE, make_run, make_split, mapping_of, rows_of
 
@@ -16,9 +15,9 @@ MAPPING = mapping_of("  r: {each: /root/r, key: n, columns: {n: {path: '@n', typ
 BEFORE, BEHIND = b"<r n='1'/>", b"<r n='3'/>"
 
 
-def run(limits: Limits, record: bytes, subset: str = "") -> MappedBatch:
+def run(bounds: Bounds, record: bytes, subset: str = "") -> MappedBatch:
     """The record between two others, under these limits."""
-    worker = Worker(WorkerSetup(MAPPING, "tuples", (SOURCE,), limits))
+    worker = Worker(WorkerSetup(MAPPING, "tuples", (SOURCE,), bounds))
     skeleton = Skeleton(f"<!DOCTYPE root [{subset}]>".encode() if subset else b"", *_TAGS)
     return worker.run_split(make_split(make_run([BEFORE, record, BEHIND], skeleton)))
 
@@ -38,9 +37,9 @@ def with_attributes(count: int, element: bytes = b"r n='2'") -> bytes:
 ENTITIES = "<!ENTITY one 'x'><!ENTITY e '0123456789'><!ENTITY ee '&e;&#65;&e;&#x20AC;'><!ENTITY lt2 '&#38;#60;'>"
 
 LIMITS = {
-    "depth": (Limits(depth=5), nested(4), nested(5), "", "too_deep", "6 elements are nested in each other; limits."),
+    "depth": (Bounds(depth=5), nested(4), nested(5), "", "too_deep", "6 elements are nested in each other; limits."),
     "default depth": (
-        Limits(),
+        Bounds(),
         nested(999),
         nested(1000),
         "",
@@ -48,7 +47,7 @@ LIMITS = {
         "1,001 elements .* limits.depth allows 1,000",
     ),
     "attributes": (
-        Limits(),
+        Bounds(),
         with_attributes(10_000),
         with_attributes(10_001),
         "",
@@ -56,7 +55,7 @@ LIMITS = {
         "An element has 10,001 attributes; limits.attributes allows 10,000",
     ),
     "attributes of an inner element": (
-        Limits(attributes=3),
+        Bounds(attributes=3),
         b"<r n='2'>" + with_attributes(3, b"x y = '>'") + b"<![CDATA[<x a='' b='' c='' d=''/>]]></r>",
         b"<r n='2'>" + with_attributes(4, b"x y = '>'") + b"</r>",
         "",
@@ -64,7 +63,7 @@ LIMITS = {
         "An element has 4 attributes",
     ),
     "attributes, but not what looks like them in the text": (
-        Limits(attributes=3),
+        Bounds(attributes=3),
         b"<r n='2'><x y='1'>" + b' a="1"' * 10 + b"</x>" + b"&lt;a href='x' class='y'&gt;" * 10 + b"</r>",
         b"<r n='2'><x y='1'>" + b' a="1"' * 10 + b"</x><x xmlns='1' xmlns:a='2' a='3' b='4'/></r>",
         "",
@@ -72,7 +71,7 @@ LIMITS = {
         "An element has 4 attributes",
     ),
     "declared attributes": (
-        Limits(attributes=3),
+        Bounds(attributes=3),
         b"<r n='2'><y><x/></y></r>",
         b"<r n='2'><y><x p='' q=''/></y></r>",
         "<!ATTLIST x b CDATA '1' c CDATA '2'>",
@@ -80,7 +79,7 @@ LIMITS = {
         "An element has 4 attributes",
     ),
     "text": (
-        Limits(text_bytes=100),
+        Bounds(text_bytes=100),
         b"<r n='2'><x>" + "\N{EURO SIGN}".encode() * 33 + b"</x>tail</r>",
         b"<r n='2'><x/>" + "\N{EURO SIGN}".encode() * 34 + b"</r>",
         "",
@@ -88,7 +87,7 @@ LIMITS = {
         "A text or attribute has 102 bytes; limits.text_bytes allows 100",
     ),
     "attribute's text": (
-        Limits(text_bytes=100),
+        Bounds(text_bytes=100),
         b"<r n='2' a='" + b"x" * 100 + b"'/>",
         b"<r n='2' a='" + b"x" * 101 + b"'/>",
         "",
@@ -96,7 +95,7 @@ LIMITS = {
         "has 101 bytes",
     ),
     "text of entities": (
-        Limits(text_bytes=30),
+        Bounds(text_bytes=30),
         b"<r n='2'>&e;&e;&e;</r>",
         b"<r n='2'>&e;&e;&e;&one;</r>",
         ENTITIES,
@@ -104,7 +103,7 @@ LIMITS = {
         "has 31 bytes",
     ),
     "entities": (
-        Limits(entity_bytes=24),
+        Bounds(entity_bytes=24),
         b"<r n='2'>&amp;&ee;<![CDATA[&ee;]]><!-- &ee; --></r>",
         b"<r n='2'>&ee;&one;</r>",
         ENTITIES,
@@ -112,7 +111,7 @@ LIMITS = {
         "Its entities make 25 bytes; limits.entity_bytes allows 24",
     ),
     "no entities": (
-        Limits(entity_bytes=0),
+        Bounds(entity_bytes=0),
         b"<r n='2'>&amp;&#65;</r>",
         b"<r n='&one;'/>",
         ENTITIES,
@@ -145,12 +144,12 @@ def test_what_is_beyond_a_limit_is_a_reject_that_names_it(case: str) -> None:
     ids=["CDATA", "comment", "instruction"],
 )
 def test_what_libxml2_takes_only_when_asked_is_no_reject(long: bytes) -> None:
-    assert rows_of(run(Limits(), b"<r n='2'>" + long + b"</r>")) == [(1,), (2,), (3,)]
+    assert rows_of(run(Bounds(), b"<r n='2'>" + long + b"</r>")) == [(1,), (2,), (3,)]
 
 
 def test_declared_attributes_that_multiply_are_stopped() -> None:
     subset = f"<!ATTLIST x a CDATA '{'y' * 100_000}'>"
-    batch = run(Limits(), b"<r n='2'>" + b"<x/>" * 1000 + b"</r>", subset)
+    batch = run(Bounds(), b"<r n='2'>" + b"<x/>" * 1000 + b"</r>", subset)
     assert rows_of(batch) == [(1,), (3,)]
     assert [reject.reason for reject in batch.rejects] == ["entity_limit"]
 
@@ -158,6 +157,6 @@ def test_declared_attributes_that_multiply_are_stopped() -> None:
 def test_entities_in_a_circle_or_a_long_chain_end() -> None:
     chain = "<!ENTITY e0 'x'>" + "".join(f"<!ENTITY e{n} '&e{n - 1};&e{n - 1};'>" for n in range(1, 3000))
     for record in (b"<r n='2'>&e2999;</r>", b"<r n='2'>&a;</r>"):
-        batch = run(Limits(), record, chain + "<!ENTITY a '&b;'><!ENTITY b '&a;'>")
+        batch = run(Bounds(), record, chain + "<!ENTITY a '&b;'><!ENTITY b '&a;'>")
         assert rows_of(batch) == [(1,), (3,)]
         assert [reject.reason for reject in batch.rejects] == ["entity_limit"]
