@@ -33,7 +33,7 @@ from etl.loading.ledger_base import (
     find_gaps,
     now,
 )
-from etl.loading.ledger_queries import tiles_of, totals_of
+from etl.loading.ledger_queries import in_pieces, tiles_of, totals_of
 from etl.loading.ledger_tables import claim_statement, insert_missing, ledger_tables
 from etl.loading.no_ledger import NoLedger
 from etl.loading.registration import Registration
@@ -46,9 +46,6 @@ __all__ = ["Gap", "Ledger", "LedgerLike", "Range", "RegisteredSource", "RejectGr
 
 STATES: tuple[State, ...] = ("loading", "rows_done", "keys_built", "finished")
 """In their order."""
-
-AT_ONCE = 1000
-"""Sources in one statement: a database takes some ten thousands of parameters."""
 
 
 def open_ledger(target: Target, schema: str | None, mapping: Mapping) -> LedgerLike:
@@ -264,18 +261,18 @@ class Ledger:
         """Bring those sources to the state that are not there yet; False, and nothing, where one is not near it."""
         columns, place = self._source.c, STATES.index(state)
         found: dict[int, tuple[State, int]] = {}
-        for first in range(0, len(sources), AT_ONCE):
-            some = columns.number.in_(sources[first : first + AT_ONCE])
-            rows = sa.select(columns.number, columns.state, columns.epoch).where(some).order_by(columns.number)
+        for some in in_pieces(sources):
+            here = columns.number.in_(some)
+            rows = sa.select(columns.number, columns.state, columns.epoch).where(here).order_by(columns.number)
             found |= {number: (at, epoch) for number, at, epoch in connection.execute(rows.with_for_update())}
         for source in sources:
             check_epoch(source, found[source][1] if source in found else None, self._registration.epochs)
         if any(STATES.index(found[source][0]) < place - 1 for source in sources):
             return False
         before = [source for source in sources if STATES.index(found[source][0]) < place]
-        for first in range(0, len(before), AT_ONCE):
-            some = columns.number.in_(before[first : first + AT_ONCE])
-            connection.execute(sa.update(self._source).where(some).values(state=state, **values))
+        for some in in_pieces(before):
+            here = columns.number.in_(some)
+            connection.execute(sa.update(self._source).where(here).values(state=state, **values))
         return True
 
 

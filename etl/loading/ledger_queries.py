@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from etl.loading.ledger_base import Tile, Totals
 from etl.loading.ledger_tables import LedgerTables
 from etl.targets.base import TargetConnection
+
+AT_ONCE = 1000
+"""Numbers in one statement: a database takes some ten thousands of parameters."""
+
+
+def in_pieces(numbers: Sequence[int]) -> list[Sequence[int]]:
+    """As many as go into one statement."""
+    return [numbers[first : first + AT_ONCE] for first in range(0, len(numbers), AT_ONCE)]
 
 
 def tiles_of(connection: TargetConnection, tables: LedgerTables, source: int) -> list[Tile]:

@@ -19,12 +19,10 @@ from etl.faults import fault_point
 from etl.loading.epochs import share
 from etl.loading.holds import Holds
 from etl.loading.ledger import Ledger
+from etl.loading.ledger_queries import in_pieces
 from etl.loading.ledger_tables import ledger_tables
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target, TargetConnection
-
-AT_ONCE = 1000
-"""Rejects in one statement: a database takes some ten thousands of parameters."""
 
 _AS_STORED = PartCounts(records=1, loaded=0, rejected=1, discarded=0)
 """What a reject is before it is claimed."""
@@ -56,7 +54,7 @@ class RetryLedger:
         with closing(self._target.connect()) as connection:
             connection.begin()
             connection.lock()
-            for some in _pieces(sorted(self._labels)):
+            for some in in_pieces(sorted(self._labels)):
                 chosen = source.number.in_(some)
                 rows = connection.execute(sa.select(source.number, source.lock, source.holder).where(chosen))
                 for number, lock, holder in rows:
@@ -96,7 +94,7 @@ class RetryLedger:
             return [False] * len(parts)
         reject = self._reject.c
         for source, offsets in places.items():
-            for some in _pieces(offsets):
+            for some in in_pieces(offsets):
                 found = (reject.source == source, reject.byte_offset.in_(some))
                 connection.execute(sa.delete(self._reject).where(*found))
         self._said[connection] = {(part.source, part.start): _AS_STORED for part, _ in parts}
@@ -124,7 +122,7 @@ class RetryLedger:
     def _are_there(self, connection: TargetConnection, source: int, offsets: Sequence[int]) -> bool:
         """Whether all are; they are this transaction's then, locked in their order."""
         reject = self._reject.c
-        for some in _pieces(offsets):
+        for some in in_pieces(offsets):
             found = sa.select(reject.byte_offset).where(reject.source == source, reject.byte_offset.in_(some))
             # Who waits here for another's deletion finds none: a count would be of what was there before.
             if len(connection.execute(found.order_by(reject.byte_offset).with_for_update())) != len(some):
@@ -161,7 +159,3 @@ class RetryLedger:
             names = ("more_loaded", "more_rejected", "more_discarded")
             rows = [{"tile": tile, **dict(zip(names, change, strict=True))} for tile, change in sums.items()]
             connection.execute(told, rows)
-
-
-def _pieces(offsets: Sequence[int]) -> list[Sequence[int]]:
-    return [offsets[first : first + AT_ONCE] for first in range(0, len(offsets), AT_ONCE)]
