@@ -135,6 +135,11 @@ def load(
         chosen = mapping or find_mapping(sources, source_name)
         name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)
+        if target.partition(":")[0] == "memory":
+            raise SettingsError(
+                f"{target} would load the rows and throw them away: it is for programs (`etl.load` returns them). Name"
+                " a database with --to, as in --to sqlite:///posts.db; `etl check` reads without any."
+            )
         progress = new_progress(quiet=quiet, logged=log is not None)
         names = format_list(["standard input" if source == "-" else source for source in sources], 3)
         how = f", mapped by {chosen}" if chosen else f"; there is no {name} yet: a mapping is inferred"

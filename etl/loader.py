@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from etl.errors import SourceError
+from etl.errors import CallbackError, SettingsError, SourceError
 from etl.extract.source import Source, expand
 from etl.loading.result_thread import OnBatch, OnReject
 from etl.mapping.functions import check_functions
@@ -66,14 +66,27 @@ def load(
     settings = settings or Settings()
     progress = progress or SilentProgress()
     names = _names(sources)
+    if limit is not None and limit < 1:
+        raise SettingsError(f"limit: {limit} records are none to load; expected 1 or more, or None for all.")
+    if source_name is not None:
+        _check_nameless(names)
     url = target or settings.target or default_target(names)
     with closing(open_target(url, settings)) as place:
         checked, found = _prepare(mapping, names, Path(save_mapping) if save_mapping else None, progress)
         pipeline = Pipeline(checked, place, settings, progress)
         report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
     if on_complete is not None:
-        on_complete(report)
+        _complete(on_complete, report)
     return report
+
+
+def _complete(on_complete: Callable[[LoadReport], object], report: LoadReport) -> None:
+    try:
+        on_complete(report)
+    except Exception as error:
+        raised = CallbackError(f"The callback raised {type(error).__name__}: {error}")
+        raised.report = report
+        raise raised from error
 
 
 def check(
@@ -148,4 +161,17 @@ def _read(mapping: str | Path | Mapping) -> Mapping:
 
 
 def _names(sources: SourceNames) -> list[str]:
-    return [str(name) for name in ([sources] if isinstance(sources, str | Path) else sources)]
+    names = [str(name) for name in ([sources] if isinstance(sources, str | Path) else sources)]
+    if not names:
+        raise SettingsError('No source is given: expected paths, directories, patterns, or "-" for standard input.')
+    return names
+
+
+def _check_nameless(names: Sequence[str]) -> None:
+    """Raise SettingsError where a name is given to what has an identity of its own."""
+    found = expand(names)
+    if len(found) > 1 or found[0].rereadable:
+        raise SettingsError(
+            "A source name is for one source that has no identity of its own (standard input): "
+            "files are known by their content."
+        )

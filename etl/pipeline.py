@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from etl.background import run_in_background
-from etl.errors import EtlError, InternalError, SettingsError, SourceError, TargetError
+from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.source import Source
 from etl.feeding import FedSource
 from etl.finishing import Finishing
@@ -98,7 +98,7 @@ class Pipeline:
         labels: dict[str, str] = {}
         identified: list[tuple[Source, str | None]] = []
         for source in found:
-            fingerprint = self._fingerprint(source, name, len(found))
+            fingerprint = source.fingerprint() if name is None else _name_fingerprint(name)
             if fingerprint is not None and fingerprint in labels:
                 self._notices += (f"{source.label} holds the same as {labels[fingerprint]}: it is loaded once.",)
                 continue
@@ -109,17 +109,6 @@ class Pipeline:
             self._retries.call(lambda: self._ledger.begin_again(list(labels)))
         for source, fingerprint in identified:
             self._sources.append(self._register(source, fingerprint, name))
-
-    def _fingerprint(self, source: Source, name: str | None, count: int) -> str | None:
-        fingerprint = source.fingerprint()
-        if name is None:
-            return fingerprint
-        if count > 1 or fingerprint is not None:
-            raise SettingsError(
-                "A source name is for one source that has no identity of its own (standard input): "
-                "files are known by their content."
-            )
-        return "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
     def _register(self, source: Source, fingerprint: str | None, name: str | None) -> FedSource:
         if fingerprint is None and self._target.keeps_ledger:
@@ -324,3 +313,8 @@ class Pipeline:
             source_bytes=source.document_bytes,
             problem=source.problem,
         )
+
+
+def _name_fingerprint(name: str) -> str:
+    """Identity of a source that has none but the name it was given."""
+    return "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()

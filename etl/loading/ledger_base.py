@@ -13,6 +13,33 @@ from etl.targets.base import TargetConnection
 
 State = Literal["loading", "rows_done", "keys_built", "finished"]
 
+REJECT_REASONS = frozenset(
+    [
+        "malformed",
+        "undefined_entity",
+        "entity_limit",
+        "too_large",
+        "too_deep",
+        "too_many_attributes",
+        "text_too_long",
+        "killed_worker",
+        "missing_value",
+        "bad_value",
+        "out_of_range",
+        "too_long",
+        "several_values",
+        "transform_failed",
+        "xpath_failed",
+        "not_null",
+        "check_failed",
+        "duplicate_key",
+        "missing_parent",
+        "bad_encoding",
+        "refused",
+    ]
+)
+"""The codes that etl_reject may have as reasons."""
+
 Range = tuple[int, int]
 """Start and end of a tile of a document."""
 

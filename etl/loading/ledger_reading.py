@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import Executable
 
 from etl.errors import SettingsError, TargetError
-from etl.loading.ledger_base import State, Totals
+from etl.loading.ledger_base import REJECT_REASONS, State, Totals
 from etl.loading.ledger_tables import ledger_tables
 from etl.loading.retries import Result, Retries
 from etl.messages import RejectedRecord, Skeleton
@@ -124,8 +124,10 @@ class LedgerReader:
     def select(self, source: str | None, reason: str | None) -> tuple[Selection, list[StoredSource]]:
         """The rejects of a source (its number, or its label or path) for a reason, and the sources they may be of.
 
-        Raises SettingsError where there is no such source.
+        Raises SettingsError where there is no such source, or no such reason.
         """
+        if reason is not None and reason not in REJECT_REASONS:
+            raise SettingsError(f"There is no reason {reason}; there are {', '.join(sorted(REJECT_REASONS))}.")
         known = self.sources()
         if source is None:
             return Selection(None, reason), known

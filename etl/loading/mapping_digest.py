@@ -70,7 +70,15 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
                 for field in ("type", "source", "required", "sql")
                 if were[column].get(field) != are[column].get(field)
             ]
-            yield from (f"`{'path' if field == 'source' else field}` of {name}.{column}" for field in changed)
+            named = (_of_source(were[column], are[column]) if field == "source" else field for field in changed)
+            yield from (f"`{field}` of {name}.{column}" for field in named)
+
+
+def _of_source(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Which of the fields that say where a value comes from is another."""
+    before, after = (column["source"].get("FromPath", {}) for column in (old, new))
+    changed = [name for name in ("path", "many", "separator", "pair") if before.get(name) != after.get(name)]
+    return changed[0] if changed else "path"
 
 
 def _structure(mapping: Mapping) -> dict[str, Any]:

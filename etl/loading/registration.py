@@ -35,6 +35,8 @@ _MEETING: dict[Write, str] = {
     "upsert": "its records take the place of those with the same keys, and all others stay",
     "skip": "those rows stay, and of these the records with other keys are added",
 }
+_OF_VALUES = "defaults, nulls, strip, transforms, formats, timezone, on_error"
+"""What of a mapping only decides what becomes of a value."""
 
 
 class Registration:
@@ -199,13 +201,12 @@ class Registration:
         if row.state == "finished":
             return (
                 f"{row.label} was loaded (on {row.started_at}) when {self._mapping.label} made other values of the same"
-                " columns (defaults, nulls, transforms, formats, on_error): its rows stay as they are. To load it by"
-                " what the mapping says now, use --again, where only this source filled its tables, or load into"
-                " another database.",
+                f" columns ({_OF_VALUES}): its rows stay as they are. To load it by what the mapping says now, use"
+                " --again, where only this source filled its tables, or load into another database.",
             )
         return (
-            f"{self._mapping.label} makes other values of the same columns (defaults, nulls, transforms, formats,"
-            f" on_error) than when {row.label} began to be loaded: its {totals.records:,} records of before stay as"
+            f"{self._mapping.label} makes other values of the same columns ({_OF_VALUES})"
+            f" than when {row.label} began to be loaded: its {totals.records:,} records of before stay as"
             " they were, and the rest goes by what the mapping says now.",
         )
 

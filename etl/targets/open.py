@@ -10,7 +10,7 @@ from etl.options import Settings
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
 
-SUPPORTED = "sqlite:///FILE, postgresql://USER@HOST/DATABASE and memory://"
+SUPPORTED = "sqlite:///FILE and postgresql://USER@HOST/DATABASE"
 
 
 def open_target(url: str, settings: Settings) -> Target:
@@ -73,7 +73,7 @@ def sqlite_path(url: str, rest: str) -> Path:
             " absolute one (sqlite:////folder/file.db)."
         )
     if path in ("", ":memory:"):
-        raise SettingsError(f"{url} names no file, and SQLite in memory would be gone with the load: use memory://.")
+        raise SettingsError(f"{url} names no file, and SQLite in memory would be gone with the load.")
     if "?" in path:
         raise SettingsError(f"{url}: options are not taken here; a question mark in a file's name is written as %3F.")
     return Path(unquote(path))

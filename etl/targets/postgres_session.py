@@ -12,7 +12,7 @@ from psycopg import errors as pg_errors
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from etl.errors import TargetError, mask_password
+from etl.errors import SettingsError, mask_password
 
 CONNECTION_DEFAULTS = {
     "connect_timeout": "20",
@@ -161,7 +161,7 @@ def conninfo(url: str) -> str:
         readable = False
     if not readable:
         # libpq's own words quote the part it stumbled over, which may be half a password.
-        raise TargetError(
+        raise SettingsError(
             f"{mask_password(url)} is not a URL that PostgreSQL understands: expected"
             " postgresql://user:password@host:port/database, with / : @ % in a name or password written as %2F %3A %40"
             " %25."

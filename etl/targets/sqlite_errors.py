@@ -72,7 +72,7 @@ def translate(error: Exception, label: str) -> EtlError:
                 " committed is safe, and the same command goes on from there."
             )
         case sqlite3.SQLITE_NOTADB:
-            return TargetError(f"{label}: {text}. Name another file, or remove this one if nobody needs it.")
+            return TargetError(f"{label}: {text}. Name another file.")
         case sqlite3.SQLITE_CORRUPT:
             return TargetError(f"{label}: {text}. Restore it from a copy, or load into a new file.")
         case sqlite3.SQLITE_READONLY:

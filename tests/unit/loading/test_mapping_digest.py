@@ -38,7 +38,7 @@ STRUCTURES = {
     "key": ("    key: id\n", "    key: [id, year]\n", "`key` of release"),
     "type": ("year, type: integer", "year, type: bigint", "`type` of release.year"),
     "path": ("title: title", "title: '@title'", "`path` of release.title"),
-    "many": ("title: title", "title: {path: title, many: join}", "`path` of release.title"),
+    "many": ("title: title", "title: {path: title, many: join}", "`many` of release.title"),
     "required": ("year, type: integer", "year, type: integer, required: true", "`required` of release.year"),
     "column": ("      title: title\n", "", "the column release.title is gone"),
     "new": ("      title: title\n", "      title: title\n      note: note\n", "the column release.note is new"),

@@ -36,7 +36,7 @@ def test_urls(url: str, kind: type, label: str) -> None:
 @pytest.mark.parametrize(
     ("url", "error", "message"),
     [
-        ("file.db", SettingsError, r"'file.db' is not a database URL: expected one of sqlite:///FILE, postgresql://"),
+        ("file.db", SettingsError, r"'file.db' is not a database URL: expected one of sqlite:///FILE and postgresql://"),
         (
             "mysql://me:secret@host/db",
             SettingsError,
@@ -45,11 +45,11 @@ def test_urls(url: str, kind: type, label: str) -> None:
         ("sqlite://file.db", SettingsError, "three slashes"),
         ("sqlite://", SettingsError, "three slashes"),
         ("sqlite:///", SettingsError, "names no file"),
-        ("sqlite:///:memory:", SettingsError, "use memory://"),
+        ("sqlite:///:memory:", SettingsError, "gone with the load"),
         ("sqlite:///a.db?mode=ro", SettingsError, "options are not taken"),
         ("memory://x", SettingsError, "memory:// alone"),
-        ("postgresql://me:se/cret@host/db", TargetError, "written as %2F"),
-        ("postgresql://me:secret@host/db?nonsense=1", TargetError, "is not a URL that PostgreSQL understands"),
+        ("postgresql://me:se/cret@host/db", SettingsError, "written as %2F"),
+        ("postgresql://me:secret@host/db?nonsense=1", SettingsError, "is not a URL that PostgreSQL understands"),
         ("sqlite:////nowhere/at/all.db", TargetError, "There is no folder /nowhere/at"),
     ],
 )
