@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,7 +18,9 @@ from etl.extract.reader import SourceReader
 from etl.extract.source import Source, open_source
 from etl.extract.splitter import Splitter
 from etl.loading.ledger import Range, State, Totals
+from etl.mapping.model import Mapping
 from etl.messages import Part, SourceInfo, Split
+from etl.options import Settings, default_worker_count
 from etl.report import Outcome
 
 MAX_PASSED = 1000
@@ -86,6 +88,23 @@ class FedSource:
         self.complete = part.last
         if len(self.passed) < MAX_PASSED:
             self.passed |= part.passed
+
+
+def total_size(sources: Iterable[FedSource]) -> int | None:
+    """Bytes of all, compressed as they are; None where one cannot tell."""
+    sizes = [fed.source.size for fed in sources]
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def make_splitter(mapping: Mapping, settings: Settings) -> Splitter:
+    """What cuts documents into splits of the size that the settings want."""
+    paths = [path for table in mapping.tables for path in table.records]
+    split_records = settings.insert.batch_records
+    if settings.queue.max_records is not None:
+        # A split for each slot must fit, twice over, or the workers would take turns.
+        slots = (settings.workers.count or default_worker_count()) * settings.workers.prefetch
+        split_records = max(1, min(split_records, settings.queue.max_records // (2 * slots)))
+    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records)
 
 
 class SplitFeed(Protocol):

@@ -1,7 +1,6 @@
 """One load, from registering its sources to its report.
 
-`Pipeline.run` is called once, on the caller's thread, which only waits while the stages run on threads of their own:
-so a Ctrl-C finds it at rest, and never in the middle of somebody's critical section.
+`Pipeline.run` is called once, on the caller's thread, which only waits while the stages run on threads of their own.
 """
 
 from __future__ import annotations
@@ -9,23 +8,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from etl.background import run_in_background
 from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.source import Source
-from etl.feeding import FedSource
+from etl.feeding import FedSource, Feeder, make_splitter, total_size
 from etl.finishing import Finishing
 from etl.loading.ledger import open_ledger
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
-from etl.metrics import PoolStats, Snapshot, peak_memory
+from etl.metrics import PoolStats, peak_memory
 from etl.notices import sentences
 from etl.options import Settings
 from etl.progress import Progress
 from etl.report import LoadReport, RejectReport, SourceReport, State
+from etl.running import Runner
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
@@ -47,15 +45,13 @@ class Pipeline:
         self._progress = progress
         self._ledger = open_ledger(target, settings.ledger.database_schema, mapping)
         self._tally = Tally(rows=[0] * len(mapping.tables))
-        self._began = time.monotonic()
         self._sources: list[FedSource] = []
         self._nameless: set[int] = set()
         self._stages: Stages | None = None
-        self._activity = "loading"
-        self._stopped = False
         self._notices: tuple[str, ...] = ()
         self._retries = Retries(settings.retry, progress.note)
-        self._finishing = Finishing(mapping, target, self._ledger, self._retries, lambda: self._stopped)
+        self._runner = Runner(progress, self._retries)
+        self._finishing = Finishing(mapping, target, self._ledger, self._retries, lambda: self._runner.stopped)
 
     def run(
         self,
@@ -77,8 +73,8 @@ class Pipeline:
         pending = [source for source in self._sources if source.state != "finished"]
         if not pending:
             # Those that rows stood in the way of, which may be gone by now.
-            self._in_background(self._build_keys)
-            return self._told("stopped" if self._stopped else "nothing to do")
+            self._runner.run(self._build_keys, self._target)
+            return self._told("stopped" if self._runner.stopped else "nothing to do")
         preparation = self._retries.call(lambda: self._target.prepare(self._mapping, self._settings.keys))
         self._notices += preparation.notices
         try:
@@ -131,12 +127,12 @@ class Pipeline:
         vain = 0
         while True:
             self._load(feed, limit, callbacks)
-            if self._stopped:
+            if self._runner.stopped:
                 return "stopped"
             self._check_found()
             done = [source for source in pending if source.complete or source.state != "loading"]
             before = self._finishing.gaps
-            self._in_background(lambda: self._finish(done))  # noqa: B023 - it has ended when `done` changes
+            self._runner.run(lambda: self._finish(done), self._target)  # noqa: B023 - it has ended when `done` changes
             if not self._finishing.gaps:
                 return "finished" if self._finishing.finished else "stopped"
             vain = vain + 1 if self._finishing.gaps == before else 0
@@ -165,45 +161,25 @@ class Pipeline:
         if not sources:
             return
         before = self._tally.records
-        stages = Stages(
-            sources,
+        self._stages = stages = Stages(
+            Feeder(sources, make_splitter(self._mapping, self._settings), limit),
+            [source.info for source in sources],
+            total_size(sources),
             self._mapping,
             self._target,
             self._ledger,
             self._settings,
-            limit,
             self._tally,
             callbacks,
+            # What a crash of the server loses of commits it has answered can only be fed again where that can be read.
+            durable=not all(source.rereadable for source in sources),
         )
-        self._stages = stages
-        self._progress.start(lambda: self._snapshot(stages))
-        self._in_background(stages.run, stages)
+        total = total_size(source for source in self._sources if source.state == "loading")
+        self._runner.load(stages, self._target, [self._tally], 0, total)
         if stages.queue.error is not None:
             raise stages.queue.error
-        self._stopped |= bool(stages.stop_reason)
-        if not self._stopped:
+        if not self._runner.stopped:
             self._check_account(sources, self._tally.records - before)
-
-    def _in_background(self, work: Callable[[], None], stages: Stages | None = None) -> None:
-        """Run `work` on a thread of its own and wait; the first KeyboardInterrupt drains, the second one is raised."""
-        run_in_background(
-            work, on_stop=lambda: self._stop(stages), on_abort=lambda interrupt: self._abort(stages, interrupt)
-        )
-
-    def _stop(self, stages: Stages | None) -> None:
-        self._stopped = True
-        what = "what is in hand is being committed" if stages is not None else "the key now being built is the last"
-        self._activity = "stopping"
-        self._progress.note(f"Stopping: {what}. Ctrl-C again aborts.")
-        if stages is not None:
-            stages.stop()
-
-    def _abort(self, stages: Stages | None, interrupt: BaseException) -> None:
-        self._retries.interrupt()
-        if stages is not None:
-            stages.fail(interrupt)
-            stages.engine.close(cancel=True)
-        self._target.interrupt()
 
     def _check_account(self, sources: Sequence[FedSource], committed: int) -> None:
         """records read = loaded + rejected + discarded + skipped: the promise, held at the end of every load."""
@@ -218,14 +194,14 @@ class Pipeline:
 
     def _finish(self, done: Sequence[FedSource]) -> None:
         """Mark sources whose rows are all there, and build the keys."""
-        self._activity = "building keys"
+        self._runner.activity = "building keys"
         self._finishing.run([source.info.number for source in done])
         for source in done:
             source.finished = self._finishing.finished
-        self._activity = "loading"
+        self._runner.activity = "loading"
 
     def _build_keys(self) -> None:
-        self._activity = "building keys"
+        self._runner.activity = "building keys"
         self._finishing.build_keys()
 
     def _check_found(self) -> None:
@@ -247,21 +223,6 @@ class Pipeline:
         if broken:
             names = ", ".join(source.info.label for source in broken)
             raise SourceError(f"{len(broken)} of {len(self._sources)} sources are broken: {names}.")
-
-    def _snapshot(self, stages: Stages) -> Snapshot:
-        sizes = [source.source.size for source in self._sources if source.state == "loading"]
-        return Snapshot(
-            position=stages.feeder.position,
-            total=None if None in sizes else sum(size or 0 for size in sizes),
-            document_bytes=self._tally.source_bytes,
-            records=self._tally.records,
-            rejected=self._tally.rejected,
-            discarded=self._tally.discarded,
-            seconds=time.monotonic() - self._began,
-            pool=stages.coordinator.stats(),
-            bottleneck=stages.coordinator.times.bottleneck(),
-            activity=self._activity,
-        )
 
     def _told(self, state: State) -> LoadReport:
         """The report of a load that came to its end, which a connection lost only now must not spoil."""
@@ -289,7 +250,7 @@ class Pipeline:
             rejected=sum(source.rejected for source in sources),
             discarded=sum(source.discarded for source in sources),
             skipped=skipped,
-            seconds=time.monotonic() - self._began,
+            seconds=self._runner.seconds,
             source_bytes=tally.source_bytes,
             peak_memory=peak_memory() + (stages.engine.peak_memory() if stages else 0),
             pool=stages.coordinator.stats() if stages else _NO_POOL,

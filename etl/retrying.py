@@ -8,20 +8,16 @@ different mappings one after the other. The caller's thread only waits, as in a 
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from etl.background import run_in_background
 from etl.errors import EtlError, MappingError, TargetError, mask_password
-from etl.extract.source import Source
-from etl.feeding import FedSource
 from etl.inspection import read_ledger
 from etl.ledger_reports import RetryReport, RetryState
 from etl.loading.ledger import Ledger
-from etl.loading.ledger_base import Totals, describe_reject
+from etl.loading.ledger_base import describe_reject
 from etl.loading.ledger_reading import LedgerReader, RejectKind, Selection, StoredSource
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
@@ -30,12 +26,12 @@ from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping, read_mapping
 from etl.messages import RejectedRecord, SourceInfo
-from etl.metrics import Snapshot
 from etl.options import Errors, Settings
 from etl.originals import Originals
 from etl.progress import Progress, SilentProgress, format_list
 from etl.report import RejectReport
 from etl.retry_feed import RetryFeed
+from etl.running import Runner
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.merging import check_keys
@@ -88,8 +84,7 @@ class _Retry:
         self._sources = sources
         self._labels = {source.number: source.label for source in sources}
         self._retries = Retries(settings.retry, progress.note)
-        self._began = time.monotonic()
-        self._stopped = False
+        self._runner = Runner(progress, self._retries)
         self._tallies: list[Tally] = []
         self._position = 0
         """Bytes of the rejects of groups that are done with."""
@@ -105,7 +100,7 @@ class _Retry:
             check_keys(mapping, self._settings.write)
         try:
             for mapping, sources in groups:
-                if sources and not self._stopped:
+                if sources and not self._runner.stopped:
                     retries = Retries(self._settings.retry, self._progress.note)
                     # The reader is closed first: SQLite's log goes with the last one who has the file open.
                     with (
@@ -119,7 +114,7 @@ class _Retry:
             raise
         finally:
             self._progress.stop()
-        return self._report("stopped" if self._stopped else "finished")
+        return self._report("stopped" if self._runner.stopped else "finished")
 
     def _by_mapping(self) -> list[tuple[Mapping, list[StoredSource]]]:
         """The sources, by the mappings that are kept with them."""
@@ -161,39 +156,26 @@ class _Retry:
         with closing(Originals(sources)) as originals:
             feed = RetryFeed(ledger, selection, originals, paths, self._settings, retries)
             stages = Stages(
-                [self._fed(source) for source in sources],
+                feed,
+                [SourceInfo(source.number, source.label, source.load_id, source.started_at) for source in sources],
+                sum(self._counts[source.number][1] for source in sources),
                 mapping,
                 place,
                 claims,
                 self._settings,
-                None,
                 tally,
                 Callbacks(on_reject=self._rejected),
-                feed,
+                # No pass at the end finds what a crash of the server has lost, so no commit may be lost.
+                durable=True,
             )
-            self._progress.start(lambda: self._snapshot(stages))
-            run_in_background(
-                stages.run,
-                on_stop=lambda: self._stop(stages),
-                on_abort=lambda interrupt: _abort(place, stages, interrupt),
-            )
+            total = sum(size for _, size in self._counts.values())
+            self._runner.load(stages, place, self._tallies, self._position, total)
             self._progress.stop()
         self._position += feed.position
         self._tables.update({table.name: rows for table, rows in zip(mapping.tables, tally.rows, strict=True)})
         self._note_left(feed, mapping)
         if stages.queue.error is not None:
             raise stages.queue.error
-
-    def _fed(self, source: StoredSource) -> FedSource:
-        info = SourceInfo(source.number, source.label, source.load_id, source.started_at)
-        _, size = self._counts[source.number]
-        # No pass at the end finds what a crash of the server has lost, so no commit may be lost.
-        return FedSource(Source(source.label, None, size), info, (), source.state, Totals(), rereadable=False)
-
-    def _stop(self, stages: Stages) -> None:
-        self._stopped = True
-        self._progress.note("Stopping: what is in hand is being committed. Ctrl-C again aborts.")
-        stages.stop()
 
     def _rejected(self, reject: RejectedRecord) -> None:
         kind = RejectKind(reject.reason, reject.table, reject.column)
@@ -219,20 +201,6 @@ class _Retry:
                 f" where they stand: {names}."
             )
 
-    def _snapshot(self, stages: Stages) -> Snapshot:
-        return Snapshot(
-            position=self._position + stages.feeder.position,
-            total=sum(size for _, size in self._counts.values()),
-            document_bytes=sum(tally.source_bytes for tally in self._tallies),
-            records=sum(tally.records for tally in self._tallies),
-            rejected=sum(tally.rejected for tally in self._tallies),
-            discarded=sum(tally.discarded for tally in self._tallies),
-            seconds=time.monotonic() - self._began,
-            pool=stages.coordinator.stats(),
-            bottleneck=stages.coordinator.times.bottleneck(),
-            activity="stopping" if self._stopped else "loading",
-        )
-
     def _report(self, state: RetryState) -> RetryReport:
         selected = sum(number for number, _ in self._counts.values())
         loaded = sum(tally.loaded for tally in self._tallies)
@@ -252,14 +220,8 @@ class _Retry:
                 for kind, number in self._again.most_common()
             ),
             notices=tuple(self._notices),
-            seconds=time.monotonic() - self._began,
+            seconds=self._runner.seconds,
         )
-
-
-def _abort(place: Target, stages: Stages, interrupt: BaseException) -> None:
-    stages.fail(interrupt)
-    stages.engine.close(cancel=True)
-    place.interrupt()
 
 
 def _check_tables(place: Target, mapping: Mapping) -> None:

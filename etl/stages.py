@@ -9,8 +9,7 @@ from etl.engines.base import Engine, WorkerSetup
 from etl.engines.inline import InlineEngine
 from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
-from etl.extract.splitter import Splitter
-from etl.feeding import FedSource, Feeder, SplitFeed
+from etl.feeding import SplitFeed
 from etl.loading.batch_writer import BatchWriter
 from etl.loading.error_limit import ErrorLimit
 from etl.loading.insert_queue import BatchLimits, InsertQueue
@@ -19,7 +18,7 @@ from etl.loading.ledger_base import BatchLedger
 from etl.loading.result_thread import OnBatch, OnReject, ResultThread, Tally
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
-from etl.messages import Committed
+from etl.messages import Committed, SourceInfo
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator
 from etl.targets.base import Target
@@ -45,29 +44,29 @@ class Stages:
 
     def __init__(
         self,
-        sources: Sequence[FedSource],
+        feeder: SplitFeed,
+        sources: Sequence[SourceInfo],
+        size: int | None,
         mapping: Mapping,
         target: Target,
         ledger: BatchLedger,
         settings: Settings,
-        limit: int | None,
         tally: Tally,
         callbacks: Callbacks,
-        feeder: SplitFeed | None = None,
+        *,
+        durable: bool,
     ) -> None:
-        """`feeder` gives the splits where they are not cut out of the sources' documents."""
+        """`size`: bytes that are fed, where one can tell; `durable`: no commit may be lost in a crash of the server."""
         threads = settings.insert.threads or target.default_insert_threads
         threads = min(threads, target.max_insert_threads or threads)
         self.queue = InsertQueue(settings.queue.max_bytes, settings.queue.max_records, _batch_limits(settings, threads))
-        self.feeder: SplitFeed = feeder or Feeder(sources, _splitter(mapping, settings), limit)
+        self.feeder = feeder
         self.stop_reason = ""
         """Why the stages stopped by themselves, in a sentence."""
         self._tally = tally
         self._error_limit = ErrorLimit(settings.errors)
         self._on_batch = callbacks.on_batch
         self.results = ResultThread(tally, self.fail, self._committed, callbacks.on_reject)
-        # What a crash of the server loses of commits it has answered can only be fed again where it can be read again.
-        durable = not all(source.rereadable for source in sources)
         retries = Retries(settings.retry, target.notify)
         self.inserters = [
             InsertThread(
@@ -79,10 +78,8 @@ class Stages:
             )
             for number in range(1, threads + 1)
         ]
-        setup = WorkerSetup(
-            mapping, target.row_format, tuple(source.info for source in sources), settings.limits.bounds()
-        )
-        self.engine = _start_engine(settings, setup, sources, target.notify)
+        setup = WorkerSetup(mapping, target.row_format, tuple(sources), settings.limits.bounds())
+        self.engine = _start_engine(settings, setup, size, target.notify)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
 
     def run(self) -> None:
@@ -122,16 +119,6 @@ class Stages:
             self._on_batch(committed)
 
 
-def _splitter(mapping: Mapping, settings: Settings) -> Splitter:
-    paths = [path for table in mapping.tables for path in table.records]
-    split_records = settings.insert.batch_records
-    if settings.queue.max_records is not None:
-        # A split for each slot must fit, twice over, or the workers would take turns.
-        slots = (settings.workers.count or default_worker_count()) * settings.workers.prefetch
-        split_records = max(1, min(split_records, settings.queue.max_records // (2 * slots)))
-    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records)
-
-
 def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
     return BatchLimits(
         records=settings.insert.batch_records,
@@ -142,11 +129,9 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
     )
 
 
-def _start_engine(
-    settings: Settings, setup: WorkerSetup, sources: Sequence[FedSource], on_note: Callable[[str], object]
-) -> Engine:
+def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_note: Callable[[str], object]) -> Engine:
     workers = settings.workers.count or default_worker_count()
-    kind = settings.workers.kind or _automatic_kind(settings, sources)
+    kind = settings.workers.kind or _automatic_kind(settings, size)
     if kind == "inline":
         return InlineEngine(make_worker, setup)
     if kind == "thread":
@@ -154,8 +139,7 @@ def _start_engine(
     return ProcessEngine("etl.worker", setup, workers, settings.workers.prefetch, on_note)
 
 
-def _automatic_kind(settings: Settings, sources: Sequence[FedSource]) -> str:
-    sizes = [source.source.size for source in sources]
-    small = None not in sizes and sum(size or 0 for size in sizes) < _INLINE_BELOW
+def _automatic_kind(settings: Settings, size: int | None) -> str:
+    small = size is not None and size < _INLINE_BELOW
     alone = settings.workers.count is None and default_worker_count() == 1
     return "inline" if small or alone else "process"
