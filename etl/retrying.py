@@ -22,6 +22,7 @@ from etl.loading.ledger_reading import LedgerReader, RejectKind, Selection, Stor
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
 from etl.loading.retry_ledger import RetryLedger
+from etl.loading.stored_text import is_kept_as
 from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping, read_mapping
@@ -237,8 +238,9 @@ def _check_tables(place: Target, mapping: Mapping) -> None:
         )
 
 
-def _differs(file: Path, text: str) -> bool:
+def _differs(file: Path, kept: str) -> bool:
     try:
-        return file.read_text("utf-8-sig") != text
+        text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return False
+    return text != kept and not is_kept_as(text, kept)

@@ -19,5 +19,17 @@ def storable_yaml(text: str, encoding: str) -> str:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        return str(yaml.emit(yaml.parse(text), allow_unicode=False))
+        return _in_ascii(text)
     return text
+
+
+def is_kept_as(text: str, kept: str) -> bool:
+    """Whether `kept` is what `storable_yaml` made of a document, for an encoding that lacks some of it."""
+    try:
+        return kept.isascii() and _in_ascii(text) == kept
+    except yaml.YAMLError:
+        return False
+
+
+def _in_ascii(text: str) -> str:
+    return str(yaml.emit(yaml.parse(text), allow_unicode=False))

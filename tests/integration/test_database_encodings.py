@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 import etl
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
+from etl.progress import SilentProgress
 from tests.reject_place import Place
 
 MAPPING = """\
@@ -52,10 +53,31 @@ def test_a_load_into_a_database_that_lacks_some_characters(latin_url: str, tmp_p
     (source,) = place.sources()
     assert source.label.endswith(r"prices \u20ac.xml")
     assert place.load("prices €.xml", "prices €.yaml").state == "nothing to do"
-    # By the mapping that the ledger has, which says the same.
     ((kept,),) = place.rows("SELECT mapping FROM etl_source")
     assert columns(parse_mapping(kept, "")) == columns(parse_mapping(MAPPING, ""))
     assert etl.retry(latin_url).rejected == 2
+
+
+def test_a_retry_goes_by_the_kept_mapping_and_tells_when_its_file_has_changed(latin_url: str, tmp_path: Path) -> None:
+    place = Place(tmp_path, latin_url)
+    place.write("m.yaml", MAPPING)
+    place.write("prices.xml", "<prices><price><amount>€5</amount></price></prices>")
+    place.load("prices.xml", "m.yaml")
+    heard = Heard()
+    assert etl.retry(latin_url, progress=heard).rejected == 1
+    assert heard.notes == []
+    place.write("m.yaml", MAPPING.replace("[€]", "[€5]"))
+    assert etl.retry(latin_url, progress=heard).rejected == 1
+    assert "m.yaml has changed" in heard.notes[0]
+    assert place.retry("m.yaml").loaded == 1
+
+
+class Heard(SilentProgress):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
 
 
 def columns(mapping: Mapping) -> list[object]:
