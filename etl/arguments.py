@@ -1,4 +1,4 @@
-"""The arguments and options of `etl.cli`'s commands that several share, or whose help is long: names, bounds, help."""
+"""Arguments and options of `etl.commands` that several commands share, or whose help is long: names, bounds, help."""
 
 from __future__ import annotations
 

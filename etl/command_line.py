@@ -6,10 +6,12 @@ Main thread.
 from __future__ import annotations
 
 import logging
+import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -28,12 +30,14 @@ def clear_errors(
     verbose: bool = False,
     interrupted: str = "Aborted. What was committed stays; the same command goes on from there.",
 ) -> Iterator[None]:
-    """Turn whatever is raised inside into one sentence and an exit code."""
+    """Turn whatever is raised inside into one sentence and an exit code; behind it no signal changes that any more."""
+    _on_interrupts(_interrupt)
     try:
         yield
     except EtlError as error:
         _fail(str(error), error.exit_code, error, verbose=verbose)
     except KeyboardInterrupt as error:
+        _on_interrupts(signal.SIG_IGN)
         _fail(interrupted, EXIT_STOPPED, error)
     except BrokenPipeError:
         raise typer.Exit(EXIT_FAILED) from None
@@ -43,6 +47,20 @@ def clear_errors(
         what = " ".join(str(error).split())
         sentence = f"{type(error).__name__}: {what} (a defect in etl: please report it, with what -v prints)"
         _fail(sentence, EXIT_FAILED, error, verbose=verbose)
+    finally:
+        _on_interrupts(signal.SIG_IGN)
+
+
+def _on_interrupts(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """What Ctrl-C and SIGTERM do from now on, unless whoever started the command wants them ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, action)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM asks for what Ctrl-C asks for."""
+    raise KeyboardInterrupt
 
 
 def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool = False) -> NoReturn:

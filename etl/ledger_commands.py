@@ -1,4 +1,4 @@
-"""The commands on what was loaded: `etl status`, `etl rejects`, `etl retry`; registered by `etl.cli`. Main thread.
+"""The commands on what was loaded: `etl status`, `etl rejects`, `etl retry`; registered by `etl.commands`. Main thread.
 
 In: arguments. Out: what `etl.inspection` and `etl.retrying` tell: results on standard output, everything else on
 standard error, and an exit code.
@@ -75,7 +75,7 @@ def status(
 
     A load may be running; it is not disturbed.
     """
-    with clear_errors(verbose=verbose):
+    with clear_errors(verbose=verbose, interrupted="Stopped. Nothing was changed."):
         settings = settings_of(settings_file, overrides)
         url = _loaded(target, settings)
         sources = inspection.status(url, settings=settings)

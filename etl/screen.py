@@ -1,4 +1,4 @@
-"""Text on the screen: lines, errors and progress, for `etl.cli`. Main thread; progress displays have one of their own.
+"""Text on the screen: lines, errors and progress, for `etl.commands`. Main thread; progress displays have their own.
 
 Results go to standard output, everything else to standard error. Nothing that a dump or a file name holds controls the
 terminal.

@@ -1,4 +1,4 @@
-"""What a person reads after a load or a check. In: the report. Out: lines of plain text, for `etl.cli` to print.
+"""What a person reads after a load or a check. In: the report. Out: lines of plain text, for `etl.commands` to print.
 
 A line's indentation is its level; the caller may wrap it to the width of a terminal.
 """

@@ -22,6 +22,8 @@ from etl.errors import EtlError, SettingsError, TargetError, mask_password
 from etl.targets.open import sqlite_path
 from etl.targets.sql import translated
 
+LOCK_SECONDS = 10
+
 Result = TypeVar("Result")
 
 
@@ -126,6 +128,9 @@ def _postgres(url: str) -> ReadingConnection:
 
     def connect() -> psycopg.Connection[Any]:
         connection = open_session(address)
+        # A person waits, whom nobody tells for what: longer than a load ever locks what is read here.
+        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        connection.commit()
         connection.read_only = True
         return connection
 

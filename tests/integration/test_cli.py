@@ -201,6 +201,8 @@ def test_output_that_cannot_be_written_is_named(folder: Path, arguments: list[st
         )
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
+    if "--json" in arguments:
+        assert "Loaded 2 records into sqlite:///items.db" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -301,7 +303,43 @@ def test_a_second_signal_aborts(folder: Path, endless: Callable[..., subprocess.
     process.send_signal(signal.SIGINT)
     lock.execute("ROLLBACK")
     lock.close()
-    _out, err = process.communicate(timeout=60)
+    while b"Aborted" not in (line := process.stderr.readline()):
+        assert line, "ended without a word"
+    while process.poll() is None:  # who is impatient does not change how it ends
+        process.send_signal(signal.SIGINT)
     assert process.returncode == 4
-    assert b"Aborted" in err
-    assert b"Traceback" not in err
+    assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_the_program_starts_ends_it_without_a_traceback(folder: Path, stop: str) -> None:
+    imported = folder / "early" / "typer.py"
+    imported.parent.mkdir()
+    imported.write_text(f"import os, signal\nos.kill(os.getpid(), signal.{stop})\n")
+    ended = etl("load", "items.xml.gz", cwd=folder, env={"PYTHONPATH": str(imported.parent)})
+    assert (ended.code, ended.err) == (4, "Stopped before anything was begun.\n")
+
+
+def test_who_wants_signals_ignored_has_them_ignored(folder: Path) -> None:
+    imported = folder / "early" / "typer.py"
+    imported.parent.mkdir()
+    imported.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit(17)\n")
+    ended = etl(
+        "docs",
+        cwd=folder,
+        env={"PYTHONPATH": str(imported.parent)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert ended.code == 17
+
+
+def test_the_exit_code_tells_the_loads_outcome_wherever_the_output_goes(folder: Path) -> None:
+    def shell(command: str) -> int:
+        command = f'"{ETL}" load items.xml.gz --to sqlite:///new.db {command}'
+        done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment(), stdout=subprocess.PIPE)
+        (folder / "new.db").unlink()
+        return done.returncode
+
+    assert shell("2>/dev/full") == 3
+    assert shell("2>&1 | true; exit ${PIPESTATUS[0]}") == 3
+    assert shell("--json | true; exit ${PIPESTATUS[0]}") == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import etl
@@ -61,3 +62,15 @@ def test_a_finished_source_without_its_keys_says_so(tmp_path: Path, postgres_url
     (status,) = place.sources()
     assert (status.state, status.keys_to_come) == ("finished", ("item", "part"))
     assert "finished, but without the keys of item, part" in run_etl("status", "--to", place.url, cwd=place.folder).out
+
+
+def test_a_locked_ledger_is_told_and_not_waited_for(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path, postgres_url)
+    place.load()
+    monkeypatch.setattr("etl.targets.reading.LOCK_SECONDS", 0.1)
+    with psycopg.connect(postgres_url) as other:
+        other.execute("LOCK TABLE etl_source IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(etl.TransientError, match="lock"):
+            etl.status(postgres_url)

@@ -31,12 +31,13 @@ class Command:
     def __call__(self, *arguments: str, columns: int = 80) -> Run:
         self._monkeypatch.setenv("COLUMNS", str(columns))
         self._monkeypatch.setattr(sys, "argv", ["etl", *arguments])
-        on_sigterm = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             with pytest.raises(SystemExit) as ended:
                 main()
         finally:
-            signal.signal(signal.SIGTERM, on_sigterm)
+            for number, action in before.items():
+                signal.signal(number, action)
         out, err = self._capsys.readouterr()
         return Run(int(ended.value.code or 0), out, err)
 
@@ -175,7 +176,7 @@ def test_a_defect_is_a_sentence_that_asks_for_a_report(etl: Command, monkeypatch
     def broken(*_arguments: object, **_options: object) -> None:
         raise ZeroDivisionError("while reading\npostgresql://me:s3cret@host/db")
 
-    monkeypatch.setattr("etl.cli.loader.load", broken)
+    monkeypatch.setattr("etl.commands.loader.load", broken)
     run = etl("load", "items.xml", "-q")
     assert run.code == 1
     assert run.err.count("\n") == 1
