@@ -26,13 +26,13 @@ from tests.command import etl as etl_command
 from tests.integration.test_flow import WAIT_SECONDS, in_background, own_threads, wait_until
 from tests.proxies import NoCopies, Plain, Proxy, RandomDrops, SwallowedCommits
 
-SIZE = 1_000_000
+SIZE = 500_000
 """Bytes of each of the two documents: some forty batches."""
 
 SETTINGS: Settings = build_settings(
     {
         "workers": {"kind": "inline"},
-        "insert": {"threads": 2, "batch_records": 50, "max_wait": "20ms"},
+        "insert": {"threads": 2, "batch_records": 25, "max_wait": "20ms"},
         "split": {"bytes": "8KiB"},
         "errors": {"max": "unlimited"},
         "retry": {"first_wait": "5ms", "max_wait": "1s"},
@@ -105,8 +105,8 @@ def check(
 @pytest.mark.parametrize(
     "network",
     [
-        RandomDrops(seed=1, low=20_000, high=60_000, times=12),
-        RandomDrops(seed=2, low=15_000, high=100_000, times=12),
+        RandomDrops(seed=1, low=10_000, high=30_000, times=12),
+        RandomDrops(seed=2, low=7_500, high=50_000, times=12),
         SwallowedCommits(times=6, every=3),
     ],
     ids=["drops-1", "drops-2", "swallowed"],

@@ -120,7 +120,7 @@ def test_again_loads_anew_what_only_this_source_filled(tmp_path: Path, source: P
     ]
     assert query(url, "SELECT number, state FROM etl_source") == [(1, "finished")]
     other = write_items(tmp_path / "other.xml", range(1001, 1003))
-    assert etl_command("load", other, "--map", mapping, "--to", url, cwd=tmp_path).code == 0
+    etl.load(other, mapping=mapping, target=url)
     refused = etl_command(*command, "--again", cwd=tmp_path)
     assert refused.code == 1
     assert "item has rows of" in refused.err

@@ -20,8 +20,8 @@ from tests.breaking.job import RECORD_TABLES, SETTINGS, Job, make_job
 from tests.breaking.outcome import Outcome, assert_same, committed_tiles, outcome
 from tests.breaking.process import load
 
-CUTS = 30
-TORN = 10
+CUTS = 16
+TORN = 4
 TAIL = 100_000
 """Bytes at the log's end that may be torn."""
 
@@ -29,12 +29,12 @@ LOG_HEADER = 32
 FRAME = 4096 + 24
 """Bytes of the log's header, and of a page in it with its own header."""
 
-INLINE = {"workers.kind": "inline", "insert.batch_records": 20}
+INLINE = {"workers.kind": "inline", "insert.batch_records": 10}
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    return make_job(tmp_path_factory.mktemp("power"), 200_000)
+    return make_job(tmp_path_factory.mktemp("power"), 100_000)
 
 
 @pytest.fixture(scope="module")
