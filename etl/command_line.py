@@ -23,12 +23,14 @@ from etl.screen import show_error, stderr
 
 logger = logging.getLogger("etl")
 
+ABORTED = "Aborted. What was committed stays; the same command goes on from there."
+
 
 @contextmanager
 def clear_errors(
     *,
     verbose: bool = False,
-    interrupted: str = "Aborted. What was committed stays; the same command goes on from there.",
+    interrupted: str = ABORTED,
 ) -> Iterator[None]:
     """Turn whatever is raised inside into one sentence and an exit code; behind it no signal changes that any more."""
     _on_interrupts(_interrupt)

@@ -22,11 +22,11 @@ import typer
 from etl import loader
 from etl.allocator import give_back_large_blocks
 from etl.arguments import Again, MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose, Workers, Write
-from etl.command_line import clear_errors, settings_of
+from etl.command_line import ABORTED, clear_errors, settings_of
 from etl.errors import EXIT_FAILED, EtlError, MappingError, SettingsError, mask_password
 from etl.ledger_commands import add_to
 from etl.log_file import log_to
-from etl.naming import default_target, find_mapping, mapping_name
+from etl.naming import default_target, find_mapping, is_nameless, mapping_name
 from etl.progress import format_list
 from etl.report import LoadReport
 from etl.screen import new_progress, print_lines, show_error, stderr, stdout
@@ -34,6 +34,11 @@ from etl.streams import prepare_streams, write_no_more
 from etl.summary import summarize_check, summarize_load
 
 logger = logging.getLogger("etl")
+
+_BEGINS_ANEW = (
+    "Aborted. What was committed stays; the same command begins what has no identity anew, and its rows are there"
+    " again. --source-name NAME gives it one."
+)
 
 app = typer.Typer(
     name="etl",
@@ -121,7 +126,8 @@ def load(
 
     Where there is no mapping yet it is inferred, and saved in this folder as `STEM.mapping.yaml`.
     """
-    with clear_errors(verbose=verbose):
+    nameless = source_name is None and is_nameless(sources)
+    with clear_errors(verbose=verbose, interrupted=_BEGINS_ANEW if nameless else ABORTED):
         if log is not None:
             log_to(log)
         logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))

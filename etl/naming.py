@@ -25,6 +25,11 @@ def source_stem(source: str | Path) -> str:
     return path.name
 
 
+def is_nameless(sources: Sequence[str | Path]) -> bool:
+    """Whether one of them is standard input or a pipe, which cannot be known again."""
+    return any(str(source) == "-" or Path(source).is_fifo() for source in sources)
+
+
 def target_of_environment() -> str | None:
     """The database URL that ETL_TARGET names, if it names one."""
     return os.environ.get("ETL_TARGET") or None

@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import Executable
 
-from etl.errors import EtlError, SettingsError, TargetError, mask_password
+from etl.errors import EtlError, SettingsError, TargetError, TransientError, mask_password
 from etl.targets.open import sqlite_path
 from etl.targets.sql import translated
 
 LOCK_SECONDS = 10
+"""How long a lock of somebody else's is waited for."""
 
 Result = TypeVar("Result")
 
@@ -135,4 +136,13 @@ def _postgres(url: str) -> ReadingConnection:
         return connection
 
     engine = sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True)
-    return ReadingConnection(label, engine, psycopg.Error, partial(translate, label=label))
+
+    def said(error: Exception, *, connected: bool) -> EtlError:
+        if isinstance(error, psycopg.errors.LockNotAvailable):
+            return TransientError(
+                f"{label}: another session has locked what is looked at here, for more than {LOCK_SECONDS} s. Ask again"
+                " when it is done (pg_locks shows who)."
+            )
+        return translate(error, label, connected=connected)
+
+    return ReadingConnection(label, engine, psycopg.Error, said)

@@ -287,9 +287,14 @@ def test_a_killed_load_goes_on_where_it_was(folder: Path, endless: Callable[...,
     assert query(folder / "in.db", "SELECT count(*), min(id), max(id) FROM item") == [(20_000, 1, 20_000)]
 
 
-def test_a_second_signal_aborts(folder: Path, endless: Callable[..., subprocess.Popen[bytes]]) -> None:
+@pytest.mark.parametrize(
+    ("name", "then"), [(["--source-name", "items"], b"goes on from there"), ([], b"begins what has no identity anew")]
+)
+def test_a_second_signal_aborts(
+    folder: Path, endless: Callable[..., subprocess.Popen[bytes]], name: list[str], then: bytes
+) -> None:
     # A lock on the database keeps the first signal from being over at once.
-    process = endless("--source-name", "items", "--set", "split.bytes=4KiB")
+    process = endless(*name, "--set", "split.bytes=4KiB")
     _wait_for_rows(folder / "in.db")
     lock = sqlite3.connect(folder / "in.db", timeout=60, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
@@ -305,6 +310,7 @@ def test_a_second_signal_aborts(folder: Path, endless: Callable[..., subprocess.
     lock.close()
     while b"Aborted" not in (line := process.stderr.readline()):
         assert line, "ended without a word"
+    assert then in line
     while process.poll() is None:  # who is impatient does not change how it ends
         process.send_signal(signal.SIGINT)
     assert process.returncode == 4
