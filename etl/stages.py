@@ -9,6 +9,7 @@ from etl.engines.base import Engine, WorkerSetup
 from etl.engines.inline import InlineEngine
 from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
+from etl.errors import PermanentError
 from etl.feeding import SplitFeed
 from etl.loading.batch_writer import BatchWriter
 from etl.loading.error_limit import ErrorLimit
@@ -136,7 +137,13 @@ def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_n
         return InlineEngine(make_worker, setup)
     if kind == "thread":
         return ThreadEngine(make_worker, setup, workers, settings.workers.prefetch)
-    return ProcessEngine("etl.worker", setup, workers, settings.workers.prefetch, on_note)
+    try:
+        return ProcessEngine("etl.worker", setup, workers, settings.workers.prefetch, on_note)
+    except OSError as error:
+        raise PermanentError(
+            f"The system does not start {workers} worker processes: {error.strerror}. Fewer are asked for"
+            " with --workers (workers.count); `ulimit -a` shows what is allowed. The same command goes on then."
+        ) from error
 
 
 def _automatic_kind(settings: Settings, size: int | None) -> str:

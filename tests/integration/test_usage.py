@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,12 @@ def test_a_file_that_is_no_database_is_not_to_be_removed(place: Place) -> None:
     assert result.code == 1
     assert "Name another file." in result.err
     assert "remove" not in result.err
+
+
+def test_more_workers_than_the_system_starts_are_told(place: Place) -> None:
+    flags = ["--map", "items.yaml", "--workers", "16", "--set", "workers.kind=process"]
+    result = place.command(
+        "load", "items.xml", *flags, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+    )
+    assert result.code == 1
+    assert "does not start 16 worker processes: Too many open files. Fewer are asked for with --workers" in result.err
