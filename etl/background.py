@@ -11,6 +11,9 @@ from collections.abc import Callable
 ABORT_SECONDS = 10.0
 """How long an abort waits for the interrupted statements to end."""
 
+SIGNAL_SECONDS = 0.5
+"""How long a Ctrl-C may take to be noticed, at most."""
+
 
 def run_in_background(
     work: Callable[[], None], on_stop: Callable[[], None], on_abort: Callable[[BaseException], None]
@@ -29,17 +32,23 @@ def run_in_background(
 
     threading.Thread(target=run, name="etl-load", daemon=True).start()
     try:
-        finished.wait()
+        _wait(finished)
     except KeyboardInterrupt:
         _stop(finished, on_stop, on_abort)
     if errors:
         raise errors[0]
 
 
+def _wait(finished: threading.Event) -> None:
+    # The system may hand a signal to another thread, and then nothing else would wake this one to deal with it.
+    while not finished.wait(SIGNAL_SECONDS):
+        pass
+
+
 def _stop(finished: threading.Event, on_stop: Callable[[], None], on_abort: Callable[[BaseException], None]) -> None:
     try:
         on_stop()
-        finished.wait()
+        _wait(finished)
     except KeyboardInterrupt as interrupt:
         on_abort(interrupt)
         # Connections are closed by the threads that use them, not under them.

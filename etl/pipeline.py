@@ -102,7 +102,8 @@ class Pipeline:
             if fingerprint is not None:
                 labels[fingerprint] = source.label
         if again:
-            self._retries.call(lambda: self._ledger.begin_again(list(labels)))
+            paths = [path for path in map(_path, found) if path is not None]
+            self._retries.call(lambda: self._ledger.begin_again(list(labels), paths))
         for source, fingerprint in identified:
             self._sources.append(self._register(source, fingerprint, name))
 
@@ -112,9 +113,8 @@ class Pipeline:
                 f"{source.label} has no identity: a load of it that is stopped begins anew, with new rows. "
                 "--source-name gives it one."
             )
-        path = os.path.abspath(source.path) if source.path is not None and source.rereadable else None
         known = self._retries.call(
-            lambda: self._ledger.register(name or source.label, fingerprint, source.size, path=path)
+            lambda: self._ledger.register(name or source.label, fingerprint, source.size, path=_path(source))
         )
         self._notices += known.notices
         if fingerprint is None:
@@ -279,3 +279,8 @@ class Pipeline:
 def _name_fingerprint(name: str) -> str:
     """Identity of a source that has none but the name it was given."""
     return "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def _path(source: Source) -> str | None:
+    """Where the source can be read again, None where nowhere."""
+    return os.path.abspath(source.path) if source.path is not None and source.rereadable else None

@@ -73,15 +73,17 @@ class Ledger:
         """
         self._target.create_own_tables(self._tables.metadata)
 
-    def begin_again(self, fingerprints: Sequence[str]) -> None:
+    def begin_again(self, fingerprints: Sequence[str], paths: Sequence[str] = ()) -> None:
         """Empty the tables of those sources that are known, so that `register` finds them as if just begun.
+
+        With them go sources that files at these `paths` (absolute) were when they had another content.
 
         Raises TargetError where anybody else's rows are in these tables, SourceHeld where one of them is being loaded;
         then nothing has changed.
         """
         with self._transaction(durable=True) as connection:
             connection.lock()
-            self._registration.begin_again(connection, fingerprints)
+            self._registration.begin_again(connection, fingerprints, paths)
             fault_point("in_emptying")
 
     def register(

@@ -39,7 +39,7 @@ class NoLedger:
     def prepare(self) -> None:
         """Nothing: there are no tables."""
 
-    def begin_again(self, fingerprints: Sequence[str]) -> None:
+    def begin_again(self, fingerprints: Sequence[str], paths: Sequence[str] = ()) -> None:
         """Nothing: every load begins anew."""
 
     def register(

@@ -75,11 +75,12 @@ class Registration:
             self._delete(connection, known.number)
         return self._begin(connection, label, fingerprint, size, path)
 
-    def begin_again(self, connection: TargetConnection, fingerprints: Sequence[str]) -> None:
+    def begin_again(self, connection: TargetConnection, fingerprints: Sequence[str], paths: Sequence[str]) -> None:
         """See `Ledger.begin_again`."""
         upsert = self._target.write == "upsert"
         there: list[_Found] = []
-        for known in (row for fingerprint in fingerprints for row in self._known(connection, fingerprint)):
+        same = [row for fingerprint in fingerprints for row in self._known(connection, fingerprint)]
+        for known in [*same, *([] if upsert else self._with_other_content(connection, fingerprints, paths))]:
             # Of an upsert by this very mapping the records take their own places: nothing has to be emptied for that.
             if not known.tables & self._names or (upsert and known.mapping_digest != self._structure):
                 continue
@@ -88,11 +89,14 @@ class Registration:
                 raise self._partly_gone(connection, found.row)
             if found.tables == "all":
                 there.append(found)
+        if not upsert:
+            # Where only new content is named, its records would join those of others.
+            self._check_others(connection, [found.row for found in there], self._present(connection))
         if there and not upsert:
             self._empty(connection, there)
         kept: set[str] = set()
         for row in (found.row for found in there):
-            if row.fingerprint in kept:
+            if row.fingerprint in kept or row.fingerprint not in fingerprints:
                 self._delete(connection, row.number)
             else:
                 kept.add(row.fingerprint)
@@ -153,6 +157,17 @@ class Registration:
         source = self._tables.source.c
         # The row of this very mapping first: it decides, whatever else is there.
         return self._rows(connection, source.fingerprint == fingerprint, source.mapping_digest != self._structure)
+
+    def _with_other_content(
+        self, connection: TargetConnection, fingerprints: Sequence[str], paths: Sequence[str]
+    ) -> list[_SourceRow]:
+        """What these files were loaded as before, when they held something else."""
+        source = self._tables.source.c
+        return self._rows(connection, sa.and_(source.path.in_(paths), source.fingerprint.not_in(fingerprints)))
+
+    def _present(self, connection: TargetConnection) -> frozenset[str]:
+        """The mapping's tables that are there."""
+        return frozenset(self._names) - self._target.missing_tables(connection, self._names)
 
     def _rows(
         self,
@@ -237,9 +252,13 @@ class Registration:
         not_ours = sorted(set(emptied) - self._target.created_tables(connection, self._mapping))
         if not_ours:
             raise _not_again(f"{', '.join(not_ours)} was there before any load, and may hold rows of others")
+        self._check_others(connection, rows, emptied)
+
+    def _check_others(self, connection: TargetConnection, rows: Sequence[_SourceRow], tables: Collection[str]) -> None:
+        """Raise TargetError where sources other than these have rows in these tables."""
         numbers = [row.number for row in rows]
         for other in self._rows(connection, self._tables.source.c.number.not_in(numbers)):
-            shared = sorted(other.tables & set(emptied))
+            shared = sorted(other.tables & set(tables))
             if shared and totals_of(connection, self._tables, other.number).loaded:
                 raise _not_again(f"{', '.join(shared)} has rows of {other.label} (source {other.number}) too")
 

@@ -336,6 +336,23 @@ def refused(target: Target, why: str) -> None:
     assert {table: rows(target, table) for table in before} == before
 
 
+def test_again_takes_what_the_file_was_before_away(target: Target) -> None:
+    loaded(target, range(3))
+    ledger = begun(target)
+    ledger.begin_again(["new"], ["/dumps/a.xml"])
+    assert [rows(target, table) for table in ("release", "track", "etl_source", "etl_split", "etl_reject")] == [0] * 5
+    source = ledger.register("a.xml", "new", 100, path="/dumps/a.xml")
+    assert (source.state, source.done, source.notices) == ("loading", (), ())
+
+
+def test_again_is_refused_for_a_new_source_where_others_are_in_its_tables(target: Target) -> None:
+    loaded(target, range(3))
+    ledger = begun(target)
+    with pytest.raises(TargetError, match=r"release, track has rows of a\.xml"):
+        ledger.begin_again(["new"], ["/dumps/b.xml"])
+    assert rows(target, "release") == 3
+
+
 def test_again_is_refused_where_another_source_is_in_the_tables(target: Target) -> None:
     loaded(target, range(3))
     loaded(target, range(10, 12), fingerprint="g", label="b.xml")
