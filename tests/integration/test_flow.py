@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
@@ -360,23 +358,6 @@ def test_a_load_goes_on_when_its_connections_are_lost(tmp_path: Path, mapping: P
     assert (report.state, report.loaded, len(cuts)) == ("finished", 40_000, 3)
     assert own_threads() == []
     assert query(postgres_url, "SELECT count(*), count(DISTINCT id) FROM item") == [(40_000, 40_000)]
-
-
-def test_a_killed_worker_ends_the_load_and_it_goes_on(tmp_path: Path, mapping: Path, target_url: str) -> None:
-    source = write_items(tmp_path / "items.xml", range(1, 40_001))
-
-    def kill(_committed: object) -> None:
-        for child in psutil.Process().children():
-            with contextlib.suppress(psutil.NoSuchProcess):  # a zombie that an earlier call left
-                if "etl.worker" in child.cmdline():
-                    child.kill()
-
-    settings = build_settings({"workers": {"kind": "process", "count": 2}, "queue": {"max_bytes": MIB}})
-    with pytest.raises(etl.WorkerDied, match="SIGKILL"):
-        etl.load(source, mapping=mapping, target=target_url, settings=settings, on_batch=kill)
-    assert own_threads() == []
-    etl.load(source, mapping=mapping, target=target_url)
-    assert query(target_url, "SELECT count(*), count(DISTINCT id) FROM item") == [(40_000, 40_000)]
 
 
 def test_a_callback_that_raises_ends_the_load_and_it_goes_on(tmp_path: Path, mapping: Path, target_url: str) -> None:
