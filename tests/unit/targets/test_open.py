@@ -36,7 +36,11 @@ def test_urls(url: str, kind: type, label: str) -> None:
 @pytest.mark.parametrize(
     ("url", "error", "message"),
     [
-        ("file.db", SettingsError, r"'file.db' is not a database URL: expected one of sqlite:///FILE and postgresql://"),
+        (
+            "file.db",
+            SettingsError,
+            r"'file.db' is not a database URL: expected one of sqlite:///FILE and postgresql://",
+        ),
         (
             "mysql://me:secret@host/db",
             SettingsError,
