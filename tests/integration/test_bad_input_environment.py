@@ -263,7 +263,7 @@ def test_a_missing_mapping_is_named(place: Workplace) -> None:
 def test_a_file_that_changes_while_it_is_loaded_is_not_finished(tmp_path: Path) -> None:
     """What is loaded of it may be a mixture: that must not be marked as loaded under either content."""
     path = tmp_path / "items.xml"
-    path.write_bytes(document(*(item(number, b"x" * 1000) for number in range(1, 8001))))
+    path.write_bytes(document(*(item(number, b"x" * 1000) for number in range(1, 16_001))))
     url = f"sqlite:///{tmp_path / 'items.db'}"
     settings = build_settings({"queue": {"max_bytes": "1MiB"}, "workers": {"kind": "inline"}})
     mapping = parse_mapping(MAPPING, "items.mapping.yaml")
@@ -282,4 +282,4 @@ def test_a_file_that_changes_while_it_is_loaded_is_not_finished(tmp_path: Path) 
     report = etl_package.load(path, mapping=mapping, target=url)
     assert report.state == "finished"
     with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
-        assert connection.execute("SELECT count(*), count(DISTINCT id) FROM item").fetchall() == [(8000, 8000)]
+        assert connection.execute("SELECT count(*), count(DISTINCT id) FROM item").fetchall() == [(16_000, 16_000)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -53,8 +54,9 @@ def test_position_counts_compressed_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_file_that_is_changed_while_it_is_read_is_broken(compressed: bool, tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
-    content = b"<r>" + b"x" * (5 << 20) + b"</r>"
-    path.write_bytes(gzip.compress(content) if compressed else content)
+    # More than is read ahead, also when it is compressed.
+    content = b"<r>" + random.Random(1).randbytes(8 << 20).hex().encode() + b"</r>"
+    path.write_bytes(gzip.compress(content, 1) if compressed else content)
     with reader_of(path) as reader:
         next(reader)
         with path.open("r+b") as file:
@@ -69,7 +71,7 @@ def test_a_file_that_is_changed_while_it_is_read_is_broken(compressed: bool, tmp
 
 def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
-    content = b"<r>" + b"x" * (5 << 20) + b"</r>"
+    content = b"<r>" + b"x" * (16 << 20) + b"</r>"
     path.write_bytes(content)
     with reader_of(path) as reader:
         (tmp_path / "b.xml").write_bytes(b"<other/>")
