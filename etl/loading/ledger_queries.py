@@ -26,14 +26,19 @@ def tiles_of(connection: TargetConnection, tables: LedgerTables, source: int) ->
     return [Tile(*row) for row in connection.execute(tiles.order_by(split.start_offset, split.end_offset))]
 
 
-def totals_of(connection: TargetConnection, tables: LedgerTables, source: int) -> Totals:
-    """What became of the records of the committed tiles."""
+def sums_of_tiles(tables: LedgerTables) -> list[sa.ColumnElement[int]]:
+    """What to select for `Totals`, in the order of its fields: 0 where there are no tiles."""
     split = tables.split.c
-    sums = [
+    return [
         sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
         for column in (split.records, split.loaded, split.rejected, split.discarded)
     ]
-    ((records, loaded, rejected, discarded),) = connection.execute(sa.select(*sums).where(split.source == source))
+
+
+def totals_of(connection: TargetConnection, tables: LedgerTables, source: int) -> Totals:
+    """What became of the records of the committed tiles."""
+    sums = sa.select(*sums_of_tiles(tables)).where(tables.split.c.source == source)
+    ((records, loaded, rejected, discarded),) = connection.execute(sums)
     return Totals(records, loaded, rejected, discarded)
 
 

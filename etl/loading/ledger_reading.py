@@ -15,6 +15,7 @@ from sqlalchemy.sql import Executable
 
 from etl.errors import SettingsError, TargetError
 from etl.loading.ledger_base import REJECT_REASONS, State, Totals
+from etl.loading.ledger_queries import sums_of_tiles
 from etl.loading.ledger_tables import ledger_tables
 from etl.loading.retries import Result, Retries
 from etl.messages import RejectedRecord, Skeleton
@@ -141,12 +142,8 @@ class LedgerReader:
     def committed(self) -> dict[int, Committed]:
         """What is committed, by source."""
         split = self._tables.split.c
-        sums = [
-            sa.cast(sa.func.sum(column), sa.BigInteger)
-            for column in (split.records, split.loaded, split.rejected, split.discarded)
-        ]
         size = sa.cast(sa.func.sum(split.end_offset - split.start_offset), sa.BigInteger)
-        found = sa.select(split.source, *sums, size, sa.func.max(split.source_position))
+        found = sa.select(split.source, *sums_of_tiles(self._tables), size, sa.func.max(split.source_position))
         rows = self._rows(found.add_columns(sa.func.max(split.committed_at)).group_by(split.source))
         return {
             source: Committed(Totals(records, loaded, rejected, discarded), size, position, last)
