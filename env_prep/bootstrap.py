@@ -3,9 +3,9 @@
     python3 env_prep/bootstrap.py COMMAND [ARGUMENT...]
 
 In: nothing but Python 3.11 or newer with `venv`; packages come from where pip is configured to look. Out: `.venv`
-beside `pyproject.toml`, with the package (editable) and what its tests need; then COMMAND takes this process's place,
-so that its exit code and every signal are its own. Standard library only, and in words that an older Python still
-reads, so that it can say what is missing.
+beside `pyproject.toml`, with the package (editable) and what its tests and benchmarks need; then COMMAND takes this
+process's place, so that its exit code and every signal are its own. Standard library only, and in words that an older
+Python still reads, so that it can say what is missing.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _make(environment: Path, project: Path) -> None:
     print(f"Making {environment} (once; it takes about a minute) ...", file=sys.stderr, flush=True)
     _run(sys.executable, "-m", "venv", "--clear", str(environment))
     python = str(environment / "bin" / "python")
-    _run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", f"{project}[test]")
+    _run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", f"{project}[test,bench]")
     mark(environment, project)
 
 

@@ -9,14 +9,69 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Where the time of one stage went so far: seconds, the sum over its threads or processes."""
+
+    busy: float
+    """Working."""
+    waiting: float
+    """Held up by what comes behind it: no free worker, no room in the queue, the database's answer."""
+    idle: float
+    """Nothing came from what stands before it."""
+
+    def share(self, seconds: float) -> float:
+        """`seconds` of this stage as a share of all its time, 0 to 1."""
+        total = self.busy + self.waiting + self.idle
+        return seconds / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Of durations, in seconds, each right to 1 %; all 0 where there were none."""
+
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMetrics:
+    """Where the time of a load's stages and the room of its queue went so far."""
+
+    reading: StageTimes
+    """The feeder: reading, decompressing and cutting."""
+    mapping: StageTimes
+    """The workers, all together. None of them ever waits for the database: waiting here is a worker without a split
+    while the feeder waits for room."""
+    writing: StageTimes
+    """The insert threads, all together: busy is what their own side of the transactions computes (encoding, sending;
+    with SQLite the database itself), waiting the rest of the transactions: the database's answers, and turns on a
+    processor."""
+    waited_for_workers: float
+    """Seconds of `reading.waiting` in which every worker had enough in hand."""
+    waited_for_room: float
+    """The others: the memory window was full, or all was mapped and the last commits were to come."""
+    insert: Percentiles
+    """Transactions, from the first statement to the commit's answer."""
+    commit: Percentiles
+    """Of these the commit alone."""
+    most_workers: int
+    """At once."""
+    insert_threads: int
+    queue_mean_fill: float
+    """Share of the memory window in use, the mean over the time."""
+    queue_most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PoolStats:
-    """The worker pool and the queue at one moment, or (idle_share) over the whole run so far."""
+    """The worker pool and the queue at one moment."""
 
     workers: int
     busy: int
     """Workers mapping a split right now."""
-    idle_share: float
-    """Share of the workers' time so far in which they had nothing to do, 0 to 1."""
     splits_in_flight: int
     """Splits handed out and not yet in the queue."""
     queued_records: int
@@ -43,7 +98,8 @@ class Snapshot:
     seconds: float
     """Since the load, or the look at a sample, began."""
     pool: PoolStats | None
-    """None where nothing is loaded: while a mapping is inferred."""
+    metrics: LoadMetrics | None
+    """Both None where nothing is loaded: while a mapping is inferred."""
     bottleneck: str
     activity: str
     """What is going on in a few words: `inferring a mapping`, `loading`, `building keys` ..."""
