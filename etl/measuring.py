@@ -66,8 +66,9 @@ class Durations:
 
 def _at(classes: list[tuple[int, int]], rank: int) -> float:
     """The middle of the class in which the duration of that rank (from 1, the shortest) is."""
+    below = 0
     for place, number in classes:
-        rank -= number
-        if rank <= 0:
-            break
-    return float(_GROWTH**place)
+        below += number
+        if below >= rank:
+            return float(_GROWTH**place)
+    raise ValueError(f"there are {below} durations, not {rank}")

@@ -11,7 +11,7 @@ import threading
 
 import psycopg
 
-from tests.proxies import Filter, Frames, Proxy, end_socket
+from env_prep.postgres_proxy import Filter, Frames, Proxy, end_socket
 
 _CHUNK = 1 << 16
 

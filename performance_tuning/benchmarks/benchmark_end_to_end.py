@@ -24,6 +24,7 @@ from performance_tuning.benchmarks.command import note, options_of, run_command,
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import Run, RunFailed, measure  # noqa: E402
+from performance_tuning.benchmarks.loads import WrongRows, check_rows  # noqa: E402
 from performance_tuning.benchmarks.reporting import Result, machine_lines, result_lines  # noqa: E402
 from performance_tuning.benchmarks.tables import TABLES  # noqa: E402
 
@@ -63,10 +64,6 @@ def _ready_rows(dump: Dump, url: str, ready: Path) -> list[str]:
 LOADERS: dict[str, Command] = {"etl load": _etl, "usual loader": _usual_loader, "ready rows": _ready_rows}
 
 
-class WrongRows(Exception):
-    """A run did not load what the dump holds."""
-
-
 def compare(dump: Dump, database: Database, repeat: int, folder: Path) -> Result:
     """Run every loader `repeat` times, in turn, so that a change of the machine meets them all."""
     runs: dict[str, list[Run]] = {loader: [] for loader in LOADERS}
@@ -89,9 +86,7 @@ def run_once(loader: str, dump: Dump, database: Database, ready: Path, *, extrac
     with database.fresh() as url:
         command = [sys.executable, *LOADERS[loader](dump, url, ready)]
         run = measure(command, cwd=_ROOT, scratch=ready, server_cpu=database.server_cpu)
-        found = database.counts(url, tables)
-        if found != dump.rows:
-            raise WrongRows(f"{loader} into {database.name}: expected {dump.rows}, found {found}.")
+        check_rows(dump, database, url, loader)
         if extract:
             database.extract(url, tables, ready)
     return run

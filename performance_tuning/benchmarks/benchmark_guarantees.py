@@ -26,6 +26,7 @@ from performance_tuning.benchmarks.command import note, options_of, run_command,
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import Run, RunFailed, measure, noise, spread  # noqa: E402
+from performance_tuning.benchmarks.loads import WrongRows, check_rows  # noqa: E402
 from performance_tuning.benchmarks.one_load import WAYS  # noqa: E402
 from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
 
@@ -34,10 +35,6 @@ _GOAL = 3.0
 """Percent of a clean load."""
 
 Runs = dict[str, list[Run]]
-
-
-class WrongRows(Exception):
-    """A run did not load what the dump holds."""
 
 
 def compare(dump: Dump, database: Database, repeat: int, scratch: Path) -> Runs:
@@ -57,9 +54,7 @@ def _load(way: str, dump: Dump, database: Database, scratch: Path) -> Run:
     with database.fresh() as url:
         command = [sys.executable, "-m", "performance_tuning.benchmarks.one_load", way, str(dump.path), str(_MAPPING)]
         run = measure([*command, url], cwd=_ROOT, scratch=scratch, server_cpu=database.server_cpu)
-        found = database.counts(url, list(dump.rows))
-    if found != dump.rows:
-        raise WrongRows(f"{way} guarantees into {database.name}: expected {dump.rows}, found {found}.")
+        check_rows(dump, database, url, f"{way} guarantees")
     return run
 
 

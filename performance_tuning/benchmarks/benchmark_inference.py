@@ -27,6 +27,7 @@ from performance_tuning.benchmarks.databases import Database, open_databases  # 
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import Run, RunFailed, measure, noise, spread  # noqa: E402
 from performance_tuning.benchmarks.inferred_mappings import infer_same_tables  # noqa: E402
+from performance_tuning.benchmarks.loads import WrongRows  # noqa: E402
 from performance_tuning.benchmarks.one_survey import WAYS, document_bytes  # noqa: E402
 from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
 
@@ -34,10 +35,6 @@ _MAPPINGS = Path(__file__).parent / "mappings"
 _WORKERS = 2
 
 Runs = dict[str, list[Run]]
-
-
-class WrongRows(Exception):
-    """A run did not load what the dump holds."""
 
 
 def survey_runs(file: Path, repeat: int, scratch: Path) -> Runs:

@@ -20,12 +20,12 @@ from typing import Any
 import psutil
 import pytest
 
+from env_prep.postgres_proxy import Proxy
 from tests.breaking.job import Job, make_job
 from tests.breaking.outcome import Outcome, assert_same, committed_bytes, committed_tiles, outcome
 from tests.breaking.process import Loading, fresh_sqlite, load, loading
 from tests.breaking.refusing import create_refusing_tables
 from tests.breaking.server import LAZY_LOG, CrashingServer, crashing_server
-from tests.proxies import Proxy
 
 KILLS = int(os.environ.get("ETL_CRASH_KILLS", "20"))
 SEED = os.environ.get("ETL_CRASH_SEED", "1")

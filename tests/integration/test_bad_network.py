@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 import etl
+from env_prep.postgres_proxy import Plain, Proxy
 from etl.errors import ConnectionLost
 from etl.metrics import Snapshot
 from etl.options import Settings, build_settings
@@ -24,7 +25,7 @@ from tests.breaking.outcome import Outcome, outcome
 from tests.breaking.server import CrashingServer, crashing_server
 from tests.command import etl as etl_command
 from tests.integration.test_flow import WAIT_SECONDS, in_background, own_threads, wait_until
-from tests.proxies import NoCopies, Plain, Proxy, RandomDrops, SwallowedCommits
+from tests.proxies import NoCopies, RandomDrops, SwallowedCommits
 
 SIZE = 500_000
 """Bytes of each of the two documents: some forty batches."""

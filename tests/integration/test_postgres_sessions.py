@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import etl
+from env_prep.postgres_proxy import Filter, Plain, Proxy
 from etl.errors import ConnectionLost, TargetError, TransientError
 from etl.targets import postgres_session
 from etl.targets.postgres import PostgresConnection
@@ -26,7 +27,6 @@ from tests.integration.bad_input import MAPPING
 from tests.integration.test_flow import WAIT_SECONDS, write_items
 from tests.integration.test_postgres_target import begun, role, run_sql, shown, with_user
 from tests.poolers import OtherVersion, SessionPooler, TransactionPooler
-from tests.proxies import Filter, Plain, Proxy
 from tests.target_rows import encode, family, opened, write
 
 __all__ = ["role"]  # a fixture

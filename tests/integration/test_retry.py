@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import etl
-from tests.proxies import BreaksAt, Proxy
+from env_prep.postgres_proxy import Proxy
+from tests.proxies import BreaksAt
 from tests.reject_place import MENDED, Place, dump, wait_for
 
 KILLED = 256 - 9
