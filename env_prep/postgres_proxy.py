@@ -122,6 +122,8 @@ class Proxy:
     def _join(self, client: socket.socket) -> None:
         server = socket.socket(self._server[0])
         try:
+            # Its answers are small, and none of them is to wait until the one before it was received.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server.connect(self._server[1])
         except OSError:
             end_socket(client)
