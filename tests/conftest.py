@@ -14,6 +14,17 @@ from sqlalchemy.engine import make_url
 from env_prep.start_postgres import running_server
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Without ``--benchmark-only`` benchmarks run once, as tests of what they measure; nothing is measured."""
+    if not config.option.benchmark_only:
+        config.option.benchmark_disable = True
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """With ``--benchmark-only`` no test is looked at: benchmarks stand elsewhere."""
+    return True if config.option.benchmark_only else None
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of a PostgreSQL that lets us create databases: ETL_TEST_POSTGRES_URL, else one of the session's own."""
