@@ -93,6 +93,7 @@ class _Look:
             discarded=0,
             seconds=time.monotonic() - self._began,
             pool=None,
+            metrics=None,
             bottleneck="",
             activity="inferring a mapping",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 
 from etl.metrics import Percentiles
 
@@ -15,29 +15,31 @@ microsecond to an hour are 1,100, however many durations there are."""
 
 
 class StateClock:
-    """How long something was in each of its states, the present one included."""
+    """How long something, or how many of it together, was in each of its states, the present one included."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, number: int = 1) -> None:
         self._lock = threading.Lock()
         self._state: str | None = state
+        self._number = number
         self._since = time.monotonic()
-        self._seconds: dict[str, float] = {}
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
-    def enter(self, state: str | None) -> None:
-        """From now on it is in `state`; None: in none any more."""
+    def enter(self, state: str | None, number: int = 1) -> None:
+        """From now on `number` of it are in `state`; None: in none any more."""
         with self._lock:
-            now = time.monotonic()
-            if self._state is not None:
-                self._seconds[self._state] = self._seconds.get(self._state, 0.0) + now - self._since
-            self._state, self._since = state, now
+            self._seconds = self._until_now()
+            self._state, self._number, self._since = state, number, time.monotonic()
 
-    def seconds(self) -> dict[str, float]:
-        """By state; none that it never was in."""
+    def seconds(self) -> defaultdict[str, float]:
+        """By state, times how many were in it; 0 of one that it never was in."""
         with self._lock:
-            seconds = dict(self._seconds)
-            if self._state is not None:
-                seconds[self._state] = seconds.get(self._state, 0.0) + time.monotonic() - self._since
-            return seconds
+            return self._until_now()
+
+    def _until_now(self) -> defaultdict[str, float]:
+        seconds = self._seconds.copy()
+        if self._state is not None:
+            seconds[self._state] += self._number * (time.monotonic() - self._since)
+        return seconds
 
 
 class Durations:

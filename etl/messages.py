@@ -258,6 +258,8 @@ class Committed:
     """Bytes of the documents' tiles now committed."""
     seconds: float
     """From the first statement to the commit's answer."""
+    commit_seconds: float
+    """Of these the commit alone."""
     rejects: tuple[RejectedRecord, ...]
     notices: tuple[Notices, ...]
     splits: tuple[int, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,13 @@ class StageTimes:
         """`seconds` of this stage as a share of all its time, 0 to 1."""
         total = self.busy + self.waiting + self.idle
         return seconds / total if total else 0.0
+
+
+def together(times: Sequence[StageTimes]) -> StageTimes:
+    """The sum."""
+    return StageTimes(
+        sum(each.busy for each in times), sum(each.waiting for each in times), sum(each.idle for each in times)
+    )
 
 
 @dataclass(frozen=True, slots=True)

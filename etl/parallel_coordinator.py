@@ -8,47 +8,14 @@ memory window (`InsertQueue.reserve`): bytes not committed yet. Only the feeder 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from etl.engines.base import Engine
 from etl.loading.insert_queue import InsertQueue, QueueClosed, Reservation
+from etl.measuring import StateClock
 from etl.messages import MappedBatch, Split
-from etl.metrics import PoolStats
-
-
-@dataclass(slots=True)
-class FeederTimes:
-    """Where the feeder's time went, in seconds; what it waited for most is what limits the load."""
-
-    reading: float = 0.0
-    """Reading, decompressing and cutting the source (waiting for the read-ahead included)."""
-    mapping: float = 0.0
-    """Waiting for a free worker."""
-    writing: float = 0.0
-    """Waiting for room in the memory window, that is for a commit, and in the end for the last commits."""
-    mapped_at: float | None = None
-    """Clock of `time.monotonic` since when only commits are waited for; None before, and when all is over."""
-
-    def all_committed(self) -> None:
-        """Nothing is waited for any more."""
-        if self.mapped_at is not None:
-            self.writing += time.monotonic() - self.mapped_at
-            self.mapped_at = None
-
-    def bottleneck(self) -> str:
-        """The stage that limits, and what to turn."""
-        writing = self.writing + (time.monotonic() - self.mapped_at if self.mapped_at is not None else 0.0)
-        longest = max(self.reading, self.mapping, writing)
-        if longest == 0.0:
-            return "nothing yet"
-        if longest == self.mapping:
-            return "mapping (more workers.count helps while there are idle cores)"
-        if longest == writing:
-            return "writing (the database; try insert.threads, insert.batch_bytes, keys: after)"
-        return "reading (source and splitter)"
+from etl.metrics import PoolStats, StageTimes
 
 
 class ParallelCoordinator:
@@ -72,10 +39,14 @@ class ParallelCoordinator:
         self._changed = threading.Condition()
         self._in_flight = 0
         self._stopping = False
-        self._began = time.monotonic()
-        self._ended: float | None = None
+        self._waits_for_room = False
         self._worker_seconds = 0.0
-        self.times = FeederTimes()
+        self._pool = StateClock("there", engine.workers)
+        self._free = StateClock("idle", engine.workers)
+        """Workers that have nothing in hand: `waiting` while there is no room for what they would make, else `idle`."""
+        self.feeder = StateClock("reading")
+        """What the feeder is at: `reading` (with decompressing and cutting), waiting for `workers`, or for `room` in
+        the memory window (in the end for the last commits). What it waits for most is what limits the load."""
 
     def run(self, splits: Iterable[Split]) -> bool:
         """Feed all splits and wait until their results are in the queue.
@@ -83,18 +54,19 @@ class ParallelCoordinator:
         True when every split was fed; False when `stop` or `fail` came before. Errors of `splits` (SourceError) are
         raised after the results of what came before are in the queue.
         """
-        began = time.monotonic()
         try:
             for split in splits:
-                self.times.reading += time.monotonic() - began
                 if not self._feed(split):
                     return False
-                began = time.monotonic()
+                self._now_at("reading")
             return not self._stopping
         finally:
+            self._now_at("workers")
             # After a failure nobody wants the results, and a worker may take long over its last one.
             self._wait_until(lambda: self._in_flight == 0 or self._queue.error is not None)
-            self._ended = self.times.mapped_at = time.monotonic()
+            self._pool.enter(None)
+            self._free.enter(None)
+            self.feeder.enter("room")
 
     def stop(self) -> None:
         """Hand out no more splits; what is in hand is finished and committed."""
@@ -110,39 +82,44 @@ class ParallelCoordinator:
     def stats(self) -> PoolStats:
         """The pool and the queue now."""
         records, used = self._queue.usage()
-        available = self._engine.workers * ((self._ended or time.monotonic()) - self._began)
         return PoolStats(
             workers=self._engine.workers,
             busy=self._engine.busy(),
-            idle_share=max(0.0, 1.0 - self._worker_seconds / available) if available else 0.0,
             splits_in_flight=self._in_flight,
             queued_records=records,
             queued_bytes=used,
             queue_fill=used / self._max_bytes,
         )
 
+    def mapping_times(self) -> StageTimes:
+        """What the workers did with their time, all together."""
+        available, waiting = self._pool.seconds()["there"], self._free.seconds()["waiting"]
+        busy = min(self._worker_seconds, available)
+        return StageTimes(busy, waiting=min(waiting, available - busy), idle=max(0.0, available - busy - waiting))
+
     def _feed(self, split: Split) -> bool:
         """Hand one split out; False when the load is ending."""
+        self._now_at("room")
         try:
-            reservation, waited = self._queue.reserve(split)
+            reservation = self._queue.reserve(split)
         except QueueClosed:
             return False
-        self.times.writing += waited
-        began = time.monotonic()
+        self._now_at("workers")
         self._wait_until(lambda: self._in_flight < self._engine.slots or self._stopping)
         with self._changed:
             if self._stopping:
                 self._queue.give_up(reservation)
                 return False
             self._in_flight += 1
+            self._count_free()
         try:
             future = self._engine.submit(split)
         except BaseException:
             self._queue.give_up(reservation)
             with self._changed:
                 self._in_flight -= 1
+                self._count_free()
             raise
-        self.times.mapping += time.monotonic() - began
         future.add_done_callback(lambda done: self._settle(reservation, done))
         return True
 
@@ -157,9 +134,21 @@ class ParallelCoordinator:
             self._on_error(error)
         with self._changed:
             self._in_flight -= 1
+            self._count_free()
             if error is None and not done.cancelled():
                 self._worker_seconds += done.result().busy
             self._changed.notify_all()
+
+    def _now_at(self, state: str) -> None:
+        with self._changed:
+            self.feeder.enter(state)
+            self._waits_for_room = state == "room"
+            self._count_free()
+
+    def _count_free(self) -> None:
+        """Called with the lock, whenever what it depends on has changed."""
+        free = max(0, self._engine.workers - self._in_flight)
+        self._free.enter("waiting" if self._waits_for_room else "idle", free)
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:
         with self._changed:

@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 
+from etl.bottleneck import bottleneck
 from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.source import Source
 from etl.feeding import FedSource, Feeder, make_splitter, total_size
@@ -18,7 +19,7 @@ from etl.loading.ledger import open_ledger
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
-from etl.metrics import PoolStats, peak_memory
+from etl.metrics import peak_memory
 from etl.notices import sentences
 from etl.options import Settings
 from etl.progress import Progress
@@ -31,8 +32,6 @@ from etl.targets.merging import check_keys
 
 VAIN_PASSES = 3
 """How often in a row a pass may leave missing what was missing before, until the load gives up."""
-
-_NO_POOL = PoolStats(0, 0, 0.0, 0, 0, 0, 0.0)
 
 
 class Pipeline:
@@ -230,6 +229,7 @@ class Pipeline:
 
     def _report(self, state: State) -> LoadReport:
         tally, stages = self._tally, self._stages
+        metrics = stages.metrics() if stages else None
         passed = {path for source in self._sources for path in source.passed}
         sources = tuple(self._source_report(source) for source in self._sources)
         skipped = sum(source.skipped for source in sources)
@@ -253,8 +253,8 @@ class Pipeline:
             seconds=self._runner.seconds,
             source_bytes=tally.source_bytes,
             peak_memory=peak_memory() + (stages.engine.peak_memory() if stages else 0),
-            pool=stages.coordinator.stats() if stages else _NO_POOL,
-            bottleneck=stages.coordinator.times.bottleneck() if stages else "nothing to do",
+            metrics=metrics,
+            bottleneck=bottleneck(metrics) if metrics else "nothing to do",
             stop_reason=stages.stop_reason if stages else "",
             rows=self._target.rows(self._mapping) if isinstance(self._target, MemoryTarget) else None,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
-from etl.metrics import PoolStats
+from etl.metrics import LoadMetrics
 
 UNSAVED = "the inferred mapping"
 """What a mapping is called that no file holds."""
@@ -81,7 +81,8 @@ class LoadReport:
     """Bytes of the decompressed documents read by this run."""
     peak_memory: int
     """Bytes: the sum of the largest resident sizes of this process and of its workers."""
-    pool: PoolStats
+    metrics: LoadMetrics | None
+    """Where the time of the stages and the room of the queue went; None where nothing was loaded."""
     bottleneck: str
     """What limited the speed: reading, mapping, writing or nothing; with what to turn."""
     stop_reason: str = ""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from etl.background import run_in_background
+from etl.bottleneck import bottleneck
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
 from etl.metrics import Snapshot
@@ -40,6 +41,7 @@ class Runner:
         """
 
         def snapshot() -> Snapshot:
+            metrics = stages.metrics()
             return Snapshot(
                 position=before + stages.feeder.position,
                 total=total,
@@ -49,7 +51,8 @@ class Runner:
                 discarded=sum(tally.discarded for tally in tallies),
                 seconds=self.seconds,
                 pool=stages.coordinator.stats(),
-                bottleneck=stages.coordinator.times.bottleneck(),
+                metrics=metrics,
+                bottleneck=bottleneck(metrics),
                 activity=self.activity,
             )
 

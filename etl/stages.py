@@ -20,6 +20,7 @@ from etl.loading.result_thread import OnBatch, OnReject, ResultThread, Tally
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
 from etl.messages import Committed, SourceInfo
+from etl.metrics import LoadMetrics, StageTimes, together
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator
 from etl.targets.base import Target
@@ -95,9 +96,27 @@ class Stages:
         self.queue.close()
         for inserter in self.inserters:
             inserter.join()
-        self.coordinator.times.all_committed()
+        self.coordinator.feeder.enter(None)
         self.engine.close(cancel=self.queue.error is not None)
         self.results.finish()
+
+    def metrics(self) -> LoadMetrics:
+        """Where the time and the room of the queue went so far."""
+        feeder = self.coordinator.feeder.seconds()
+        mean_fill, most_bytes = self.queue.use_so_far()
+        return LoadMetrics(
+            reading=StageTimes(feeder["reading"], waiting=feeder["workers"] + feeder["room"], idle=0.0),
+            mapping=self.coordinator.mapping_times(),
+            writing=together([inserter.times() for inserter in self.inserters]),
+            waited_for_workers=feeder["workers"],
+            waited_for_room=feeder["room"],
+            insert=self._tally.inserts.percentiles(),
+            commit=self._tally.commits.percentiles(),
+            most_workers=self.engine.workers,
+            insert_threads=len(self.inserters),
+            queue_mean_fill=mean_fill,
+            queue_most_bytes=most_bytes,
+        )
 
     def stop(self) -> None:
         """Read no further; commit what is in hand."""

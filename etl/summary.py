@@ -80,9 +80,10 @@ def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
     )
     if report.bottleneck and (verbose or report.seconds >= _LONG):
         yield f"  bottleneck: {report.bottleneck}"
-    if verbose:
-        workers = f"{report.pool.workers} worker{'' if report.pool.workers == 1 else 's'}"
-        yield f"  {workers}, idle {report.pool.idle_share:.0%} of the time"
+    if verbose and report.metrics is not None:
+        mapping, workers = report.metrics.mapping, report.metrics.most_workers
+        idle = mapping.share(mapping.waiting + mapping.idle)
+        yield f"  {workers} worker{'' if workers == 1 else 's'}, idle {idle:.0%} of the time"
 
 
 def _table_rows(tables: Mapping[str, int]) -> Iterator[str]:

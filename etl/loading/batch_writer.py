@@ -122,12 +122,14 @@ class _Transaction:
             committed = self._happened(fresh) or self._written(connection, fresh)
             fault_point("before_commit")
             self._unanswered = committed
+            written = time.monotonic()
             connection.commit(durable=self._durable)
+            ended = time.monotonic()
         except BaseException:
             connection.rollback()
             raise
         fault_point("after_commit")
-        return replace(committed, seconds=time.monotonic() - began)
+        return replace(committed, seconds=ended - began, commit_seconds=ended - written)
 
     def _happened(self, fresh: Sequence[QueuedBatch]) -> Committed | None:
         """What the unanswered commit did, if it did; a claim is all or nothing, and its session is over."""
@@ -155,6 +157,7 @@ class _Transaction:
             rows=written.rows,
             source_bytes=sum(part.end - part.start for entry in fresh for part in entry.split.parts),
             seconds=0.0,
+            commit_seconds=0.0,
             rejects=written.rejects,
             notices=tuple(entry.mapped.notices for entry in fresh),
             splits=tuple(entry.split.number for entry in fresh),

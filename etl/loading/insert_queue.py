@@ -78,20 +78,22 @@ class InsertQueue:
         self._entry_memory = 0
         self._used_bytes = 0
         self._used_records = 0
+        self._began = self._used_since = time.monotonic()
+        self._byte_seconds = 0.0
+        self._most_bytes = 0
         self._mapping = 0
         self._feeder_waits = False
         self._closed = False
         self._error: BaseException | None = None
         self._output_ratio = 1.0
 
-    def reserve(self, split: Split) -> tuple[Reservation, float]:
-        """Room for the split and its result, and the seconds waited for it. Raises QueueClosed after `abort`.
+    def reserve(self, split: Split) -> Reservation:
+        """Room for the split and its result; waits for it. Raises QueueClosed after `abort`.
 
         A split that would not even fit into the empty window is let in when nothing else is in it.
         """
         with self._changed:
             size = split.size + round(split.size * self._output_ratio)
-            began = time.monotonic()
             while not (self._error or self._fits(size, split.records)):
                 self._feeder_waits = True
                 self._changed.notify_all()
@@ -99,10 +101,9 @@ class InsertQueue:
             self._feeder_waits = False
             if self._error:
                 raise QueueClosed
-            self._used_bytes += size
-            self._used_records += split.records
+            self._use(size, split.records)
             self._mapping += 1
-            return Reservation(split, size), time.monotonic() - began
+            return Reservation(split, size)
 
     def put(self, reservation: Reservation, mapped: MappedBatch) -> None:
         """Settle the reservation with its result. Never waits; after `abort` the result is dropped."""
@@ -110,7 +111,7 @@ class InsertQueue:
         with self._changed:
             self._mapping -= 1
             entry = QueuedBatch(split, mapped, time.monotonic())
-            self._used_bytes += entry.size - reservation.size
+            self._use(entry.size - reservation.size, 0)
             if split.size:
                 self._output_ratio += _RATIO_WEIGHT * (mapped.size / split.size - self._output_ratio)
             if self._error is None:
@@ -122,8 +123,7 @@ class InsertQueue:
         """Return the room of a split that gave no result."""
         with self._changed:
             self._mapping -= 1
-            self._used_bytes -= reservation.size
-            self._used_records -= reservation.split.records
+            self._use(-reservation.size, -reservation.split.records)
             self._changed.notify_all()
 
     def take(self) -> list[QueuedBatch]:
@@ -138,8 +138,7 @@ class InsertQueue:
     def release(self, batch: Sequence[QueuedBatch]) -> None:
         """Give back the room of a committed batch."""
         with self._changed:
-            self._used_bytes -= sum(entry.size for entry in batch)
-            self._used_records -= sum(entry.split.records for entry in batch)
+            self._use(-sum(entry.size for entry in batch), -sum(entry.split.records for entry in batch))
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -165,6 +164,21 @@ class InsertQueue:
         """(records, bytes) now in the window, reservations included."""
         with self._changed:
             return self._used_records, self._used_bytes
+
+    def use_so_far(self) -> tuple[float, int]:
+        """(share of the window in use, the mean over the time until it last changed; bytes in it at most)."""
+        with self._changed:
+            seconds = self._used_since - self._began
+            return (self._byte_seconds / seconds / self._max_bytes if seconds else 0.0), self._most_bytes
+
+    def _use(self, size: int, records: int) -> None:
+        """Count what enters the window, or leaves it."""
+        now = time.monotonic()
+        self._byte_seconds += self._used_bytes * (now - self._used_since)
+        self._used_since = now
+        self._used_bytes += size
+        self._used_records += records
+        self._most_bytes = max(self._most_bytes, self._used_bytes)
 
     def _fits(self, size: int, records: int) -> bool:
         if self._used_bytes == 0 and self._used_records == 0:

@@ -6,11 +6,14 @@ Out goes `Committed` to the result thread, after each commit.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from etl.loading.batch_writer import BatchWriter
 from etl.loading.insert_queue import InsertQueue, QueueClosed
+from etl.measuring import StateClock
 from etl.messages import Committed
+from etl.metrics import StageTimes
 
 
 class InsertThread(threading.Thread):
@@ -30,14 +33,20 @@ class InsertThread(threading.Thread):
         self._writer = writer
         self._on_committed = on_committed
         self._on_error = on_error
+        self._clock = StateClock("connecting")
+        self._busy = 0.0
 
     def run(self) -> None:
         try:
             self._writer.connect()
             while True:
+                self._clock.enter("idle")
                 batch = self._queue.take()
+                self._clock.enter("writing")
+                began = time.thread_time()
                 for committed in self._writer.write(batch):
                     self._on_committed(committed)
+                self._busy += time.thread_time() - began
                 self._queue.release(batch)
                 del batch  # or it would stay in memory, outside of the window, while the next one is waited for
         except QueueClosed:
@@ -45,7 +54,14 @@ class InsertThread(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the load, not hang it
             self._on_error(error)
         finally:
+            self._clock.enter(None)
             self._writer.close()
+
+    def times(self) -> StageTimes:
+        """What it did with its time: busy is its own time on a processor; any thread may ask."""
+        seconds = self._clock.seconds()
+        busy = min(self._busy, seconds["writing"])
+        return StageTimes(busy, waiting=seconds["connecting"] + seconds["writing"] - busy, idle=seconds["idle"])
 
     def interrupt(self) -> None:
         """Make the statement now running, or the wait before it is tried again, end soon."""

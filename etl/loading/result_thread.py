@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from etl.errors import CallbackError
+from etl.measuring import Durations
 from etl.messages import Committed, RejectedRecord
 
 OnBatch = Callable[[Committed], object]
@@ -30,6 +31,10 @@ class Tally:
     discarded: int = 0
     source_bytes: int = 0
     duplicates: int = 0
+    inserts: Durations = field(default_factory=Durations)
+    """Of transactions, from the first statement to the commit's answer."""
+    commits: Durations = field(default_factory=Durations)
+    """Of these the commit alone."""
     matched: set[tuple[int, int]] = field(default_factory=set)
     several: Counter[tuple[int, int]] = field(default_factory=Counter)
     set_null: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -45,6 +50,8 @@ class Tally:
         self.discarded += committed.discarded
         self.source_bytes += committed.source_bytes
         self.duplicates += committed.duplicates
+        self.inserts.add(committed.seconds)
+        self.commits.add(committed.commit_seconds)
         for table, rows in enumerate(committed.rows):
             self.rows[table] += rows
         for notices in committed.notices:

@@ -24,9 +24,7 @@ from etl.progress import (
     format_list,
 )
 
-POOL = PoolStats(
-    workers=2, busy=2, idle_share=0.1, splits_in_flight=4, queued_records=9, queued_bytes=9, queue_fill=0.5
-)
+POOL = PoolStats(workers=2, busy=2, splits_in_flight=4, queued_records=9, queued_bytes=9, queue_fill=0.5)
 
 
 def snapshot(
@@ -49,6 +47,7 @@ def snapshot(
         discarded=discarded,
         seconds=seconds,
         pool=pool,
+        metrics=None,
         bottleneck=bottleneck,
         activity=activity,
     )

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etl.metrics import PoolStats
+from etl.metrics import LoadMetrics, Percentiles, StageTimes
 from etl.report import UNSAVED, CheckReport, LoadReport, RejectReport, SourceReport
 from etl.summary import summarize_check, summarize_load
 
-POOL = PoolStats(workers=2, busy=0, idle_share=0.25, splits_in_flight=0, queued_records=0, queued_bytes=0, queue_fill=0)
+METRICS = LoadMetrics(
+    reading=StageTimes(busy=20.0, waiting=80.0, idle=0.0),
+    mapping=StageTimes(busy=150.0, waiting=30.0, idle=20.0),
+    writing=StageTimes(busy=30.0, waiting=160.0, idle=10.0),
+    waited_for_workers=20.0,
+    waited_for_room=60.0,
+    insert=Percentiles(100, 1.9, 2.4, 2.6, 2.7),
+    commit=Percentiles(100, 0.1, 0.2, 0.3, 0.4),
+    most_workers=2,
+    insert_threads=2,
+    queue_mean_fill=0.75,
+    queue_most_bytes=64 * 2**20,
+)
 SOURCE = SourceReport(
     label="dumps/releases.xml.gz",
     state="finished",
@@ -36,7 +48,7 @@ FINISHED = LoadReport(
     seconds=100.0,
     source_bytes=500_000_000,
     peak_memory=123_456_789,
-    pool=POOL,
+    metrics=METRICS,
     bottleneck="writing (the database)",
 )
 

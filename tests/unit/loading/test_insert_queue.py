@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from etl.loading.insert_queue import BatchLimits, InsertQueue, QueueClosed, Reservation
+from etl.loading.insert_queue import BatchLimits, InsertQueue, QueueClosed
 from etl.messages import MappedBatch, Notices, PartCounts, Split, TupleRows
 
 LIMITS = BatchLimits(records=1_000_000, row_bytes=1_000_000, memory=1_000_000, max_wait=60.0)
@@ -60,29 +60,25 @@ class Started:
         return self
 
 
-def reserve(q: InsertQueue, s: Split) -> Reservation:
-    return q.reserve(s)[0]
-
-
 def test_a_reservation_counts_the_split_and_as_much_again_for_its_rows() -> None:
     q = queue()
-    reserve(q, split(size=100, records=7))
+    q.reserve(split(size=100, records=7))
     assert q.usage() == (7, 200)
 
 
 def test_the_expected_size_follows_the_results() -> None:
     q = queue(max_bytes=10**9)
     for _ in range(100):
-        q.put(reserve(q, split(size=100)), mapped(size=5000))
+        q.put(q.reserve(split(size=100)), mapped(size=5000))
     before = q.usage()[1]
-    reserve(q, split(size=100))
+    q.reserve(split(size=100))
     assert 4000 < q.usage()[1] - before - 100 <= 5000
 
 
 def test_the_feeder_waits_for_room_and_gets_it_at_the_commit() -> None:
     q = queue(max_bytes=400)
-    q.put(reserve(q, split(1)), mapped(1))
-    q.put(reserve(q, split(2)), mapped(2))
+    q.put(q.reserve(split(1)), mapped(1))
+    q.put(q.reserve(split(2)), mapped(2))
     third = Started(lambda: q.reserve(split(3)))
     assert third.waits()
     batch = q.take()
@@ -95,7 +91,7 @@ def test_the_feeder_waits_for_room_and_gets_it_at_the_commit() -> None:
 
 def test_max_records_bounds_the_window_too() -> None:
     q = queue(max_records=10)
-    reserve(q, split(1, size=1, records=8))
+    q.reserve(split(1, size=1, records=8))
     second = Started(lambda: q.reserve(split(2, size=1, records=3)))
     assert second.waits()
     q.abort(RuntimeError())
@@ -104,7 +100,7 @@ def test_max_records_bounds_the_window_too() -> None:
 
 def test_a_split_larger_than_the_window_is_let_in_when_the_window_is_empty() -> None:
     q = queue(max_bytes=10)
-    first = reserve(q, split(1, size=1000))
+    first = q.reserve(split(1, size=1000))
     second = Started(lambda: q.reserve(split(2, size=1000)))
     assert second.waits()
     q.put(first, mapped(1))
@@ -114,7 +110,7 @@ def test_a_split_larger_than_the_window_is_let_in_when_the_window_is_empty() -> 
 
 def test_a_result_larger_than_reserved_is_accepted_and_the_debt_holds_back_the_feeder() -> None:
     q = queue(max_bytes=1000)
-    first, second = reserve(q, split(1)), reserve(q, split(2))
+    first, second = q.reserve(split(1)), q.reserve(split(2))
     q.put(first, mapped(1, size=50_000))
     q.put(second, mapped(2, size=50_000))
     assert q.usage() == (2, 100_200)
@@ -127,10 +123,10 @@ def test_a_result_larger_than_reserved_is_accepted_and_the_debt_holds_back_the_f
 def test_a_batch_is_given_as_soon_as_it_has_the_records() -> None:
     q = queue(max_bytes=10**6, limits=BatchLimits(records=5, row_bytes=10**9, memory=10**9, max_wait=60.0))
     for number in (1, 2):
-        q.put(reserve(q, split(number, records=2)), mapped(number))
+        q.put(q.reserve(split(number, records=2)), mapped(number))
     taking = Started(q.take)
     assert taking.waits()
-    q.put(reserve(q, split(3, records=2)), mapped(3))
+    q.put(q.reserve(split(3, records=2)), mapped(3))
     taken = taking.join().result
     assert isinstance(taken, list)
     assert [entry.split.number for entry in taken] == [1, 2], "a batch has at most the limit's records"
@@ -138,21 +134,21 @@ def test_a_batch_is_given_as_soon_as_it_has_the_records() -> None:
 
 def test_a_batch_is_given_as_soon_as_it_has_the_bytes() -> None:
     q = queue(max_bytes=10**6, limits=BatchLimits(records=10**9, row_bytes=300, memory=10**9, max_wait=60.0))
-    q.put(reserve(q, split(1)), mapped(1, size=300))
+    q.put(q.reserve(split(1)), mapped(1, size=300))
     assert len(q.take()) == 1
 
 
 def test_a_trickle_is_given_after_max_wait() -> None:
     q = queue(limits=BatchLimits(records=10**9, row_bytes=10**9, memory=10**9, max_wait=0.05))
     began = time.monotonic()
-    q.put(reserve(q, split(1)), mapped(1))
+    q.put(q.reserve(split(1)), mapped(1))
     assert len(q.take()) == 1
     assert time.monotonic() - began >= 0.05
 
 
 def test_what_there_is_is_written_when_the_feeder_waits_and_nothing_is_being_mapped() -> None:
     q = queue(max_bytes=300)
-    first = reserve(q, split(1))
+    first = q.reserve(split(1))
     waiting = Started(lambda: q.reserve(split(2)))
     taking = Started(q.take)
     assert taking.waits()
@@ -165,7 +161,7 @@ def test_what_there_is_is_written_when_the_feeder_waits_and_nothing_is_being_map
 
 def test_closing_gives_what_is_left_then_ends() -> None:
     q = queue()
-    q.put(reserve(q, split(1)), mapped(1))
+    q.put(q.reserve(split(1)), mapped(1))
     q.close()
     assert len(q.take()) == 1
     with pytest.raises(QueueClosed):
@@ -174,7 +170,7 @@ def test_closing_gives_what_is_left_then_ends() -> None:
 
 def test_an_abort_wakes_everything_and_keeps_the_first_error() -> None:
     q = queue(max_bytes=200)
-    reservation = reserve(q, split(1))
+    reservation = q.reserve(split(1))
     feeder, inserter = Started(lambda: q.reserve(split(2))), Started(q.take)
     assert feeder.waits()
     assert inserter.waits()
@@ -190,7 +186,7 @@ def test_an_abort_wakes_everything_and_keeps_the_first_error() -> None:
 
 def test_a_split_without_a_result_gives_its_room_back() -> None:
     q = queue()
-    q.give_up(reserve(q, split(1)))
+    q.give_up(q.reserve(split(1)))
     assert q.usage() == (0, 0)
 
 
@@ -209,9 +205,26 @@ def test_nothing_is_lost_or_twice_between_many_threads() -> None:
 
     inserters = [Started(insert) for _ in range(3)]
     for number in range(2000):
-        q.put(reserve(q, split(number)), mapped(number))
+        q.put(q.reserve(split(number)), mapped(number))
     q.close()
     for inserter in inserters:
         assert inserter.join().error is None
     assert sorted(seen) == list(range(2000))
     assert q.usage() == (0, 0)
+
+
+def test_the_use_of_the_window_is_the_mean_over_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [10.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    q = queue(max_bytes=1000)
+    first = q.reserve(split(1, size=100))  # and as much for its rows
+    now[0] += 3.0
+    q.put(first, mapped(1, size=700))
+    now[0] += 1.0
+    q.close()
+    q.release(q.take())
+    mean, most = q.use_so_far()
+    assert mean == pytest.approx((3 * 200 + 1 * 800) / 4 / 1000)
+    assert most == 800
+    now[0] += 100.0
+    assert q.use_so_far() == (mean, most), "what comes after the last change is no part of the load"

@@ -22,6 +22,7 @@ def committed(records: int = 3, rejects: tuple[RejectedRecord, ...] = (), notice
         rows=(records, 2),
         source_bytes=100,
         seconds=0.1,
+        commit_seconds=0.025,
         rejects=rejects,
         notices=(notices or Notices(),),
         splits=(1,),
