@@ -106,9 +106,10 @@ def key_statements(kind: str, dialect: str) -> list[str]:
     return primary + foreign
 
 
-def insert_statement(table: Table, placeholder: str) -> str:
-    """INSERT of one row; `placeholder` is the driver's: ``?`` or ``%s``."""
-    return f"INSERT INTO {table.name} VALUES ({', '.join([placeholder] * len(table.columns))})"
+def insert_statement(table: Table, placeholder: str, rows: int = 1) -> str:
+    """INSERT of so many rows; `placeholder` is the driver's: ``?`` or ``%s``."""
+    row = f"({', '.join([placeholder] * len(table.columns))})"
+    return f"INSERT INTO {table.name} VALUES {', '.join([row] * rows)}"
 
 
 def _create(table: Table, kind: str, dialect: str) -> str:

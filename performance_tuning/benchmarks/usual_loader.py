@@ -92,6 +92,16 @@ RECORDS: dict[str, tuple[str, Callable[[etree._Element], Iterator[tuple[str, Row
 }
 
 
+def read_rows(kind: str, dump: str) -> Iterator[tuple[str, Row]]:
+    """The rows of a dump, by table; elements are cleared once read."""
+    tag, rows_of = RECORDS[kind]
+    for _event, element in etree.iterparse(dump, tag=tag):
+        yield from rows_of(element)
+        element.clear()
+        while element.getprevious() is not None:
+            del element.getparent()[0]
+
+
 def load(kind: str, dump: str, connection: Any, placeholder: str, dialect: str) -> None:
     """Load a dump over a DB-API connection."""
     cursor = connection.cursor()
@@ -101,18 +111,13 @@ def load(kind: str, dump: str, connection: Any, placeholder: str, dialect: str) 
 
     inserts = {table.name: insert_statement(table, placeholder) for table in TABLES[kind]}
     waiting: dict[str, list[Row]] = {name: [] for name in inserts}
-    tag, rows_of = RECORDS[kind]
-    for _event, element in etree.iterparse(dump, tag=tag):
-        for name, row in rows_of(element):
-            rows = waiting[name]
-            rows.append(row)
-            if len(rows) == BATCH_ROWS:
-                cursor.executemany(inserts[name], rows)
-                connection.commit()
-                rows.clear()
-        element.clear()
-        while element.getprevious() is not None:
-            del element.getparent()[0]
+    for name, row in read_rows(kind, dump):
+        rows = waiting[name]
+        rows.append(row)
+        if len(rows) == BATCH_ROWS:
+            cursor.executemany(inserts[name], rows)
+            connection.commit()
+            rows.clear()
     for name, rows in waiting.items():
         if rows:
             cursor.executemany(inserts[name], rows)
