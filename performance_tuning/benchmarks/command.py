@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 
-def run_command(work: Callable[[Path], list[Any]], errors: tuple[type[Exception], ...], json_file: Path | None) -> int:
+def run_command(work: Callable[[Path], Any], errors: tuple[type[Exception], ...], json_file: Path | None) -> int:
     """Run `work` in a temporary folder and write what it returns to `json_file`; the exit code of the command."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -44,6 +44,10 @@ class Database(ABC):
         """Rows by table."""
 
     @abstractmethod
+    def keyed(self, url: str, tables: Sequence[str]) -> set[str]:
+        """Those that have a key: no row of them is there twice."""
+
+    @abstractmethod
     def extract(self, url: str, tables: Sequence[str], folder: Path) -> None:
         """Put the rows of a loaded database into `folder`, in the form `ready_rows` takes."""
 
@@ -83,6 +87,11 @@ class Postgres(Database):
     def counts(self, url: str, tables: Sequence[str]) -> dict[str, int]:
         with psycopg.connect(url) as connection:
             return {table: int(_one(connection, f'SELECT count(*) FROM "{table}"')) for table in tables}
+
+    def keyed(self, url: str, tables: Sequence[str]) -> set[str]:
+        with psycopg.connect(url) as connection:
+            query = "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'p'"
+            return set(tables) & {name for (name,) in connection.execute(query)}
 
     def extract(self, url: str, tables: Sequence[str], folder: Path) -> None:
         with psycopg.connect(url) as connection, connection.cursor() as cursor:
@@ -125,6 +134,14 @@ class Sqlite(Database):
     def counts(self, url: str, tables: Sequence[str]) -> dict[str, int]:
         with closing(sqlite3.connect(_path(url))) as connection:
             return {table: int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]) for table in tables}
+
+    def keyed(self, url: str, tables: Sequence[str]) -> set[str]:
+        # A key is a unique index, or the row's own number.
+        query = (
+            'SELECT name FROM pragma_index_list(?) WHERE "unique" UNION SELECT name FROM pragma_table_info(?) WHERE pk'
+        )
+        with closing(sqlite3.connect(_path(url))) as connection:
+            return {table for table in tables if connection.execute(query, (table, table)).fetchone()}
 
     def extract(self, url: str, tables: Sequence[str], folder: Path) -> None:
         with closing(sqlite3.connect(_path(url))) as connection:

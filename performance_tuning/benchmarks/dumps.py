@@ -8,6 +8,9 @@ from pathlib import Path
 
 from env_prep.generate_dump import write_dump
 
+SEED = 1
+"""What the dumps are made from: the same bytes each time."""
+
 
 @dataclass(frozen=True)
 class Dump:
@@ -27,7 +30,7 @@ def make_dump(kind: str, size: int, folder: Path) -> Dump:
     """Write a dump of about `size` bytes into `folder` (the same each time) and count it."""
     path = folder / f"{kind}-{size}.xml"
     with path.open("wb") as file:
-        records = write_dump(kind, file.write, size=size)
+        records = write_dump(kind, file.write, size=size, seed=SEED)
     rows = _nested_rows(path) if kind == "nested" else {"post": records}
     return Dump(kind, path, path.stat().st_size, records, rows)
 

@@ -1,6 +1,7 @@
 """One `etl load` in a process of its own, measured from outside, with the report it gives of itself.
 
-The rows of every table are counted in the database after each run.
+After each run the rows of every table are counted in the database, and every table must have its key: so there are
+none too few, and none twice.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class LoadRun:
     report: dict[str, Any]
 
 
-def load_command(dump: Dump, url: str, settings: Sequence[str]) -> list[str]:
-    """Arguments for Python; `settings` as in ``--set NAME=VALUE``."""
-    mapping = MAPPINGS / f"{dump.kind}.mapping.yaml"
+def load_command(dump: Dump, url: str, settings: Sequence[str], mapping: Path | None = None) -> list[str]:
+    """Arguments for Python; `settings` as in ``--set NAME=VALUE``; `mapping`: where not the one of the dump's kind."""
+    mapping = mapping or MAPPINGS / f"{dump.kind}.mapping.yaml"
     chosen = [argument for setting in settings for argument in ("--set", setting)]
     arguments = ["load", str(dump.path), "--map", str(mapping), "--to", url, "--quiet", "--json", *chosen]
     return ["-c", "from etl.cli import main; main()", *arguments]
@@ -46,16 +47,34 @@ def measured_load(
     settings: Sequence[str],
     scratch: Path,
     way: Callable[[str], str] = lambda url: url,
+    mapping: Path | None = None,
 ) -> LoadRun:
     """Load into a fresh database. Raises RunFailed, WrongRows.
 
-    `way`: the URL by which to go there, a proxy's say, made from the database's own.
+    `way`: the URL by which to go there, a proxy's say, made from the database's own. `mapping`: as in `load_command`.
     """
-    with database.fresh() as fresh:
-        command = [sys.executable, *load_command(dump, way(fresh), settings)]
-        run = measure(command, cwd=ROOT, scratch=scratch, server_cpu=database.server_cpu)
+
+    def command(url: str) -> list[str]:
+        return load_command(dump, way(url), settings, mapping)
+
+    return measured_loader("etl load", command, dump, database, scratch)
+
+
+def measured_loader(
+    name: str, command: Callable[[str], Sequence[str]], dump: Dump, database: Database, scratch: Path
+) -> LoadRun:
+    """Run a loader whose last line is JSON, `command` with a fresh database's URL, and check what it loaded.
+
+    Raises RunFailed, WrongRows.
+    """
+    with database.fresh() as url:
+        run = measure([sys.executable, *command(url)], cwd=ROOT, scratch=scratch, server_cpu=database.server_cpu)
         report = json.loads((scratch / "output.txt").read_text("utf-8").splitlines()[-1])
-        check_rows(dump, database, fresh, "etl load")
+        check_rows(dump, database, url, name)
+        if keyless := set(dump.rows) - database.keyed(url, list(dump.rows)):
+            raise WrongRows(
+                f"{name} into {database.name}: no key on {', '.join(sorted(keyless))}: are rows there twice?"
+            )
     return LoadRun(run, report)
 
 
