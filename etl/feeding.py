@@ -20,7 +20,7 @@ from etl.extract.splitter import Splitter
 from etl.loading.ledger import Range, State, Totals
 from etl.mapping.model import Mapping
 from etl.messages import Part, SourceInfo, Split
-from etl.options import Settings, default_worker_count
+from etl.options import Settings
 from etl.report import Outcome
 
 MAX_PASSED = 1000
@@ -102,7 +102,8 @@ def make_splitter(mapping: Mapping, settings: Settings) -> Splitter:
     split_records = settings.insert.batch_records
     if settings.queue.max_records is not None:
         # A split for each slot must fit, twice over, or the workers would take turns.
-        slots = (settings.workers.count or default_worker_count()) * settings.workers.prefetch
+        _, workers = settings.workers.least_and_most()
+        slots = workers * settings.workers.prefetch
         split_records = max(1, min(split_records, settings.queue.max_records // (2 * slots)))
     return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records)
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainValidator,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -28,6 +30,7 @@ from pydantic.fields import FieldInfo
 
 from etl.errors import SettingsError, mask_password
 from etl.messages import Bounds
+from etl.settings_yaml import parse_yaml, read_yaml
 
 _SIZE_UNITS = {
     "": 1,
@@ -104,15 +107,50 @@ class _Section(BaseModel):
         return {} if values is None else values
 
 
+WorkerCount = Annotated[int, Field(ge=1, le=256)]
+
+
+class WorkerRange(_Section):
+    """Workers come and go: as many as it takes to keep the database busy, and no more."""
+
+    min: WorkerCount
+    max: WorkerCount
+
+    @model_validator(mode="after")
+    def _ordered(self) -> WorkerRange:
+        if self.min > self.max:
+            raise ValueError("should have a min that is at most its max")
+        return self
+
+
+_NUMBER, _GROUP = "a number", "a group"
+"""The forms of a setting that has two, as pydantic names them where an error is."""
+
+
+def _form(value: object) -> str:
+    return _GROUP if isinstance(value, dict | BaseModel) else _NUMBER
+
+
 class Workers(_Section):
     """Parsing and mapping."""
 
-    count: Annotated[Annotated[int, Field(ge=1, le=256)] | None, Auto] = None
+    count: Annotated[
+        Annotated[Annotated[WorkerCount, Tag(_NUMBER)] | Annotated[WorkerRange, Tag(_GROUP)], Discriminator(_form)]
+        | None,
+        Auto,
+    ] = None
     """Parser workers. auto: one for each core this process may use, since parsing is pure computation."""
     kind: Annotated[Literal["thread", "process", "inline"] | None, Auto] = None
     """auto: process, because mapping holds Python's global lock; inline with one core or a small source."""
     prefetch: Annotated[int, Field(ge=1, le=64)] = 2
     """Splits a worker has in hand: one to work on and one ready, so that it never waits for the hand-over."""
+
+    def least_and_most(self) -> tuple[int, int]:
+        """Workers there are at once."""
+        if isinstance(self.count, WorkerRange):
+            return self.count.min, self.count.max
+        count = self.count or default_worker_count()
+        return count, count
 
 
 class Queue(_Section):
@@ -130,13 +168,20 @@ class Insert(_Section):
     threads: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Auto] = None
     """Connections that write. auto: 2 on PostgreSQL (one sends while the other's commit is answered), 1 on SQLite."""
     batch_records: Annotated[int, Field(ge=1)] = 50_000
-    """Records in a transaction at most."""
-    batch_bytes: Annotated[Size, Field(ge=1)] = 8 * 2**20
-    """Bytes of rows in a transaction at most; 8 to 16 MiB amortise the commit, more only costs memory."""
+    """Records in a transaction at most; with `batch_bytes: auto` only where it is written."""
+    batch_bytes: Annotated[Annotated[Size, Field(ge=1)] | None, Auto] = 8 * 2**20
+    """Bytes of rows in a transaction at most; 8 to 16 MiB amortise the commit, more only costs memory. auto: as many as
+    the time that commits take asks for."""
     max_wait: Annotated[Duration, Field(ge=0, le=3600)] = 0.2
     """Seconds a started batch waits for more, so that a few records are in the database soon too."""
     method: Annotated[Literal["copy", "executemany"] | None, Auto] = None
     """auto: copy where the database has it."""
+
+    @model_validator(mode="after")
+    def _bytes_alone_decide(self) -> Insert:
+        if self.batch_bytes is None and "batch_records" not in self.model_fields_set:
+            object.__setattr__(self, "batch_records", sys.maxsize)
+        return self
 
 
 class Splitting(_Section):
@@ -243,12 +288,12 @@ def read_settings(file: Path | None = None, overrides: Sequence[str] = ()) -> Se
     where = "Settings"
     if file is not None:
         where = str(file)
-        values = _read_yaml(file)
+        values = read_yaml(file)
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
             raise SettingsError(f"--set {override}: expected NAME=VALUE, as in queue.max_bytes=32MiB.")
-        _assign(values, name.strip().split("."), _parse_yaml(text, f"--set {override}"), override)
+        _assign(values, name.strip().split("."), parse_yaml(text, f"--set {override}"), override)
     return build_settings(values, where)
 
 
@@ -258,50 +303,6 @@ def build_settings(values: Mapping[str, Any], where: str = "Settings") -> Settin
         return Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(mask_password(f"{where}: {_explain(error)}")) from error
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a plain scalar is text, or null where it says so: what it means is for the setting to say.
-
-    (YAML itself would read ``12:30`` as 750 and ``no`` as false.) A name written twice is an error.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for place, key in enumerate(keys):
-            if any(key.value == earlier.value for earlier in keys[:place]):
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands here twice", key.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [resolver for resolver in resolvers if resolver[0].endswith(":null")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _parse_yaml(text: str, where: str) -> object:
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark and "\n" in text else ""
-        raise SettingsError(mask_password(f"{where}{line}: not usable as YAML: {error.problem}.")) from error
-    except yaml.YAMLError as error:
-        raise SettingsError(mask_password(f"{where}: not usable as YAML: {' '.join(str(error).split())}.")) from error
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        loaded = _parse_yaml(file.read_text("utf-8"), str(file))
-    except OSError as error:
-        raise SettingsError(f"Cannot read the settings file {file}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"The settings file {file} is not UTF-8 text (byte {error.start}).") from error
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
-        raise SettingsError(f"{file}: expected settings by name, as in `queue: {{max_bytes: 64MiB}}`.")
-    return loaded
 
 
 def _assign(values: dict[str, Any], names: list[str], value: object, override: str) -> None:
@@ -318,7 +319,7 @@ def _assign(values: dict[str, Any], names: list[str], value: object, override: s
 def _explain(error: ValidationError) -> str:
     problems = []
     for item in error.errors(include_url=False):
-        names = [str(part) for part in item["loc"]]
+        names = [str(part) for part in item["loc"] if part not in (_NUMBER, _GROUP)]
         name = ".".join(names)
         if item["type"] == "extra_forbidden":
             problems.append(f"there is no setting '{name}'; allowed: {', '.join(_fields(names[:-1]))}")
@@ -339,6 +340,7 @@ _PLAIN_WORDS = {
     "string_type": "should be text",
     "literal_error": "should be {expected}",
     "model_type": "should be a group of settings",
+    "missing": "should be there as well",
     "greater_than_equal": "should be at least {ge}",
     "less_than_equal": "should be at most {le}",
 }
@@ -350,9 +352,17 @@ def _fields(path: Sequence[str]) -> dict[str, FieldInfo]:
     model: type[BaseModel] = Settings
     for name in path:
         annotation = {info.alias or key: info for key, info in model.model_fields.items()}[name].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        for group in _groups(annotation):
+            model = group
     return {info.alias or key: info for key, info in model.model_fields.items()}
+
+
+def _groups(annotation: object) -> Iterator[type[BaseModel]]:
+    """The groups of settings among the forms a value may have."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for form in get_args(annotation):
+        yield from _groups(form)
 
 
 def _special_word(path: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from etl.metrics import PoolStats, StageTimes
 class ParallelCoordinator:
     """Runs splits through an engine into a queue.
 
-    `run` is called by one thread, the feeder; `stop`, `fail` and `stats` by any.
+    `run` is called by one thread, the feeder; all else by any.
     """
 
     def __init__(
@@ -39,11 +39,14 @@ class ParallelCoordinator:
         self._changed = threading.Condition()
         self._in_flight = 0
         self._stopping = False
+        self._over = False
         self._waits_for_room = False
         self._worker_seconds = 0.0
         self._pool = StateClock("there", engine.workers)
         self._free = StateClock("idle", engine.workers)
         """Workers that have nothing in hand: `waiting` while there is no room for what they would make, else `idle`."""
+        self.most_workers = engine.workers
+        """At once."""
         self.feeder = StateClock("reading")
         """What the feeder is at: `reading` (with decompressing and cutting), waiting for `workers`, or for `room` in
         the memory window (in the end for the last commits). What it waits for most is what limits the load."""
@@ -64,9 +67,21 @@ class ParallelCoordinator:
             self._now_at("workers")
             # After a failure nobody wants the results, and a worker may take long over its last one.
             self._wait_until(lambda: self._in_flight == 0 or self._queue.error is not None)
-            self._pool.enter(None)
-            self._free.enter(None)
-            self.feeder.enter("room")
+            with self._changed:
+                self._over = True
+                self._pool.enter(None)
+                self._free.enter(None)
+                self.feeder.enter("room")
+
+    def resize(self, workers: int) -> None:
+        """Have this many workers from now on, as `Engine.resize`. Raises OSError."""
+        self._engine.resize(workers)
+        with self._changed:
+            if not self._over:
+                self.most_workers = max(self.most_workers, self._engine.workers)
+                self._pool.enter("there", self._engine.workers)
+                self._count_free()
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """Hand out no more splits; what is in hand is finished and committed."""

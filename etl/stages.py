@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from etl.engines.base import Engine, WorkerSetup
@@ -11,6 +12,7 @@ from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
 from etl.errors import PermanentError
 from etl.feeding import SplitFeed
+from etl.loading.batch_size import FIRST, BatchSize
 from etl.loading.batch_writer import BatchWriter
 from etl.loading.error_limit import ErrorLimit
 from etl.loading.insert_queue import BatchLimits, InsertQueue
@@ -23,6 +25,7 @@ from etl.messages import Committed, SourceInfo
 from etl.metrics import LoadMetrics, StageTimes, together
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator
+from etl.scaling import Scaler, Scaling
 from etl.targets.base import Target
 from etl.worker import make_worker
 
@@ -61,7 +64,9 @@ class Stages:
         """`size`: bytes that are fed, where one can tell; `durable`: no commit may be lost in a crash of the server."""
         threads = settings.insert.threads or target.default_insert_threads
         threads = min(threads, target.max_insert_threads or threads)
-        self.queue = InsertQueue(settings.queue.max_bytes, settings.queue.max_records, _batch_limits(settings, threads))
+        limits = _batch_limits(settings, threads)
+        self._batch_size = BatchSize(most=limits.memory) if settings.insert.batch_bytes is None else None
+        self.queue = InsertQueue(settings.queue.max_bytes, settings.queue.max_records, limits)
         self.feeder = feeder
         self.stop_reason = ""
         """Why the stages stopped by themselves, in a sentence."""
@@ -83,6 +88,10 @@ class Stages:
         setup = WorkerSetup(mapping, target.row_format, tuple(sources), settings.limits.bounds())
         self.engine = _start_engine(settings, setup, size, target.notify)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
+        least, most = settings.workers.least_and_most()
+        self._scaled: AbstractContextManager[object] = nullcontext()
+        if least < most:
+            self._scaled = Scaler(self.coordinator, Scaling(least, most, workers=least), target.notify)
 
     def run(self) -> None:
         """Load until all is committed, or `stop` or `fail` was called. Raises nothing: `queue.error` tells."""
@@ -90,7 +99,8 @@ class Stages:
         for inserter in self.inserters:
             inserter.start()
         try:
-            self.coordinator.run(self.feeder)
+            with self._scaled:
+                self.coordinator.run(self.feeder)
         except BaseException as error:  # noqa: BLE001 - the load ends with it, in order
             self.fail(error)
         self.queue.close()
@@ -112,7 +122,7 @@ class Stages:
             waited_for_room=feeder["room"],
             insert=self._tally.inserts.percentiles(),
             commit=self._tally.commits.percentiles(),
-            most_workers=self.engine.workers,
+            most_workers=self.coordinator.most_workers,
             insert_threads=len(self.inserters),
             queue_mean_fill=mean_fill,
             queue_most_bytes=most_bytes,
@@ -135,6 +145,8 @@ class Stages:
         self.stop_reason = self.stop_reason or self._error_limit.exceeded(self._tally.rejected, self._tally.records)
         if self.stop_reason:
             self.stop()
+        if self._batch_size is not None:
+            self.queue.limit_row_bytes(self._batch_size.after(committed.seconds, committed.commit_seconds))
         if self._on_batch is not None:
             self._on_batch(committed)
 
@@ -142,7 +154,7 @@ class Stages:
 def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
     return BatchLimits(
         records=settings.insert.batch_records,
-        row_bytes=settings.insert.batch_bytes,
+        row_bytes=settings.insert.batch_bytes or FIRST,
         # Half of the window is in the insert threads' hands at most, so that the other half keeps the workers busy.
         memory=max(1, settings.queue.max_bytes // (2 * threads)),
         max_wait=settings.insert.max_wait,
@@ -150,7 +162,7 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
 
 
 def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_note: Callable[[str], object]) -> Engine:
-    workers = settings.workers.count or default_worker_count()
+    workers, _ = settings.workers.least_and_most()
     kind = settings.workers.kind or _automatic_kind(settings, size)
     if kind == "inline":
         return InlineEngine(make_worker, setup)

@@ -46,17 +46,31 @@ def in_this_process(run_split: RunSplit, split: Split) -> MappedBatch:
 
 
 class Engine(ABC):
-    """Workers of one kind. `submit` is called by one thread, the feeder; `close` by any."""
+    """Workers of one kind. `submit` is called by one thread, the feeder; all else by any."""
 
-    slots: int
-    """Splits that may be in hand at once: workers x prefetch. The coordinator never submits more."""
     workers: int
+    """Without those that were taken away and only answer what they still have in hand."""
+    prefetch: int
+    """Splits a worker has in hand."""
+
+    @property
+    def slots(self) -> int:
+        """Splits that may be in hand at once. The coordinator never submits more."""
+        return self.workers * self.prefetch
 
     @abstractmethod
     def submit(self, split: Split) -> Future[MappedBatch]:
         """Hand a split out. The future ends with the batch, or with an EtlError; a defect in a worker arrives as it is.
 
         Never blocks beyond the copy of the split to a worker. Done-callbacks run on the engine's own threads.
+        """
+
+    @abstractmethod
+    def resize(self, workers: int) -> None:
+        """Have this many workers (at least 1) from now on; nothing after `close`.
+
+        One that is taken away answers what it has in hand before it leaves. Does not wait for that. Raises OSError
+        where the system does not start another; then there are as many as could be started.
         """
 
     @abstractmethod
@@ -69,4 +83,7 @@ class Engine(ABC):
 
     @abstractmethod
     def peak_memory(self) -> int:
-        """Bytes: the sum of the largest resident sizes of worker processes; 0 where there are none. After `close`."""
+        """Bytes: the sum of the largest resident sizes of worker processes; 0 where there are none. After `close`.
+
+        Of workers that came one after the other, one in the place of the other, the largest counts.
+        """

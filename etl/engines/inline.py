@@ -14,8 +14,7 @@ class InlineEngine(Engine):
     def __init__(self, make_worker: MakeWorker, setup: WorkerSetup) -> None:
         self._run_split = make_worker(setup)
         self._busy = 0
-        self.workers = 1
-        self.slots = 1
+        self.workers = self.prefetch = 1
 
     def submit(self, split: Split) -> Future[MappedBatch]:
         future: Future[MappedBatch] = Future()
@@ -27,6 +26,9 @@ class InlineEngine(Engine):
         finally:
             self._busy = 0
         return future
+
+    def resize(self, workers: int) -> None:
+        """It stays the caller's own thread."""
 
     def busy(self) -> int:
         return self._busy

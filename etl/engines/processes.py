@@ -7,6 +7,8 @@ A worker that dies is replaced. The oldest split it had in hand is the suspect: 
 a record is a reject (`killed_worker`) only if, alone in hand, it kills two workers in a row; the others it had in hand
 are mapped again as they are. What is mapped again is handed over by the receiver, one at a time: a receiver that
 writes more while it has an answer to read could wait for ever.
+
+A seat that is taken away is given nothing more, and its worker is told to end with its last answer.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 
 from etl.engines import pipe
 from etl.engines.base import Engine, WorkerSetup
@@ -44,36 +47,68 @@ class ProcessEngine(Engine):
         prefetch: int,
         on_note: OnNote = lambda sentence: None,
     ) -> None:
-        self.workers = workers
-        self.slots = workers * prefetch
+        self.workers = 0
+        self.prefetch = prefetch
+        self._make_seat = partial(_Seat, module, setup, on_note)
+        self._resizing = threading.Lock()
+        """Held while workers are started, which takes long: `submit` does not wait for that."""
+        self._lock = threading.Lock()
+        """Held while a split finds its seat: one that got it is not taken away before the answer."""
         self._seats: list[_Seat] = []
+        self._left: list[_Seat] = []
+        """Taken away."""
+        self._closed = False
         try:
-            for number in range(1, workers + 1):
-                self._seats.append(_Seat(number, module, setup, on_note))
+            self.resize(workers)
         except BaseException:
             self.close(cancel=True)
             raise
 
     def submit(self, split: Split) -> Future[MappedBatch]:
-        return min(self._seats, key=_Seat.in_hand).submit(split)
+        task = Task(split)
+        with self._lock:
+            child = min(self._seats, key=_Seat.in_hand).take(task)
+        if child is not None:
+            child.send(split)
+        return task.future
+
+    def resize(self, workers: int) -> None:
+        with self._resizing:
+            if self._closed:
+                return
+            while self.workers < workers:
+                self._seats.append(self._make_seat(self.workers + 1))
+                self.workers += 1
+            with self._lock:
+                leaving, self._seats = self._seats[workers:], self._seats[:workers]
+            self.workers = workers
+            self._left += leaving
+            for seat in leaving:
+                seat.say_goodbye()
 
     def busy(self) -> int:
-        return sum(1 for seat in self._seats if seat.in_hand())
+        return sum(1 for seat in [*self._seats, *self._left] if seat.in_hand())
 
     def close(self, *, cancel: bool = False) -> None:
-        for seat in self._seats:
-            seat.say_goodbye(cancel)
-        for seat in self._seats:
+        with self._resizing:
+            self._closed = True
+        for seat in [*self._seats, *self._left]:
+            seat.say_goodbye(cancel=cancel)
+        for seat in [*self._seats, *self._left]:
             seat.wait()
 
     def peak_memory(self) -> int:
-        return sum(seat.peak_memory for seat in self._seats)
+        peaks: dict[int, int] = {}
+        for seat in [*self._seats, *self._left]:
+            peaks[seat.number] = max(peaks.get(seat.number, 0), seat.peak_memory)
+        return sum(peaks.values())
 
 
 class _Seat:
     """One worker process after the other, what they have in hand, and the thread that reads their answers."""
 
-    def __init__(self, number: int, module: str, setup: WorkerSetup, on_note: OnNote) -> None:
+    def __init__(self, module: str, setup: WorkerSetup, on_note: OnNote, number: int) -> None:
+        self.number = number
         self.peak_memory = 0
         """Bytes: of the largest of its workers, as far as it lived to tell."""
         self._module = module
@@ -82,7 +117,7 @@ class _Seat:
         self._lock = threading.Lock()
         self._in_hand: deque[Task] = deque()
         self._one_at_a_time = False
-        """The receiver hands over what is in hand. Otherwise `submit` does, and all of it has been handed over."""
+        """The receiver hands over what is in hand. Otherwise whoever gives it does, at once."""
         self._closing = self._cancelled = False
         self._ready = False
         """The worker was made; before, no split can be the reason for its death."""
@@ -101,24 +136,21 @@ class _Seat:
     def in_hand(self) -> int:
         return len(self._in_hand)
 
-    def submit(self, split: Split) -> Future[MappedBatch]:
-        task = Task(split)
+    def take(self, task: Task) -> Child | None:
+        """Have it in hand. The worker that the caller is to send it to; None where that is not for the caller to do."""
         with self._lock:
             over = self._over
-            child = None if self._one_at_a_time else self._child
             if over is None:
                 self._in_hand.append(task)
-        if over is not None:
-            task.future.set_exception(over)
-        elif child is not None:
-            child.send(split)
-        return task.future
+                return None if self._one_at_a_time else self._child
+        task.future.set_exception(over)
+        return None
 
-    def say_goodbye(self, cancel: bool) -> None:
+    def say_goodbye(self, *, cancel: bool = False) -> None:
         with self._lock:
             self._closing = True
             self._cancelled = self._cancelled or cancel
-            child, receiver_hangs_up = self._child, self._one_at_a_time
+            child, receiver_hangs_up = self._child, self._one_at_a_time or bool(self._in_hand)
         if cancel:
             child.kill()
         elif not receiver_hangs_up:
@@ -172,7 +204,7 @@ class _Seat:
         return message
 
     def _map_one_at_a_time(self) -> None:
-        """Until nothing is in hand, and `submit` hands over again."""
+        """Until nothing is in hand, and whoever gives a task hands it over again."""
         while not self._ready:
             self._receive()
         while (task := self._next_task()) is not None:
@@ -199,6 +231,9 @@ class _Seat:
     def _settle(self, task: Task) -> None:
         with self._lock:
             self._in_hand.popleft()
+            last = self._closing and not self._in_hand and not self._one_at_a_time
+        if last:
+            self._child.hang_up()
         task.settle(self._setup)
 
     def _replaced(self, how: str) -> bool:

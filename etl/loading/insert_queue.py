@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etl.messages import MappedBatch, Split
 
@@ -139,6 +139,12 @@ class InsertQueue:
         """Give back the room of a committed batch."""
         with self._changed:
             self._use(-sum(entry.size for entry in batch), -sum(entry.split.records for entry in batch))
+            self._changed.notify_all()
+
+    def limit_row_bytes(self, row_bytes: int) -> None:
+        """Bytes of rows in a batch from now on."""
+        with self._changed:
+            self._limits = replace(self._limits, row_bytes=row_bytes)
             self._changed.notify_all()
 
     def close(self) -> None:

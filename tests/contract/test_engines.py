@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import pickle
+import random
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,18 @@ def result(future: Future[MappedBatch]) -> MappedBatch:
     return future.result(timeout=30)
 
 
+def worker_threads() -> int:
+    """Threads that map, or read what a worker process answers."""
+    return sum(thread.name.startswith("etl-worker") for thread in threading.enumerate())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited 30 s in vain"
+        time.sleep(0.001)
+
+
 def test_every_split_is_answered_with_its_own_number(engine: Engine) -> None:
     futures = []
     for number in range(40):
@@ -95,6 +110,61 @@ def test_close_finishes_what_is_in_hand(engine: Engine) -> None:
     engine.close()
 
 
+def test_workers_come_and_go_while_splits_flow(engine: Engine) -> None:
+    rng = random.Random(5)
+    answers: list[int] = []
+    in_hand = threading.Semaphore(0)
+
+    def answered(future: Future[MappedBatch]) -> None:
+        answers.append(future.result().split)
+        in_hand.release()
+
+    with ThreadPoolExecutor(1) as scaler:
+        resized = scaler.submit(lambda: [engine.resize(rng.choice([1, 2, 3])) for _ in range(8)])
+        number = 0
+        while number < 100 or not resized.done():
+            engine.submit(split(number, b"sleep 0.001")).add_done_callback(answered)
+            number += 1
+            if number > 6:
+                assert in_hand.acquire(timeout=30)
+        resized.result()
+    engine.close()
+    assert sorted(answers) == list(range(number)), "each is answered once"
+
+
+@pytest.mark.parametrize("engine", ["thread", "process"], indirect=True)
+def test_the_workers_are_as_many_as_was_said(engine: Engine) -> None:
+    for workers in (3, 1, 2):
+        engine.resize(workers)
+        assert (engine.workers, engine.slots) == (workers, 2 * workers)
+        futures = [engine.submit(split(number, b"sleep 0.1")) for number in range(workers)]
+        wait_for(lambda: engine.busy() == workers)  # noqa: B023 - it is over when `workers` changes
+        for future in futures:
+            result(future)
+
+
+@pytest.mark.parametrize("engine", ["thread", "process"], indirect=True)
+def test_who_is_taken_away_answers_what_is_in_hand_and_leaves(engine: Engine) -> None:
+    before = worker_threads()
+    futures = [engine.submit(split(number, b"sleep 0.1")) for number in range(engine.slots)]
+    engine.resize(1)
+    assert [result(future).split for future in futures] == list(range(4))
+    wait_for(lambda: worker_threads() == before - 1)
+    assert result(engine.submit(split(5))).split == 5
+
+
+def test_a_resize_that_meets_the_end_changes_nothing(engine: Engine) -> None:
+    before = worker_threads() - (engine.workers if not isinstance(engine, InlineEngine) else 0)
+    with ThreadPoolExecutor(1) as scaler:
+        futures = [engine.submit(split(number, b"sleep 0.02")) for number in range(engine.slots)]
+        resized = scaler.submit(lambda: [engine.resize(workers) for workers in (1, 3, 2)])
+        engine.close()
+        resized.result()
+    assert [result(future).split for future in futures] == list(range(len(futures)))
+    engine.resize(3)
+    wait_for(lambda: worker_threads() == before)
+
+
 @pytest.mark.parametrize("engine", ["thread", "process"], indirect=True)
 def test_work_is_spread_over_the_workers(engine: Engine) -> None:
     futures = [engine.submit(split(number, b"sleep 0.3")) for number in range(2)]
@@ -121,6 +191,39 @@ def test_processes_are_others_and_report_their_memory(engine: Engine) -> None:
     assert table.rows[0][1] != os.getpid()
     engine.close()
     assert engine.peak_memory() > 2 * 2**20
+
+
+def test_memory_of_who_was_taken_away_counts_once_for_each_place() -> None:
+    peaks = []
+    for counts in ([], [1], [1, 2, 1, 2]):
+        engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=2, prefetch=2)
+        for workers in counts:
+            engine.resize(workers)
+        engine.close()
+        peaks.append(engine.peak_memory())
+    assert max(peaks) < 1.2 * min(peaks)
+
+
+@pytest.mark.parametrize("engine", ["process"], indirect=True)
+def test_an_end_by_force_while_being_taken_away_costs_nothing(engine: Engine, tmp_path: Path) -> None:
+    orders = [b"once " + bytes(tmp_path / str(number)) for number in range(4)]
+    futures = [engine.submit(split(number, order)) for number, order in enumerate(orders)]
+    engine.resize(1)
+    assert [(result(future).split, result(future).rejects) for future in futures] == [(n, ()) for n in range(4)]
+
+
+def test_where_no_more_can_be_started_those_that_are_there_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=1, prefetch=2)
+
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        engine.resize(2)
+    assert (engine.workers, engine.slots) == (1, 2)
+    assert result(engine.submit(split(1))).split == 1
+    engine.close()
 
 
 @pytest.mark.parametrize("engine", ["process"], indirect=True)

@@ -20,7 +20,8 @@ CONTRACTS = {"errors", "messages", "options", "metrics", "mapping"}
 ALLOWED = {
     "errors": set[str](),
     "messages": set[str](),
-    "options": {"errors", "messages"},
+    "options": {"errors", "messages", "settings_yaml"},
+    "settings_yaml": {"errors"},
     "metrics": {"errors", "messages"},
     "measuring": {"metrics"},
     "bottleneck": {"metrics"},
@@ -51,6 +52,7 @@ ALLOWED = {
     "positions": {"messages"},
     "worker": CONTRACTS | {"batches", "extract", "transform", "engines.base", "engines.pipe", "positions"},
     "parallel_coordinator": CONTRACTS | {"measuring", "engines.base", "loading.insert_queue"},
+    "scaling": {"parallel_coordinator"},
     "feeding": CONTRACTS | {"extract", "loading.ledger", "report"},
     "mapping_choice": CONTRACTS | {"extract", "inference", "new_file", "progress", "report"},
     "new_file": set(),

@@ -48,6 +48,37 @@ def test_special_words_mean_the_program_decides() -> None:
     assert settings == Settings()
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        ("3", (3, 3)),
+        ("{min: 1, max: 4}", (1, 4)),
+        ("{min: 2, max: 2}", (2, 2)),
+        ("auto", (default_worker_count(),) * 2),
+    ],
+)
+def test_workers_are_a_number_or_a_range(count: str, expected: tuple[int, int]) -> None:
+    assert read_settings(None, [f"workers.count={count}"]).workers.least_and_most() == expected
+
+
+def test_both_ends_of_a_range_can_be_set_one_by_one(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("workers:\n  count:\n    min: 1\n    max: 2\n")
+    assert read_settings(file, ["workers.count.max=8"]).workers.least_and_most() == (1, 8)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "bounded"),
+    [
+        (["insert.batch_bytes=auto"], False),
+        (["insert.batch_bytes=auto", "insert.batch_records=50000"], True),
+        (["insert.batch_bytes=8MiB"], True),
+    ],
+)
+def test_where_bytes_are_found_by_the_load_records_bound_only_if_written(overrides: list[str], bounded: bool) -> None:
+    assert (read_settings(None, overrides).insert.batch_records == 50_000) == bounded
+
+
 def test_the_ledgers_schema_is_called_schema() -> None:
     assert read_settings(None, ["ledger.schema=loads"]).ledger.database_schema == "loads"
 
@@ -71,6 +102,13 @@ def test_an_address_with_signs_of_yaml_in_it_is_taken_as_it_stands() -> None:
         ("workers.count=zero", ["workers.count should be a whole number, or auto, found 'zero'"]),
         ("workers.count=1.5", ["whole number", "1.5"]),
         ("workers.count=true", ["whole number", "true"]),
+        ("workers.count=[1, 4]", ["workers.count should be a whole number, or auto, found ['1', '4']"]),
+        ("workers.count=257", ["workers.count should be at most 256, or auto"]),
+        ("workers.count={min: 1}", ["workers.count.max should be there as well, found {'min': '1'}"]),
+        ("workers.count={min: 0, max: 4}", ["workers.count.min should be at least 1, found '0'"]),
+        ("workers.count={min: 4, max: 1}", ["workers.count should have a min that is at most its max"]),
+        ("workers.count={min: 1, max: x}", ["workers.count.max should be a whole number, found 'x'"]),
+        ("workers.count={least: 1}", ["no setting 'workers.count.least'; allowed: min, max"]),
         ("workers.kind=magic", ["workers.kind should be 'thread', 'process' or 'inline', or auto", "magic"]),
         ("queue.max_records=0", ["queue.max_records should be at least 1, or unlimited"]),
         ("insert.max_wait=12:30", ["insert.max_wait", "units", "12:30"]),

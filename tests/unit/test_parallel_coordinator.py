@@ -112,6 +112,39 @@ def test_a_result_a_hundred_times_its_split_does_not_hang_and_is_bounded() -> No
     assert peak <= 50_000 + 4 * 10_100
 
 
+def test_a_worker_more_is_fed_at_once_and_one_fewer_answers_first() -> None:
+    gate = threading.Semaphore(0)
+
+    def run(split: Split) -> int:
+        gate.acquire()
+        return 1
+
+    pool = Pool(run, workers=1, prefetch=2)
+    thread = pool.start(splits(50))
+    wait_for(lambda: pool.coordinator.stats().splits_in_flight == 2)
+    pool.coordinator.resize(3)
+    wait_for(lambda: pool.coordinator.stats().splits_in_flight == 6)
+    pool.coordinator.resize(1)
+    assert pool.coordinator.stats().workers == 1
+    for _ in range(50):
+        gate.release()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert sorted(pool.drain()) == list(range(50))
+    assert pool.coordinator.most_workers == 3
+
+
+def test_the_time_of_workers_that_come_and_go_is_counted_while_they_are_there() -> None:
+    pool = Pool(lambda split: 1, workers=1)
+    pool.coordinator.resize(100)
+    time.sleep(0.05)
+    pool.coordinator.run(splits(3))
+    pool.coordinator.resize(2)
+    times = pool.coordinator.mapping_times()
+    assert 100 * 0.05 < times.busy + times.waiting + times.idle
+    assert pool.coordinator.mapping_times() == times, "it is over, whatever comes"
+
+
 def test_stop_finishes_what_is_in_hand_and_feeds_no_more() -> None:
     pool = Pool(lambda split: 1)
     endless = (Split(number, (), 1, 1) for number in range(10**9))
