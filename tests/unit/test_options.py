@@ -54,7 +54,7 @@ def test_special_words_mean_the_program_decides() -> None:
         ("3", (3, 3)),
         ("{min: 1, max: 4}", (1, 4)),
         ("{min: 2, max: 2}", (2, 2)),
-        ("auto", (default_worker_count(),) * 2),
+        ("auto", (default_worker_count(), default_worker_count())),
     ],
 )
 def test_workers_are_a_number_or_a_range(count: str, expected: tuple[int, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -28,7 +29,7 @@ def counts(scaling: Scaling, intervals: Sequence[Waits]) -> list[int]:
 
 
 def changes(workers: Sequence[int]) -> int:
-    return sum(one != other for one, other in zip(workers, workers[1:], strict=False))
+    return sum(one != other for one, other in pairwise(workers))
 
 
 def test_one_is_added_after_two_intervals_in_a_row_up_to_the_most() -> None:
