@@ -132,7 +132,7 @@ class _MemorySampler(threading.Thread):
         while not self._stopped.wait(_SAMPLE_SECONDS):
             with suppress(psutil.NoSuchProcess):
                 tree = [self._root, *self._root.children(recursive=True)]
-                self.peak = max(self.peak, sum(_memory(process) for process in tree))
+                self.peak = max(self.peak, sum(memory_of(process) for process in tree))
                 self.processes = max(self.processes, len(tree))
 
     def stop(self) -> None:
@@ -140,7 +140,8 @@ class _MemorySampler(threading.Thread):
         self.join()
 
 
-def _memory(process: psutil.Process) -> int:
+def memory_of(process: psutil.Process) -> int:
+    """Bytes, by MEMORY_MEASURE; 0 where it is gone."""
     try:
         if MEMORY_MEASURE == "RSS":
             return int(process.memory_info().rss)
