@@ -71,15 +71,13 @@ def measured_loader(
         run = measure([sys.executable, *command(url)], cwd=ROOT, scratch=scratch, server_cpu=database.server_cpu)
         report = json.loads((scratch / "output.txt").read_text("utf-8").splitlines()[-1])
         check_rows(dump, database, url, name)
-        if keyless := set(dump.rows) - database.keyed(url, list(dump.rows)):
-            raise WrongRows(
-                f"{name} into {database.name}: no key on {', '.join(sorted(keyless))}: are rows there twice?"
-            )
     return LoadRun(run, report)
 
 
 def check_rows(dump: Dump, database: Database, url: str, loader: str) -> None:
-    """Raise WrongRows where a table has not as many rows as the dump gives."""
+    """Raise WrongRows where a table has not as many rows as the dump gives, or no key."""
     found = database.counts(url, list(dump.rows))
     if found != dump.rows:
         raise WrongRows(f"{loader} into {database.name}: expected {dump.rows}, found {found}.")
+    if keyless := set(dump.rows) - database.keyed(url, list(dump.rows)):
+        raise WrongRows(f"{loader} into {database.name}: no key on {', '.join(sorted(keyless))}: are rows there twice?")

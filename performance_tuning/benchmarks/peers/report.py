@@ -1,0 +1,192 @@
+"""From runs of the loaders to tables, JSON and a chart; no verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from performance_tuning.benchmarks.charts import LIMIT as LIMIT_COLOUR
+from performance_tuning.benchmarks.charts import OURS as OUR_COLOUR
+from performance_tuning.benchmarks.charts import THEIRS as THEIR_COLOUR
+from performance_tuning.benchmarks.charts import chart
+from performance_tuning.benchmarks.dumps import Dump
+from performance_tuning.benchmarks.harness import Run, noise, spread
+from performance_tuning.benchmarks.peers.loaders import LIMIT, MEANINGS, OURS, Loader
+from performance_tuning.benchmarks.reporting import machine_lines
+
+_PACKAGES = ("pandas", "pyarrow", "xml2arrow", "adbc-driver-postgresql", "adbc-driver-sqlite")
+_DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
+_HEAD = ("loader", "wall s", "least to most", "CPU s", "server CPU s", "peak MB", "times ours", "cannot")
+_COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_peers.py"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The runs of one loader."""
+
+    loader: Loader
+    dump: Dump
+    """Smaller than the others' where its memory does not allow theirs."""
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def wall(self) -> float:
+        """Median, in seconds."""
+        return median(run.wall for run in self.runs)
+
+    @property
+    def seconds_a_byte(self) -> float:
+        return self.wall / self.dump.size
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All loaders with one dump and one database."""
+
+    dump: Dump
+    database: str
+    taken: list[Taken]
+
+    def times_ours(self, taken: Taken) -> float:
+        """Time for the same number of bytes, in ours."""
+        (ours,) = (each for each in self.taken if each.loader is OURS)
+        return taken.seconds_a_byte / ours.seconds_a_byte
+
+    def shortfall(self, taken: Taken) -> str:
+        """How less than the whole dump a loader has loaded, else empty."""
+        said = []
+        if taken.dump is not self.dump:
+            said.append(f"{taken.dump.size / 1e6:.0f} MB")
+        if tables := taken.loader.tables.get(self.dump.kind):
+            said.append(f"{len(tables)} of {len(self.dump.rows)} tables")
+        return ", ".join(said)
+
+    def as_json(self) -> dict[str, Any]:
+        """Raw values of every run."""
+        return {
+            "kind": self.dump.kind,
+            "database": self.database,
+            "bytes": self.dump.size,
+            "records": self.dump.records,
+            "rows": self.dump.rows,
+            "loaders": {
+                taken.loader.name: {
+                    "bytes": taken.dump.size,
+                    "rows": taken.loader.rows(taken.dump),
+                    "cannot": taken.loader.cannot,
+                    "times_ours": self.times_ours(taken),
+                    "runs": [asdict(run) for run in taken.runs],
+                }
+                for taken in self.taken
+            },
+        }
+
+
+def environment_lines() -> list[str]:
+    """What the figures were measured on and with."""
+    return [*machine_lines(), ", ".join(f"{name} {version(name)}" for name in _PACKAGES)]
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """A Markdown table of one dump and database, and what may be wrong with it."""
+    dump = comparison.dump
+    tables = "1 table" if len(dump.rows) == 1 else f"{len(dump.rows)} tables"
+    rows = [_row(comparison, taken) for taken in comparison.taken]
+    warnings = ((taken.loader.name, noise(taken.runs)) for taken in comparison.taken)
+    return [
+        f"{dump.kind}, {dump.size / 1e6:.0f} MB, {dump.records:,} records, {sum(dump.rows.values()):,} rows"
+        f" in {tables}, into {_DATABASES[comparison.database]}: median of {len(comparison.taken[0].runs)}",
+        "",
+        *_table([_HEAD, *rows]),
+        *(f"\nWARNING: {name}: {warning}." for name, warning in warnings if warning),
+    ]
+
+
+def legend_lines() -> list[str]:
+    """What the column `cannot` means."""
+    return [
+        "`cannot`: what `etl load` does and the loader does not.",
+        "",
+        *(f"- {name}: {meaning}." for name, meaning in MEANINGS.items()),
+        "",
+        f"*{LIMIT.name}*: the database takes rows that were extracted before, without the start of Python.",
+    ]
+
+
+def write_results(
+    folder: Path, results: dict[str, Any], comparisons: Sequence[Comparison], environment: Sequence[str]
+) -> None:
+    """Write peers.json, peers.md and peers.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "peers.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    text = ["# Peers, side by side", "", f"    {_COMMAND}", "", *(f"- {line}" for line in environment)]
+    for comparison in comparisons:
+        text += ["", *comparison_lines(comparison)]
+    (folder / "peers.md").write_text("\n".join([*text, "", *legend_lines()]) + "\n", "utf-8")
+    _draw(folder / "peers.png", comparisons)
+
+
+def _row(comparison: Comparison, taken: Taken) -> tuple[str, ...]:
+    wall = spread([run.wall for run in taken.runs])
+    shortfall = comparison.shortfall(taken)
+    return (
+        f"{taken.loader.name} ({shortfall})" if shortfall else taken.loader.name,
+        f"{wall.median:.2f}",
+        f"{wall.least:.2f} to {wall.most:.2f}",
+        f"{median(run.cpu for run in taken.runs):.2f}",
+        f"{median(run.server_cpu for run in taken.runs):.2f}",
+        f"{median(run.peak_memory for run in taken.runs) / 1e6:.0f}",
+        f"{comparison.times_ours(taken):.2f}",
+        ", ".join(taken.loader.cannot),
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Markdown that is a table as plain text too; figures stand to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    last = len(widths) - 1
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.ljust(width) if place in (0, last) else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return f"| {' | '.join(cells)} |"
+
+    rule = ["-" * width if place in (0, last) else "-" * (width - 1) + ":" for place, width in enumerate(widths)]
+    return [line(rows[0]), line(rule), *map(line, rows[1:])]
+
+
+def _draw(file: Path, comparisons: Sequence[Comparison]) -> None:
+    panels = len({comparison.database for comparison in comparisons})
+    rows = len(comparisons) // panels
+    title = f"Seconds for {comparisons[0].dump.size / 1e6:.0f} MB of XML (shorter is better)"
+    with chart(file, title, width=5.5 * panels, height=0.6 + 2.4 * rows, panels=panels, rows=rows, grid="x") as axes:
+        for panel, comparison in zip(axes, comparisons, strict=True):
+            _bars(panel, comparison)
+
+
+def _bars(panel: Axes, comparison: Comparison) -> None:
+    """A bar a loader, ours in its colour; those that loaded less are hatched and say so."""
+    tables = "1 table" if len(comparison.dump.rows) == 1 else f"{len(comparison.dump.rows)} tables"
+    panel.set_title(f"{comparison.dump.kind} ({tables}) into {_DATABASES[comparison.database]}", fontsize="medium")
+    colours = {OURS.name: OUR_COLOUR, LIMIT.name: LIMIT_COLOUR}
+    for place, taken in enumerate(comparison.taken):
+        shortfall = comparison.shortfall(taken)
+        (bar,) = panel.barh(place, taken.wall, color=colours.get(taken.loader.name, THEIR_COLOUR))
+        if shortfall:
+            bar.set(hatch="///", alpha=0.5)
+        if taken.loader is LIMIT:
+            panel.axvline(taken.wall, color=LIMIT_COLOUR, linestyle="--", linewidth=1)
+        label = f" {taken.wall:.1f}" + (f" ({shortfall})" if shortfall else "")
+        panel.text(taken.wall, place, label, va="center", weight="bold" if taken.loader is OURS else "normal")
+    panel.set_yticks(range(len(comparison.taken)), [taken.loader.name for taken in comparison.taken])
+    panel.invert_yaxis()
+    panel.set_xlim(0, 1.4 * max(taken.wall for taken in comparison.taken))  # room for what stands beside the bars
