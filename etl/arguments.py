@@ -83,3 +83,13 @@ Workers = Annotated[
         min=1, max=256, metavar="N", rich_help_panel="Settings", help="Parser workers. Default: one for each core."
     ),
 ]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        rich_help_panel="Output",
+        help="Append numbers of the running load to FILE: each second a line of JSON (stages' times, queue, latency of "
+        "transactions, what limits now), and in the end the report.",
+    ),
+]

@@ -1,17 +1,133 @@
-"""Which stage limits a load, and what to turn. Pure."""
+"""Which stage limits a load, by which numbers, and what to turn here. Pure.
+
+The reader's time decides: all of it goes to the source, to waiting for a worker, or to waiting for room in the queue,
+that is for a commit.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from etl.metrics import LoadMetrics
+from etl.options import Settings
+
+_SHORT = 1.0
+"""Seconds of a load below which its start is most of it."""
+
+_MOST = 0.5
+"""Share of the reader's time from which a stage limits the load; below it none does alone."""
+
+_SLOW_COMMIT = 0.3
+"""Share of a transaction's time from which it is the commit's answer, and not the rows, that it waits for."""
+
+Stage = Literal["reading", "mapping", "writing"]
 
 
-def bottleneck(metrics: LoadMetrics) -> str:
-    """The stage that the feeder waited for most limits."""
-    longest = max(metrics.reading.busy, metrics.waited_for_workers, metrics.waited_for_room)
-    if longest == 0.0:
-        return "nothing yet"
-    if longest == metrics.waited_for_workers:
-        return "mapping (more workers.count helps while there are idle cores)"
-    if longest == metrics.waited_for_room:
-        return "writing (the database; try insert.threads, insert.batch_bytes, keys: after)"
-    return "reading (source and splitter)"
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a load runs with, as far as advice depends on it."""
+
+    settings: Settings
+    cores: int
+    """That it may use."""
+    most_insert_threads: int | None
+    """That the database allows; None: no limit of its own."""
+
+
+def limiting_stage(metrics: LoadMetrics) -> Stage | None:
+    """The stage that limits; None where it is too early to say, or where none stands out."""
+    shares = _shares(metrics)
+    stage = max(shares, key=shares.__getitem__)
+    return stage if _reader_seconds(metrics) >= _SHORT and shares[stage] >= _MOST else None
+
+
+def bottleneck(metrics: LoadMetrics, given: Circumstances) -> str:
+    """One line: the stage that limits, the numbers that show it, and what to turn."""
+    match limiting_stage(metrics):
+        case "reading":
+            return f"reading: {_reading(metrics)}"
+        case "mapping":
+            return f"mapping: {_mapping(metrics, given)}"
+        case "writing":
+            return f"writing: {_writing(metrics, given)}"
+    if _reader_seconds(metrics) < _SHORT:
+        return "too short to say"
+    shares = _shares(metrics)
+    return (
+        f"nothing stands out: {shares['reading']:.0%} of the reader's time went to the source, {shares['mapping']:.0%}"
+        f" to waiting for workers, {shares['writing']:.0%} to waiting for room in the queue"
+    )
+
+
+def format_latency(seconds: float) -> str:
+    """``0.4 ms``, ``12 ms``, ``1.2 s``."""
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{1000 * seconds:.0f} ms" if seconds >= 0.01 else f"{1000 * seconds:.1f} ms"
+
+
+def _reader_seconds(metrics: LoadMetrics) -> float:
+    return metrics.reading.busy + metrics.waited_for_workers + metrics.waited_for_room
+
+
+def _shares(metrics: LoadMetrics) -> dict[Stage, float]:
+    """Of the reader's time, by the stage that it was spent on or waiting for."""
+    total = _reader_seconds(metrics) or 1.0
+    return {
+        "reading": metrics.reading.busy / total,
+        "mapping": metrics.waited_for_workers / total,
+        "writing": metrics.waited_for_room / total,
+    }
+
+
+def _reading(metrics: LoadMetrics) -> str:
+    mapping = metrics.mapping
+    return (
+        f"{_shares(metrics)['reading']:.0%} of the reader's time went to the source (reading, decompressing, cutting),"
+        f" and the workers had nothing to do for {mapping.share(mapping.idle):.0%} of theirs: a faster disk, or a"
+        " compression that is undone faster (zstd, gzip) or none, would feed them"
+    )
+
+
+def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
+    workers, kind = metrics.most_workers, given.settings.workers.kind
+    who = "the only worker was" if workers == 1 else f"the {workers} workers were"
+    where = "there is 1 core" if given.cores == 1 else f"there are {given.cores} cores"
+    if given.cores > 1 and kind in ("thread", "inline"):
+        turn = f"workers.kind is {kind}, which uses one of them; process uses all"
+    elif workers < given.cores:
+        turn = "raise workers.count"
+    else:
+        turn = "more cores, or fewer columns and Python functions in the mapping, make it faster"
+    return f"{who} busy {metrics.mapping.share(metrics.mapping.busy):.0%} of the time, and {where}: {turn}"
+
+
+def _writing(metrics: LoadMetrics, given: Circumstances) -> str:
+    writing = metrics.writing
+    seen = f"the reader waited {_shares(metrics)['writing']:.0%} of its time for room in the queue"
+    if metrics.insert.count:
+        waiting = writing.waiting / ((writing.busy + writing.waiting) or 1.0)
+        seen += (
+            f"; a transaction takes {format_latency(metrics.insert.p50)} (p50), {waiting:.0%} of it waiting for the"
+            f" database, and the commit alone {format_latency(metrics.commit.p50)}"
+        )
+    return f"{seen}: {'; '.join(_faster_writing(metrics, given))}"
+
+
+def _faster_writing(metrics: LoadMetrics, given: Circumstances) -> list[str]:
+    """What would help, the likeliest first."""
+    turns = []
+    threads = given.most_insert_threads is None or metrics.insert_threads < given.most_insert_threads
+    if metrics.insert.count and metrics.commit.p50 >= _SLOW_COMMIT * metrics.insert.p50:
+        if given.settings.insert.batch_bytes is not None:  # else they grow by themselves
+            turns.append("larger transactions (insert.batch_bytes, insert.batch_records) wait for fewer commits")
+        if threads:
+            turns.append(f"more insert.threads (now {metrics.insert_threads}) wait for several at once")
+    else:
+        turns.append("the database itself is at its limit (processor, disk, the tables' indexes and triggers)")
+        if threads:
+            turns.append(f"more insert.threads (now {metrics.insert_threads}) use idle cores of its server")
+    if given.settings.keys == "before" and given.settings.write == "append":
+        turns.append("keys: after spares it to look after keys with each row")
+    return turns or ["nothing here is to be turned"]

@@ -21,13 +21,26 @@ import typer
 
 from etl import loader
 from etl.allocator import give_back_large_blocks
-from etl.arguments import Again, MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose, Workers, Write
+from etl.arguments import (
+    Again,
+    MapFile,
+    Metrics,
+    Overrides,
+    Quiet,
+    SettingsFile,
+    Sources,
+    Target,
+    Verbose,
+    Workers,
+    Write,
+)
 from etl.command_line import ABORTED, clear_errors, settings_of
 from etl.errors import EXIT_FAILED, EtlError, MappingError, SettingsError, mask_password
 from etl.ledger_commands import add_to
 from etl.log_file import log_to
+from etl.metrics_file import metrics_to
 from etl.naming import default_target, find_mapping, is_nameless, mapping_name
-from etl.progress import format_list
+from etl.progress import SeveralProgresses, format_list
 from etl.report import LoadReport
 from etl.screen import new_progress, print_lines, show_error, stderr, stdout
 from etl.streams import prepare_streams, write_no_more
@@ -110,6 +123,7 @@ def load(
         Path | None,
         typer.Option(metavar="FILE", rich_help_panel="Output", help="Append what happens, with times, to FILE."),
     ] = None,
+    metrics_file: Metrics = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -140,12 +154,16 @@ def load(
                 f"{target} would load the rows and throw them away: it is for programs (`etl.load` returns them). Name"
                 " a database with --to, as in --to sqlite:///posts.db; `etl check` reads without any."
             )
-        progress = new_progress(quiet=quiet, logged=log is not None)
+        shown = new_progress(quiet=quiet, logged=log is not None)
         names = format_list(["standard input" if source == "-" else source for source in sources], 3)
         how = f", mapped by {chosen}" if chosen else f"; there is no {name} yet: a mapping is inferred"
-        progress.note(f"Loading {names} into {mask_password(target)}{how}.")
-        try:
-            with _found_by_name(chosen, given=mapping is not None):
+        with (
+            metrics_to(metrics_file, _say if quiet else shown.note) as metrics,
+            _found_by_name(chosen, given=mapping is not None),
+        ):
+            progress = SeveralProgresses(shown, metrics)
+            progress.note(f"Loading {names} into {mask_password(target)}{how}.")
+            try:
                 report = loader.load(
                     sources,
                     mapping=chosen,
@@ -155,15 +173,16 @@ def load(
                     source_name=source_name,
                     save_mapping=name,
                     again=again,
+                    on_complete=metrics.finished,
                     progress=progress,
                 )
-        except EtlError as error:
-            progress.stop()
-            if error.report is not None:
-                _show_load(error.report, as_json=as_json, quiet=quiet, verbose=verbose)
-            raise
-        finally:
-            progress.stop()
+            except EtlError as error:
+                progress.stop()
+                if error.report is not None:
+                    _show_load(error.report, as_json=as_json, quiet=quiet, verbose=verbose)
+                raise
+            finally:
+                progress.stop()
         told = _show_load(report, as_json=as_json, quiet=quiet, verbose=verbose)
     raise typer.Exit(report.exit_code if told else EXIT_FAILED)
 
@@ -290,6 +309,11 @@ def _found_by_name(mapping: Path | None, *, given: bool) -> Iterator[None]:
         raise MappingError(
             f"{error}\n{mapping} was found by its name: mend it, or move it away and a mapping is inferred anew."
         ) from error
+
+
+def _say(sentence: str) -> None:
+    """What is wrong, where nothing else is said."""
+    print_lines(stderr(), [sentence])
 
 
 def _write_utf8(text: str) -> None:

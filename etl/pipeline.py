@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 
-from etl.bottleneck import bottleneck
 from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.source import Source
 from etl.feeding import FedSource, Feeder, make_splitter, total_size
@@ -254,7 +253,7 @@ class Pipeline:
             source_bytes=tally.source_bytes,
             peak_memory=peak_memory() + (stages.engine.peak_memory() if stages else 0),
             metrics=metrics,
-            bottleneck=bottleneck(metrics) if metrics else "nothing to do",
+            bottleneck=stages.bottleneck(metrics) if stages and metrics else "nothing to do",
             stop_reason=stages.stop_reason if stages else "",
             rows=self._target.rows(self._mapping) if isinstance(self._target, MemoryTarget) else None,
         )

@@ -20,6 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from etl.bottleneck import limiting_stage
 from etl.metrics import Snapshot
 
 logger = logging.getLogger("etl.progress")
@@ -72,8 +73,11 @@ class SeveralProgresses:
             member.stop()
 
 
-class _ThreadedProgress(ABC):
-    """The thread, and the notes waiting for it. The output is `_write` and `_show`, called by one thread at a time."""
+class ThreadedProgress(ABC):
+    """The thread, and the notes waiting for it; for what puts out `_write` and `_show`, called by one thread at a time.
+
+    `_rates` has followed every snapshot that is shown.
+    """
 
     _INTERVAL = 0.25
     """Seconds between two looks: as often as an eye follows, and far from costing anything."""
@@ -145,7 +149,7 @@ class _ThreadedProgress(ABC):
         """Put the display away."""
 
 
-class LineProgress(_ThreadedProgress):
+class LineProgress(ThreadedProgress):
     """Plain lines, at growing intervals so that the log of a long load stays short."""
 
     _WAITS = (2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
@@ -174,7 +178,7 @@ class LineProgress(_ThreadedProgress):
         """A line stays."""
 
 
-class BarProgress(_ThreadedProgress):
+class BarProgress(ThreadedProgress):
     """A bar and two lines of numbers at the bottom of a terminal; both vanish at the end."""
 
     def __init__(self, console: Console) -> None:
@@ -270,8 +274,9 @@ def _flow(now: Snapshot) -> list[str]:
     queue = f"queue {now.pool.queue_fill:.0%} full"
     if now.activity != "loading":
         return [now.activity, queue]
-    # What to turn stands behind it in parentheses: for the summary, too long for a line that changes.
-    return [queue, f"bottleneck: {now.bottleneck.partition(' (')[0]}"]
+    stage = limiting_stage(now.metrics) if now.metrics is not None else None
+    # The numbers and what to turn are for the summary: too long for a line that changes.
+    return [queue, *([f"bottleneck: {stage}"] if stage else [])]
 
 
 def _remaining(now: Snapshot, rates: Rates) -> list[str]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 
 from etl.background import run_in_background
-from etl.bottleneck import bottleneck
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
 from etl.metrics import Snapshot
@@ -52,7 +51,7 @@ class Runner:
                 seconds=self.seconds,
                 pool=stages.coordinator.stats(),
                 metrics=metrics,
-                bottleneck=bottleneck(metrics),
+                bottleneck=stages.bottleneck(metrics),
                 activity=self.activity,
             )
 

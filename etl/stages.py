@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+from etl.bottleneck import Circumstances, bottleneck
 from etl.engines.base import Engine, WorkerSetup
 from etl.engines.inline import InlineEngine
 from etl.engines.processes import ProcessEngine
@@ -70,6 +71,7 @@ class Stages:
         self.feeder = feeder
         self.stop_reason = ""
         """Why the stages stopped by themselves, in a sentence."""
+        self._given = Circumstances(settings, default_worker_count(), target.max_insert_threads)
         self._tally = tally
         self._error_limit = ErrorLimit(settings.errors)
         self._on_batch = callbacks.on_batch
@@ -127,6 +129,10 @@ class Stages:
             queue_mean_fill=mean_fill,
             queue_most_bytes=most_bytes,
         )
+
+    def bottleneck(self, metrics: LoadMetrics) -> str:
+        """What limits, by these metrics, and what to turn."""
+        return bottleneck(metrics, self._given)
 
     def stop(self) -> None:
         """Read no further; commit what is in hand."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from etl.bottleneck import format_latency
+from etl.metrics import LoadMetrics
 from etl.preview import preview
 from etl.progress import format_bytes, format_duration
 from etl.report import UNSAVED, CheckReport, LoadReport, RejectReport, SourceReport
@@ -81,9 +83,29 @@ def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
     if report.bottleneck and (verbose or report.seconds >= _LONG):
         yield f"  bottleneck: {report.bottleneck}"
     if verbose and report.metrics is not None:
-        mapping, workers = report.metrics.mapping, report.metrics.most_workers
-        idle = mapping.share(mapping.waiting + mapping.idle)
-        yield f"  {workers} worker{'' if workers == 1 else 's'}, idle {idle:.0%} of the time"
+        yield from _stages(report.metrics)
+
+
+def _stages(metrics: LoadMetrics) -> Iterator[str]:
+    """Where the time of each stage went, in percent, and what its figures are."""
+    writing = f"{_counted(metrics.insert_threads, 'insert thread')}, {_counted(metrics.insert.count, 'transaction')}"
+    stages = {
+        "reading": (metrics.reading, ""),
+        "mapping": (metrics.mapping, _counted(metrics.most_workers, "worker")),
+        "writing": (metrics.writing, writing),
+    }
+    yield f"  {'':9}{'busy':>6}{'waiting':>9}{'idle':>6}"
+    for name, (times, who) in stages.items():
+        busy, waiting, idle = (f"{times.share(seconds):.0%}" for seconds in (times.busy, times.waiting, times.idle))
+        yield f"  {name:9}{busy:>6}{waiting:>9}{idle:>6}  {who}".rstrip()
+    for name, took in (("transaction", metrics.insert), ("its commit", metrics.commit)):
+        p50, p95, p99, most = (format_latency(value) for value in (took.p50, took.p95, took.p99, took.most))
+        yield f"  {name:12} p50 {p50:>7}, p95 {p95:>7}, p99 {p99:>7}, most {most:>7}"
+    yield (f"  queue {metrics.queue_mean_fill:.0%} full on average, {format_bytes(metrics.queue_most_bytes)} at most")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _table_rows(tables: Mapping[str, int]) -> Iterator[str]:
@@ -177,4 +199,4 @@ def _mapping_to_change(report: LoadReport | CheckReport) -> Iterator[str]:
 
 
 def _records(number: int) -> str:
-    return f"{number:,} record{'' if number == 1 else 's'}"
+    return _counted(number, "record")

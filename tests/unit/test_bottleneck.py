@@ -1,33 +1,117 @@
-"""Which stage is said to limit a load."""
+"""Which stage is said to limit a load, by which numbers, and what is to be turned then."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from etl.bottleneck import bottleneck
+from etl.bottleneck import Circumstances, bottleneck, format_latency, limiting_stage
 from etl.metrics import LoadMetrics, Percentiles, StageTimes
+from etl.options import build_settings
 
-NOTHING = Percentiles(0, 0.0, 0.0, 0.0, 0.0)
 
-
-@pytest.mark.parametrize(
-    ("reading", "workers", "room", "word"),
-    [(3, 1, 1, "reading"), (1, 3, 1, "mapping"), (1, 1, 3, "writing"), (0, 0, 0, "nothing")],
-)
-def test_the_bottleneck_is_what_the_feeder_waited_for_most(
-    reading: float, workers: float, room: float, word: str
-) -> None:
-    metrics = LoadMetrics(
-        reading=StageTimes(reading, workers + room, 0.0),
-        mapping=StageTimes(0.0, 0.0, 0.0),
-        writing=StageTimes(0.0, 0.0, 0.0),
+def metrics(
+    reading: float = 0.0, workers: float = 0.0, room: float = 0.0, *, transaction: float = 1.2, commit: float = 0.1
+) -> LoadMetrics:
+    """Seconds of the reader at its source, waiting for workers and for room, and of a transaction and its commit."""
+    return LoadMetrics(
+        reading=StageTimes(reading, waiting=workers + room, idle=0.0),
+        mapping=StageTimes(19.4, waiting=0.0, idle=0.6),
+        writing=StageTimes(0.5, waiting=9.5, idle=0.0),
         waited_for_workers=workers,
         waited_for_room=room,
-        insert=NOTHING,
-        commit=NOTHING,
-        most_workers=1,
+        insert=Percentiles(10 if transaction else 0, transaction, transaction, transaction, transaction),
+        commit=Percentiles(10 if transaction else 0, commit, commit, commit, commit),
+        most_workers=2,
         insert_threads=1,
         queue_mean_fill=0.0,
         queue_most_bytes=0,
     )
-    assert bottleneck(metrics).startswith(word)
+
+
+def said(found: LoadMetrics, *, cores: int = 2, most_insert_threads: int | None = None, **settings: Any) -> str:
+    return bottleneck(found, Circumstances(build_settings(settings), cores, most_insert_threads))
+
+
+@pytest.mark.parametrize(
+    ("reading", "workers", "room", "stage"),
+    [
+        (3, 1, 1, "reading"),
+        (1, 3, 1, "mapping"),
+        (1, 1, 3, "writing"),
+        (2, 2, 1, None),
+        (0.3, 0, 0.3, None),
+        (0, 0, 0, None),
+    ],
+)
+def test_what_takes_most_of_the_readers_time_limits(
+    reading: float, workers: float, room: float, stage: str | None
+) -> None:
+    found = metrics(reading, workers, room)
+    assert limiting_stage(found) == stage
+    assert said(found).startswith(f"{stage}: " if stage else ("nothing stands out", "too short to say"))
+
+
+def test_a_load_without_a_limit_says_where_the_time_went_and_a_short_one_that_it_is_short() -> None:
+    assert said(metrics(2.0, 1.5, 1.5)) == (
+        "nothing stands out: 40% of the reader's time went to the source, 30% to waiting for workers, 30% to waiting"
+        " for room in the queue"
+    )
+    assert said(metrics(workers=0.9)) == "too short to say"
+
+
+@pytest.mark.parametrize(
+    ("cores", "kind", "turn"),
+    [
+        (2, "process", "there are 2 cores: more cores, or fewer columns and Python functions in the mapping"),
+        (8, "auto", "there are 8 cores: raise workers.count"),
+        (8, "thread", "there are 8 cores: workers.kind is thread, which uses one of them; process uses all"),
+        (1, "inline", "there is 1 core: more cores, or fewer columns"),
+    ],
+)
+def test_mapping(cores: int, kind: str, turn: str) -> None:
+    told = said(metrics(workers=9.0, room=1.0), cores=cores, workers={"kind": kind})
+    assert told.startswith(f"mapping: the 2 workers were busy 97% of the time, and {turn}")
+
+
+def test_reading() -> None:
+    told = said(metrics(reading=9.0, workers=1.0))
+    assert told.startswith("reading: 90% of the reader's time went to the source")
+    assert "the workers had nothing to do for 3% of theirs" in told
+    assert "zstd" in told
+
+
+def test_a_database_at_its_limit_and_one_that_is_far_away_need_different_things() -> None:
+    evidence = (
+        "writing: the reader waited 62% of its time for room in the queue; a transaction takes 1.2 s (p50), 95% of it"
+        " waiting for the database, and the commit alone"
+    )
+    limit = said(metrics(reading=3.8, room=6.2))
+    assert limit.startswith(f"{evidence} 100 ms: the database itself is at its limit")
+    assert "more insert.threads (now 1) use idle cores of its server" in limit
+    far = said(metrics(reading=3.8, room=6.2, commit=0.9), insert={"batch_bytes": "8MiB"})
+    assert far.startswith(f"{evidence} 900 ms: larger transactions (insert.batch_bytes, insert.batch_records)")
+    assert far.endswith("more insert.threads (now 1) wait for several at once")
+
+
+def test_only_what_can_be_turned_is_named() -> None:
+    slow_commits = metrics(room=5.0, commit=0.9)
+    assert "batch_bytes" not in said(slow_commits, insert={"batch_bytes": "auto"})
+    assert "insert.threads" not in said(slow_commits, most_insert_threads=1)
+    assert "keys: after" in said(slow_commits, keys="before")
+    assert "keys" not in said(slow_commits, write="upsert")
+    nothing = said(slow_commits, insert={"batch_bytes": "auto"}, most_insert_threads=1)
+    assert nothing.endswith("the commit alone 900 ms: nothing here is to be turned")
+    assert "transaction takes" not in said(metrics(room=5.0, transaction=0.0))
+
+
+def test_latencies_are_short() -> None:
+    assert [format_latency(seconds) for seconds in (0.0, 0.00042, 0.0123, 0.999, 1.26, 90.0)] == [
+        "0.0 ms",
+        "0.4 ms",
+        "12 ms",
+        "999 ms",
+        "1.3 s",
+        "90.0 s",
+    ]

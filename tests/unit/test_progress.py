@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from etl.metrics import PoolStats, Snapshot
+from etl.metrics import LoadMetrics, Percentiles, PoolStats, Snapshot, StageTimes
 from etl.progress import (
     BarProgress,
     LineProgress,
@@ -26,6 +26,21 @@ from etl.progress import (
 
 POOL = PoolStats(workers=2, busy=2, splits_in_flight=4, queued_records=9, queued_bytes=9, queue_fill=0.5)
 
+NONE_YET = Percentiles(0, 0.0, 0.0, 0.0, 0.0)
+METRICS = LoadMetrics(
+    reading=StageTimes(0.5, waiting=1.5, idle=0.0),
+    mapping=StageTimes(4.0, waiting=0.0, idle=0.0),
+    writing=StageTimes(0.0, waiting=0.0, idle=2.0),
+    waited_for_workers=1.5,
+    waited_for_room=0.0,
+    insert=NONE_YET,
+    commit=NONE_YET,
+    most_workers=2,
+    insert_threads=1,
+    queue_mean_fill=0.5,
+    queue_most_bytes=9,
+)
+
 
 def snapshot(
     seconds: float,
@@ -35,7 +50,6 @@ def snapshot(
     rejected: int = 0,
     discarded: int = 0,
     activity: str = "loading",
-    bottleneck: str = "mapping (more workers.count helps)",
     pool: PoolStats | None = POOL,
 ) -> Snapshot:
     return Snapshot(
@@ -47,15 +61,15 @@ def snapshot(
         discarded=discarded,
         seconds=seconds,
         pool=pool,
-        metrics=None,
-        bottleneck=bottleneck,
+        metrics=METRICS if pool else None,
+        bottleneck="mapping: and why, and what to turn",
         activity=activity,
     )
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.progress._ThreadedProgress._INTERVAL", 0.01)
+    monkeypatch.setattr("etl.progress.ThreadedProgress._INTERVAL", 0.01)
 
 
 class Load:

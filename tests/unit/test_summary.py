@@ -49,7 +49,7 @@ FINISHED = LoadReport(
     source_bytes=500_000_000,
     peak_memory=123_456_789,
     metrics=METRICS,
-    bottleneck="writing (the database)",
+    bottleneck="writing: the database itself is at its limit",
 )
 
 
@@ -61,14 +61,22 @@ def test_a_finished_load_says_what_it_did() -> None:
         "           7 rows  label",
         "  1,234,567 records read = 1,234,567 loaded + 0 rejected",
         "  740,740 records/min, 5.0 MB/s of XML, peak memory 123 MB",
-        "  bottleneck: writing (the database)",
+        "  bottleneck: writing: the database itself is at its limit",
     ]
 
 
 def test_more_is_said_where_more_is_asked_for() -> None:
     lines = summarize_load(FINISHED, verbose=True)
     assert "  dumps/releases.xml.gz: finished, 1,234,567 records" in lines
-    assert "  2 workers, idle 25% of the time" in lines
+    stages = lines.index("             busy  waiting  idle")
+    assert lines[stages + 1 : stages + 7] == [
+        "  reading     20%      80%    0%",
+        "  mapping     75%      15%   10%  2 workers",
+        "  writing     15%      80%    5%  2 insert threads, 100 transactions",
+        "  transaction  p50   1.9 s, p95   2.4 s, p99   2.6 s, most   2.7 s",
+        "  its commit   p50  100 ms, p95  200 ms, p99  300 ms, most  400 ms",
+        "  queue 75% full on average, 67 MB at most",
+    ]
 
 
 def test_rejects_come_with_reason_count_place_example_and_where_they_are() -> None:
