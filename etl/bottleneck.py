@@ -93,6 +93,7 @@ def _reading(metrics: LoadMetrics) -> str:
 def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
     workers, kind = metrics.most_workers, given.settings.workers.kind
     who = "the only worker was" if workers == 1 else f"the {workers} workers were"
+    busy = metrics.mapping.share(metrics.mapping.busy)
     where = "there is 1 core" if given.cores == 1 else f"there are {given.cores} cores"
     if given.cores > 1 and kind in ("thread", "inline"):
         turn = f"workers.kind is {kind}, which uses one of them; process uses all"
@@ -100,7 +101,10 @@ def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
         turn = "raise workers.count"
     else:
         turn = "more cores, or fewer columns and Python functions in the mapping, make it faster"
-    return f"{who} busy {metrics.mapping.share(metrics.mapping.busy):.0%} of the time, and {where}: {turn}"
+    return (
+        f"the reader waited {_shares(metrics)['mapping']:.0%} of its time for a worker; {who} busy {busy:.0%} of the"
+        f" time, and {where}: {turn}"
+    )
 
 
 def _writing(metrics: LoadMetrics, given: Circumstances) -> str:

@@ -72,7 +72,8 @@ def test_a_load_without_a_limit_says_where_the_time_went_and_a_short_one_that_it
 )
 def test_mapping(cores: int, kind: str, turn: str) -> None:
     told = said(metrics(workers=9.0, room=1.0), cores=cores, workers={"kind": kind})
-    assert told.startswith(f"mapping: the 2 workers were busy 97% of the time, and {turn}")
+    evidence = "mapping: the reader waited 90% of its time for a worker; the 2 workers were busy 97% of the time, and"
+    assert told.startswith(f"{evidence} {turn}")
 
 
 def test_reading() -> None:
