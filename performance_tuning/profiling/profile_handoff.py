@@ -1,0 +1,103 @@
+"""How long a push takes to wake an insert thread, beside a loop that polls once a second.
+
+    python3 env_prep/bootstrap.py python performance_tuning/profiling/profile_handoff.py
+
+Loads a generated dump with each kind of workers and each switch interval, every split a batch of its own, and times
+each push that finds an insert thread waiting, until the thread has what was pushed. The price of a shorter switch
+interval is in the last column. It measures and does not judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+_ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
+
+from env_prep.generate_dump import parse_size  # noqa: E402
+from etl.measuring import Durations  # noqa: E402
+from performance_tuning.benchmarks.command import note  # noqa: E402
+from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.profiling.observed_load import observed_load  # noqa: E402
+from performance_tuning.profiling.polling import POLL_SECONDS, polled, woken  # noqa: E402
+from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
+
+_KINDS = ("process", "thread")
+_INTERVALS = (0.005, 0.001, 0.0005, 0.0001)
+"""Seconds; the first is Python's own."""
+_GOAL = 0.001
+"""Seconds: p99 with process workers."""
+_COLUMNS = ("", "switch interval", "pushes", "p50 ms", "p95 ms", "p99 ms", "most ms", "under 1 ms", "records/min")
+
+
+def measure(options: argparse.Namespace, folder: Path) -> Measured:
+    alone = {"a loop that polls once a second": polled(options.pushes), "the queue alone": woken(options.pushes)}
+    rows = [[name, "", *_figures(seconds), ""] for name, seconds in alone.items()]
+    raw: list[object] = [{"what": name, "handed_over": seconds} for name, seconds in alone.items()]
+    pushes = 0
+    with open_databases(["postgres"], folder) as (database,):
+        dump = make_dump("nested", options.size, folder)
+        for kind in _KINDS:
+            for interval in _INTERVALS:
+                told = _loads(kind, interval, options.repeat, dump, database, folder)
+                seconds = [second for load in told for second in load["handed_over"]]
+                pushes += sum(load["pushes"] for load in told)
+                pace = median(load["records_per_minute"] for load in told)
+                rows.append([f"{kind} workers", f"{interval * 1000:g} ms", *_figures(seconds), f"{pace:,.0f}"])
+                raw.append({"what": kind, "switch_interval": interval, "loads": told})
+    described = [
+        f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 2 workers, every split a transaction of its"
+        f" own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process workers.",
+        f"Of {pushes:,} pushes those are counted that found an insert thread waiting.",
+        "",
+    ]
+    return [*described, *table(_COLUMNS, rows)], raw
+
+
+def _loads(
+    kind: str, interval: float, repeat: int, dump: Dump, database: Database, folder: Path
+) -> list[dict[str, Any]]:
+    """What each load told, after a first one that warms up."""
+    told = []
+    for number in range(repeat + 1):
+        load = observed_load("timed_queue", dump, database, [kind, str(interval)], folder)
+        if number:
+            told.append(load.report)
+            note(f"{kind} workers, switch interval {interval * 1000:g} ms: {number} of {repeat}")
+    return told
+
+
+def _figures(seconds: Sequence[float]) -> list[str]:
+    durations = Durations()
+    for second in seconds:
+        durations.add(second)
+    found = durations.percentiles()
+    times = [f"{each * 1000:,.2f}" for each in (found.p50, found.p95, found.p99, found.most)]
+    under = sum(1 for second in seconds if second < _GOAL) / max(1, len(seconds))
+    return [f"{found.count:,}", *times, f"{under:.1%}"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description="Measure how long a push takes to wake an insert thread.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--size", type=parse_size, default="40MB", help="of the dump")
+    parser.add_argument(
+        "--pushes",
+        type=int,
+        default=200,
+        help=f"to the loop that polls every {POLL_SECONDS:g} s, and to the queue alone",
+    )
+    options = profile_options(parser, arguments, repeat=3)
+    return run_profile("handoff", options, lambda folder: measure(options, folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

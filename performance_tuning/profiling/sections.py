@@ -1,0 +1,98 @@
+"""Sections of a Markdown file that scripts write: what was measured, with the command, the day and the machine.
+
+A section stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. The text around it is written by hand and stays as it
+is, so it holds no figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from performance_tuning.benchmarks.command import note, options_of, run_command
+from performance_tuning.benchmarks.harness import RunFailed
+from performance_tuning.benchmarks.loads import ROOT, WrongRows
+from performance_tuning.benchmarks.reporting import machine_lines
+
+PROFILING_RESULTS = ROOT / "performance_tuning" / "PROFILING_RESULTS.md"
+QUEUE_ARCHITECTURE = ROOT / "performance_tuning" / "QUEUE_ARCHITECTURE.md"
+
+Measured = tuple[list[str], list[Any]]
+"""Lines of Markdown, and the raw values behind them."""
+
+
+class NoPlace(Exception):
+    """The file has no place for the section."""
+
+
+def profile_options(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None, repeat: int, file: Path = PROFILING_RESULTS
+) -> argparse.Namespace:
+    """The options, with those that every profile has: --write, --repeat and --json."""
+    parser.add_argument(
+        "--write",
+        nargs="?",
+        type=Path,
+        const=file,
+        metavar="FILE",
+        help=f"put the section into its place in FILE, {file.name} where none is named",
+    )
+    return options_of(parser, arguments, repeat)
+
+
+def run_profile(name: str, options: argparse.Namespace, measure: Callable[[Path], Measured]) -> int:
+    """Measure in a temporary folder, print the section and write it where that is wanted; the exit code."""
+
+    def work(folder: Path) -> list[Any]:
+        if options.write:
+            _place(options.write.read_text("utf-8"), name)  # before minutes are spent
+        head = [*_made_by(), ""]
+        lines, raw = measure(folder)
+        print("\n".join([*head, *lines]), flush=True)
+        if options.write:
+            write_section(options.write, name, [*head, *lines])
+            note(f"Written: the section {name} of {options.write.name}.")
+        return raw
+
+    return run_command(work, (RunFailed, WrongRows, NoPlace, FileNotFoundError), options.json)
+
+
+def write_section(file: Path, name: str, lines: Sequence[str]) -> None:
+    """Put `lines` into the section, in place of what is there. Raises NoPlace."""
+    text = file.read_text("utf-8")
+    start, end = _place(text, name)
+    file.write_text(f"{text[:start]}\n\n{chr(10).join(lines)}\n\n{text[end:]}", "utf-8")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown; all columns but the first hold figures."""
+    aligned = ["---", *["---:"] * (len(columns) - 1)]
+    return [f"| {' | '.join(cells)} |" for cells in (columns, aligned, *rows)]
+
+
+def _place(text: str, name: str) -> tuple[int, int]:
+    """Where what is between the marks begins and ends."""
+    found = re.search(rf"<!-- {name} -->(.*)<!-- /{name} -->", text, re.S)
+    if found is None:
+        raise NoPlace(f"There is no section {name}: expected <!-- {name} --> and <!-- /{name} --> in the file.")
+    return found.span(1)
+
+
+def _made_by() -> list[str]:
+    script = Path(sys.argv[0]).resolve().relative_to(ROOT)
+    command = shlex.join(["python3", "env_prep/bootstrap.py", "python", str(script), *sys.argv[1:]])
+    return [
+        f"    {command}",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}. " + " ".join(_sentence(line) for line in machine_lines()),
+    ]
+
+
+def _sentence(line: str) -> str:
+    return line if line.endswith(".") else f"{line}."
