@@ -44,7 +44,7 @@ from performance_tuning.benchmarks.sweep import (  # noqa: E402
     full_sweep,
     quick_sweep,
 )
-from performance_tuning.benchmarks.sweep_report import draw, result_lines, write_csv  # noqa: E402
+from performance_tuning.benchmarks.sweep_report import LEGEND, draw, result_lines, write_csv  # noqa: E402
 from performance_tuning.benchmarks.sweep_result import Result  # noqa: E402
 from performance_tuning.benchmarks.usual_loader import BATCH_ROWS  # noqa: E402
 
@@ -120,7 +120,7 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     results: list[Result] = []
     with open_databases(["postgres"], folder) as (database,):
         machine = [*machine_lines(), database.description]
-        said = ["# What the queue gives", "", *(f"- {line}" for line in machine)]
+        said = ["# What the queue gives", "", *(f"- {line}" for line in machine), "", LEGEND]
         print("\n".join(said), flush=True)
         for regime in (regime for regime in REGIMES if regime.name in options.regimes):
             dump = make_dump("nested", options.delayed_size if regime.delay else options.size, folder)

@@ -24,6 +24,13 @@ _HEAD = (
     "peak MB",
     "rows right",
 )
+LEGEND = (
+    "Records a minute are those of whole runs, from the start of the process to its exit. Insert: a transaction, "
+    "from its first statement to the answer to its COMMIT. Idle: the share of the workers' time in which they do "
+    "not map; without a queue that is mostly their own inserts. Queue fill: of `queue.max_bytes`, the mean over the "
+    "time. Rows right: runs after which every table had its rows, and its primary key, so that none was there "
+    "twice."
+)
 
 
 def result_lines(result: Result) -> list[str]:
@@ -81,6 +88,7 @@ def _gains(result: Result) -> list[str]:
     return [
         *steps,
         f"- All steps together: {result.times(DEFAULTS):.1f} times the baseline {goal}",
+        f"- Best together: {', '.join(result.together) or 'the defaults, since no gain is more than noise'}",
         f"- The settings below: {result.times(result.recommended):.1f} times the baseline",
     ]
 

@@ -56,10 +56,10 @@ class Result:
 
     @property
     def rows(self) -> list[Row]:
-        """All that were measured; the best together is one of the others where it has one choice or none."""
-        known = [row for row in self.sweep.rows if row.settings in self.runs]
-        last = Row(f"best together: {', '.join(self.together)}", self.together)
-        return known if self.together in {row.settings for row in known} else [*known, last]
+        """All that were measured; the best together has a row of its own where it is more than one choice."""
+        known = {row.settings for row in self.sweep.rows}
+        last = [] if self.together in known else [Row("best together", self.together)]
+        return [*self.sweep.rows, *last]
 
     @property
     def recommended(self) -> Settings:

@@ -96,6 +96,7 @@ def test_the_table_has_every_row_and_the_goal() -> None:
     )
     assert "- the queue alone: 6.00 times the row before" in said
     assert "- All steps together: 6.0 times the baseline (goal: at least 5)" in said
+    assert "- Best together: the defaults, since no gain is more than noise" in said
 
 
 def test_recommends_settings_that_a_load_takes(tmp_path: Path) -> None:
