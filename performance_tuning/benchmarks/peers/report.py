@@ -18,6 +18,7 @@ from performance_tuning.benchmarks.charts import THEIRS as THEIR_COLOUR
 from performance_tuning.benchmarks.charts import chart
 from performance_tuning.benchmarks.dumps import Dump
 from performance_tuning.benchmarks.harness import Run, noise, spread
+from performance_tuning.benchmarks.markdown import table
 from performance_tuning.benchmarks.peers.loaders import LIMIT, MEANINGS, OURS, Loader
 from performance_tuning.benchmarks.reporting import machine_lines
 
@@ -104,7 +105,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         f"{dump.kind}, {dump.size / 1e6:.0f} MB, {dump.records:,} records, {sum(dump.rows.values()):,} rows"
         f" in {tables}, into {_DATABASES[comparison.database]}: median of {len(comparison.taken[0].runs)}",
         "",
-        *_table([_HEAD, *rows]),
+        *table([_HEAD, *rows], texts=(0, len(_HEAD) - 1)),
         *(f"\nWARNING: {name}: {warning}." for name, warning in warnings if warning),
     ]
 
@@ -146,22 +147,6 @@ def _row(comparison: Comparison, taken: Taken) -> tuple[str, ...]:
         f"{comparison.times_ours(taken):.2f}",
         ", ".join(taken.loader.cannot),
     )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Markdown that is a table as plain text too; figures stand to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    last = len(widths) - 1
-
-    def line(row: Sequence[str]) -> str:
-        cells = [
-            cell.ljust(width) if place in (0, last) else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        return f"| {' | '.join(cells)} |"
-
-    rule = ["-" * width if place in (0, last) else "-" * (width - 1) + ":" for place, width in enumerate(widths)]
-    return [line(rows[0]), line(rule), *map(line, rows[1:])]
 
 
 def _draw(file: Path, comparisons: Sequence[Comparison]) -> None:

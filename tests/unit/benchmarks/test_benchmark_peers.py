@@ -1,0 +1,65 @@
+"""The form of what `benchmark_peers.py` prints and writes, never its figures; and who gets a smaller dump."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from performance_tuning.benchmarks import benchmark_peers
+from performance_tuning.benchmarks.dumps import make_dump
+from performance_tuning.benchmarks.harness import Run
+from performance_tuning.benchmarks.peers.loaders import LOADERS, MEANINGS, OURS, Loader
+from performance_tuning.benchmarks.peers.report import Comparison, Taken, comparison_lines
+
+
+def test_prints_a_row_a_loader_and_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["--size", "50KB", "--repeat", "1", "--kinds", "nested", "--targets", "sqlite"]
+    code = benchmark_peers.main([*chosen, "--output", str(tmp_path / "results")])
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert re.search(r"^nested, 0 MB, \d+ records, \d+ rows in 5 tables, into SQLite: median of 1$", printed, re.M)
+    for loader in LOADERS:
+        row = rf"^\| {re.escape(loader.name)} [^|]*\| +[\d.]+ \| +[\d.]+ to [\d.]+ \|( +[\d.]+ \|){{4}} ([a-z, ]*) +\|$"
+        (found,) = re.findall(row, printed, re.M)
+        assert set(found[1].strip().split(", ")) - {""} == set(loader.cannot)
+    assert "pandas (1 of 5 tables)" in printed
+    assert all(f"\n- {name}: " in printed for name in MEANINGS)
+    written = (tmp_path / "results" / "peers.md").read_text("utf-8")
+    assert set(re.findall(r"^\|.*$", printed, re.M)) <= set(written.splitlines())
+    (result,) = json.loads((tmp_path / "results" / "peers.json").read_text("utf-8"))["results"]
+    assert list(result["loaders"]) == [loader.name for loader in LOADERS]
+    assert all(len(taken["runs"]) == 1 for taken in result["loaders"].values())
+    assert result["loaders"]["pandas"]["rows"] == {**dict.fromkeys(result["rows"], 0), "release": result["records"]}
+    assert (tmp_path / "results" / "peers.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_loader_whose_memory_is_too_small_gets_a_smaller_dump_and_is_compared_by_bytes(tmp_path: Path) -> None:
+    dump = make_dump("flat", 100_000, tmp_path)
+    greedy = Loader("greedy", OURS.command, memory={"flat": 10.0})
+    assert benchmark_peers.fitting(greedy, dump, 10 * dump.size, tmp_path) is dump
+    assert benchmark_peers.fitting(OURS, dump, 0, tmp_path) is dump
+    smaller = benchmark_peers.fitting(greedy, dump, 500_000, tmp_path)
+    assert 50_000 <= smaller.size < 60_000
+
+    run = Run(wall=2.0, cpu=1.0, server_cpu=0.0, peak_memory=1, processes=1, foreign=0.0)
+    theirs = Taken(greedy, smaller, [run])
+    comparison = Comparison(dump, "sqlite", [Taken(OURS, dump, [run]), theirs])
+    assert comparison.times_ours(theirs) == pytest.approx(dump.size / smaller.size)
+    assert any("greedy (0 MB)" in line for line in comparison_lines(comparison))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kinds", "round"], "'round' is none of nested, flat"),
+        (["--targets", "oracle"], "'oracle' is none of postgres, sqlite"),
+    ],
+)
+def test_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        benchmark_peers.main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
