@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from etl.options import Settings, read_settings
     from etl.report import CheckReport, LoadReport
     from etl.retrying import retry
+    from etl.tuning.report import TuneReport
+    from etl.tuning.tune import tune
 
 __all__ = [
     "CallbackError",
@@ -50,6 +52,7 @@ __all__ = [
     "SourceStatus",
     "TargetError",
     "TransientError",
+    "TuneReport",
     "WorkerDied",
     "check",
     "export_rejects",
@@ -60,9 +63,20 @@ __all__ = [
     "retry",
     "schema",
     "status",
+    "tune",
 ]
 
-_MODULES = ("errors", "options", "report", "ledger_reports", "loader", "inspection", "retrying")
+_MODULES = (
+    "errors",
+    "options",
+    "report",
+    "ledger_reports",
+    "loader",
+    "inspection",
+    "retrying",
+    "tuning.report",
+    "tuning.tune",
+)
 
 
 def __getattr__(name: str) -> object:

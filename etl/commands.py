@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from etl import loader
+from etl import loader, tune_command
 from etl.allocator import give_back_large_blocks
 from etl.arguments import (
     Again,
@@ -272,6 +272,7 @@ def schema(
 
 
 add_to(app)
+tune_command.add_to(app)
 
 
 @app.command()

@@ -74,6 +74,9 @@ ALLOWED = {
         "screen",
     },
     "streams": set(),
+    "tuning": CONTRACTS
+    | {"background", "extract", "loader", "mapping_choice", "naming", "progress", "report", "targets"},
+    "tune_command": {"arguments", "command_line", "errors", "naming", "new_file", "options", "screen", "tuning"},
     "cli": {"commands", "errors"},
     "commands": {
         "allocator",
@@ -92,6 +95,7 @@ ALLOWED = {
         "screen",
         "streams",
         "summary",
+        "tune_command",
     },
 }
 """Which modules and folders of ours each may import, itself aside."""

@@ -1,0 +1,132 @@
+"""The command `etl tune`, registered by `etl.commands`. Main thread.
+
+In: arguments. Out: trials on standard error while they run, a file of settings, and an exit code.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl.arguments import MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose
+from etl.command_line import clear_errors, settings_of
+from etl.errors import SettingsError
+from etl.naming import find_mapping
+from etl.new_file import new_file
+from etl.options import parse_duration
+from etl.screen import new_progress, print_lines, stderr
+from etl.tuning.report import Trial
+from etl.tuning.summary import HEADING, summarize_tune, trial_line
+
+_STOPPED = "Stopped. The scratch place is removed, and no settings are written."
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(
+        epilog="Examples:\n\n"
+        "    etl tune posts.xml.gz --to postgresql://user@host/db\n\n"
+        "    etl tune posts.xml.gz --to sqlite:///posts.db --seconds 10 --repeat 3\n\n"
+        "    etl load posts.xml.gz --to sqlite:///posts.db --settings etl.settings.yaml\n\n"
+        "Exit codes: 0 done, 1 failed, 2 usage, 4 stopped (nothing is written)."
+    )(tune)
+
+
+def tune(
+    sources: Sources,
+    mapping: MapFile = None,
+    target: Target = None,
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Where the settings go. A file that is there is never written over."),
+    ] = Path("etl.settings.yaml"),
+    settings_file: SettingsFile = None,
+    overrides: Overrides = None,
+    seconds: Annotated[
+        float,
+        typer.Option(min=0.1, metavar="S", rich_help_panel="Trials", help="What one load of the sample takes, about."),
+    ] = 5.0,
+    repeat: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", rich_help_panel="Trials", help="Loads of each trial, whose median counts."),
+    ] = 2,
+    max_time: Annotated[
+        str,
+        typer.Option(metavar="TIME", rich_help_panel="Trials", help="When it ends at the latest, with what it has."),
+    ] = "5min",
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            metavar="",
+            rich_help_panel="Output",
+            help="What was found as JSON on standard output in place of the summary.",
+        ),
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find settings that load this dump into this database fast, here, and write them to a file for `etl load`.
+
+    A sample is loaded again and again, into a scratch place that is removed afterwards: in PostgreSQL a schema of its
+    own, for SQLite a file beside the database's. Nothing else there is touched. What `--settings` and `--set` say stays
+    as it is; other settings are turned one at a time, as long as that gains something.
+    """
+    # It imports the drivers of all databases.
+    from etl.tuning.tune import tune as find_settings
+
+    with clear_errors(verbose=verbose, interrupted=_STOPPED):
+        settings = settings_of(settings_file, overrides)
+        allowed = _duration(max_time)
+        _check_output(output)
+        progress = new_progress(quiet=quiet)
+        rates: list[float] = []
+
+        def show(trial: Trial) -> None:
+            if not rates:
+                progress.note(HEADING)
+            rates.append(trial.rate)
+            progress.note(trial_line(trial, rates[0]))
+
+        try:
+            report = find_settings(
+                sources,
+                mapping=mapping or find_mapping(sources),
+                target=target,
+                settings=settings,
+                seconds=seconds,
+                repeat=repeat,
+                max_time=allowed,
+                on_trial=show,
+                progress=progress,
+            )
+        finally:
+            progress.stop()
+        if as_json:
+            typer.echo(report.to_json())
+        elif not quiet:
+            print_lines(stderr(), summarize_tune(report))
+        with new_file(output) as file:
+            file.write(report.yaml.encode())
+        if not quiet:
+            print_lines(stderr(), [f"Written to {output}, for `etl load --settings {output}`."])
+
+
+def _duration(text: str) -> float:
+    try:
+        return float(str(parse_duration(text)))
+    except ValueError as error:
+        raise SettingsError(f"--max-time {text}: {error}.") from error
+
+
+def _check_output(file: Path) -> None:
+    """Minutes of trials are not for a file that cannot be written then."""
+    if os.path.lexists(file):
+        raise SettingsError(
+            f"{file} is there already, and a tune writes over no file: name another one with --output, or move it away."
+        )
+    if not os.access(file.absolute().parent, os.W_OK):
+        raise SettingsError(f"{file} cannot be written: there is no folder {file.absolute().parent} one may write to.")

@@ -1,0 +1,67 @@
+"""Which settings a tune turns, in which order, through which values."""
+
+from __future__ import annotations
+
+from etl.options import Settings, default_worker_count
+from etl.targets.base import Target
+from etl.tuning.search import Choice, Factor
+
+KIB, MIB = 2**10, 2**20
+
+_MOST_WORKERS = 256
+
+_VALUES = {
+    "insert.threads": (1, 2, 4, 8),
+    "insert.batch_bytes": tuple(size * MIB for size in (1, 2, 4, 8, 16, 32)),
+    "split.bytes": tuple(size * KIB for size in (64, 128, 256, 512, 1024)),
+    "workers.prefetch": (1, 2, 4),
+    "queue.max_bytes": tuple(size * MIB for size in (16, 32, 64, 128, 256)),
+}
+"""What matters most comes first, after the workers: a later one is turned with the best of those before it."""
+
+
+def factors_of(settings: Settings, target: Target) -> tuple[Factor, ...]:
+    """What there is to turn: not what the user has set, nor what means nothing for this database or these workers."""
+    cores = default_worker_count()
+    automatic = {"workers.count": cores, "insert.threads": target.default_insert_threads}
+    meaningless = {"insert.threads"} if target.max_insert_threads == 1 else set()
+    if settings.workers.kind == "inline":
+        meaningless |= {"workers.count", "workers.prefetch"}
+    factors = []
+    for name, values in {"workers.count": worker_counts(cores), **_VALUES}.items():
+        if name not in meaningless and not is_set(settings, name):
+            group, _, field = name.partition(".")
+            start = automatic.get(name) or getattr(getattr(settings, group), field)
+            factors.append(Factor(name, tuple(sorted({*values, start})), start))
+    return tuple(factors)
+
+
+def worker_counts(cores: int) -> tuple[int, ...]:
+    """1, 2, 3, 4, 6, 8, 12, ... up to twice the cores."""
+    most = min(2 * cores, _MOST_WORKERS)
+    powers = [2**power for power in range(most.bit_length())]
+    return tuple(sorted(count for count in {*powers, *(power * 3 // 2 for power in powers)} if count <= most))
+
+
+def is_set(settings: Settings, name: str) -> bool:
+    """Whether the user has set it, to whatever value."""
+    group, _, field = name.partition(".")
+    return field in getattr(settings, group).model_fields_set
+
+
+def with_choice(settings: Settings, choice: Choice) -> Settings:
+    """The settings with these values in them."""
+    for name, value in choice.items():
+        group, _, field = name.partition(".")
+        section = getattr(settings, group).model_copy(update={field: value})
+        settings = settings.model_copy(update={group: section})
+    return settings
+
+
+def written(name: str, value: int) -> str:
+    """A value as in a settings file: ``4``, ``8MiB``, ``256KiB``."""
+    if not name.endswith("bytes"):
+        return str(value)
+    if value % MIB == 0:
+        return f"{value // MIB}MiB"
+    return f"{value // KIB}KiB" if value % KIB == 0 else str(value)

@@ -1,0 +1,107 @@
+"""tune(): finds settings that load fast here, by loading a sample again and again with others.
+
+Everything happens on the caller's thread, and in a scratch place that is removed whatever ends it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from etl.errors import SettingsError, SourceError
+from etl.extract.source import expand
+from etl.loader import SourceNames
+from etl.mapping.functions import check_functions
+from etl.mapping.model import Mapping
+from etl.mapping.reader import read_mapping
+from etl.mapping_choice import inferred_mapping
+from etl.naming import default_target
+from etl.options import Settings
+from etl.progress import Progress, SilentProgress, format_duration
+from etl.tuning.display import TuneProgress
+from etl.tuning.factors import factors_of
+from etl.tuning.report import Trial, TuneReport
+from etl.tuning.sample import Sample
+from etl.tuning.scratch import scratch_place
+from etl.tuning.search import OutOfTime
+from etl.tuning.settings_text import settings_text
+from etl.tuning.tuner import Tuner
+
+
+def tune(
+    sources: SourceNames,
+    *,
+    mapping: str | Path | Mapping | None = None,
+    target: str | None = None,
+    settings: Settings | None = None,
+    seconds: float = 5.0,
+    repeat: int = 2,
+    max_time: float = 300.0,
+    on_trial: Callable[[Trial], object] | None = None,
+    progress: Progress | None = None,
+) -> TuneReport:
+    """Find settings that load these sources into this database fast, on this machine.
+
+    A sample of the sources is loaded again and again, into a scratch place: in PostgreSQL a schema of its own, for
+    SQLite a file beside the database's. It is removed in the end, also by an error or a KeyboardInterrupt, which is
+    raised. `mapping`, `target`: as for `load`; a mapping that has to be inferred is not saved. What `settings` say
+    stays; the others are turned one at a time, from their defaults. `seconds`: what a load of the sample shall take,
+    about; `repeat`: loads a trial; `max_time`: seconds until nothing more is tried. `on_trial` gets each trial.
+
+    Raises SettingsError, MappingError, SourceError, TargetError, and what the first load of the sample raises.
+    """
+    for name, value in {"seconds": seconds, "repeat": repeat, "max_time": max_time}.items():
+        if not value > 0:
+            raise SettingsError(f"{name}: {value:g} is too little; expected more than 0.")
+    settings = settings or Settings()
+    progress = progress or SilentProgress()
+    names = [str(name) for name in ([sources] if isinstance(sources, str | Path) else sources)]
+    url = target or settings.target or default_target(names)
+    checked = _mapping(mapping, names, progress)
+    with scratch_place(url, progress.note) as (scratch, place):
+        progress.note(
+            f"Tuning for {place.label}, mapped by {checked.label}: loads of a sample write to {scratch.name} there for"
+            f" {format_duration(max_time)} at most; then it is removed. Nothing else there is touched."
+        )
+        ends = time.monotonic() + max_time
+        shown = TuneProgress(progress, ends)
+        factors = factors_of(settings, place)
+        tuner = Tuner(
+            Sample(names, checked, settings, scratch, shown, ends), shown, repeat, on_trial or _tell_nobody, ends
+        )
+        try:
+            tuner.calibrate(seconds)
+            tuner.find(factors)
+        except OutOfTime:
+            raise SettingsError(
+                f"In {format_duration(max_time)} not even the defaults could be measured: allow more time (--max-time),"
+                " or a smaller sample (--seconds)."
+            ) from None
+        finally:
+            shown.close()
+        report = tuner.report(place.label, scratch.server, names, checked.label)
+    return replace(report, yaml=settings_text(report, settings, factors, datetime.now(UTC)))
+
+
+def _mapping(mapping: str | Path | Mapping | None, names: Sequence[str], progress: Progress) -> Mapping:
+    """The mapping, given or inferred, for sources that can be read again and again."""
+    found = expand(names)
+    once = [source.label for source in found if not source.rereadable]
+    if once:
+        raise SettingsError(
+            f"{once[0]} can be read only once, and a tune reads its sample many times: write it to a file first."
+        )
+    if not found:
+        raise SourceError("No source is given: expected paths, directories or patterns.")
+    if mapping is None:
+        return inferred_mapping(found, None, progress)
+    checked = mapping if isinstance(mapping, Mapping) else read_mapping(Path(mapping))
+    check_functions(checked)
+    return checked
+
+
+def _tell_nobody(_trial: Trial) -> None:
+    pass

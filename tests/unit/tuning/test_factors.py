@@ -1,0 +1,66 @@
+"""Which settings are turned, and through which values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etl.options import Settings, build_settings
+from etl.targets.memory import MemoryTarget
+from etl.targets.sqlite import SqliteTarget
+from etl.tuning import factors
+from etl.tuning.factors import factors_of, with_choice, worker_counts, written
+
+
+@pytest.mark.parametrize(
+    ("cores", "counts"),
+    [(1, (1, 2)), (2, (1, 2, 3, 4)), (6, (1, 2, 3, 4, 6, 8, 12)), (8, (1, 2, 3, 4, 6, 8, 12, 16))],
+)
+def test_workers_go_up_to_twice_the_cores(cores: int, counts: tuple[int, ...]) -> None:
+    assert worker_counts(cores) == counts
+    assert max(worker_counts(500)) == 256
+
+
+def test_each_factor_begins_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(factors, "default_worker_count", lambda: 5)
+    found = {factor.name: factor for factor in factors_of(Settings(), MemoryTarget())}
+    assert list(found) == [
+        "workers.count",
+        "insert.threads",
+        "insert.batch_bytes",
+        "split.bytes",
+        "workers.prefetch",
+        "queue.max_bytes",
+    ]
+    assert all(factor.start in factor.values for factor in found.values())
+    assert (found["workers.count"].start, found["insert.batch_bytes"].start) == (5, 8 * 2**20)
+    assert list(found["workers.count"].walks()) == [(6, 8), (4, 3, 2, 1)]
+
+
+def test_what_the_user_has_set_and_what_means_nothing_is_not_turned(tmp_path: Path) -> None:
+    given = build_settings({"workers": {"kind": "inline"}, "queue": {"max_bytes": "64MiB"}})
+    names = [factor.name for factor in factors_of(given, SqliteTarget(tmp_path / "x.db", "sqlite:///x.db"))]
+    assert names == ["insert.batch_bytes", "split.bytes"]
+
+
+def test_a_choice_changes_those_settings_alone() -> None:
+    given = build_settings({"insert": {"batch_records": 7}, "write": "skip"})
+    changed = with_choice(given, {"insert.batch_bytes": 2**20, "workers.count": 3})
+    assert changed == build_settings(
+        {"insert": {"batch_records": 7, "batch_bytes": "1MiB"}, "workers": {"count": 3}, "write": "skip"}
+    )
+    assert with_choice(given, {}) is given
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("split.bytes", 2**16, "64KiB"),
+        ("queue.max_bytes", 2**24, "16MiB"),
+        ("queue.max_bytes", 1500, "1500"),
+        ("workers.count", 2**20, "1048576"),
+    ],
+)
+def test_values_are_written_as_in_a_file(name: str, value: int, text: str) -> None:
+    assert written(name, value) == text
