@@ -52,8 +52,9 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
                 rows.append([f"{kind} workers", f"{interval * 1000:g} ms", *_figures(seconds), f"{pace:,.0f}"])
                 raw.append({"what": kind, "switch_interval": interval, "loads": told})
     described = [
-        f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 2 workers, every split a transaction of its"
-        f" own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process workers.",
+        f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 2 workers, 4 insert threads, every split a"
+        f" transaction of its own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process"
+        " workers.",
         f"Of {pushes:,} pushes those are counted that found an insert thread waiting.",
         "",
     ]

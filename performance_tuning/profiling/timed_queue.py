@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
         return made[-1]
 
     sys.setswitchinterval(float(interval))
-    # Every split is a batch, so that every push wakes a thread.
+    # Every split is a batch, so that every push wakes a thread, and mostly there is one that waits.
     settings = build_settings({"workers": {"count": 2, "kind": kind}, "insert": {"batch_bytes": 1, "threads": 4}})
     with patch.object(stages, "InsertQueue", make_queue):
         report = etl.load(dump, mapping=mapping, target=url, settings=settings)

@@ -1,0 +1,137 @@
+"""How long transactions and their commits take, how much of that is waiting, and how often a client waits.
+
+    python3 env_prep/bootstrap.py python performance_tuning/profiling/profile_insert.py
+
+Loads generated dumps by each method and batch size. Waiting is the share of the transactions' time in which the insert
+threads computed nothing: the database's answers, and turns on a processor. It measures and does not judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy.engine import make_url
+
+_ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
+
+from env_prep.generate_dump import parse_size  # noqa: E402
+from env_prep.postgres_proxy import Proxy  # noqa: E402
+from performance_tuning.benchmarks.command import note, some_of  # noqa: E402
+from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.loads import LoadRun, measured_load  # noqa: E402
+from performance_tuning.profiling.round_trips import CountedRoundTrips  # noqa: E402
+from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
+
+_METHODS = {"postgres": ("copy", "executemany"), "sqlite": ("executemany",)}
+_BATCHES = ("64KiB", "1MiB", "8MiB")
+"""Bytes of rows. The first is less than a split gives: each is a transaction of its own. The last is the default."""
+_TIMES = ("p50", "p95", "p99")
+_COLUMNS = (
+    "",
+    "batch",
+    "transactions",
+    *(f"{what} {time} ms" for what in ("transaction", "commit") for time in _TIMES),
+)
+
+
+def measure(options: argparse.Namespace, folder: Path) -> Measured:
+    nested, flat = (make_dump(kind, options.size, folder) for kind in ("nested", "flat"))
+    rows: list[list[str]] = []
+    trips: list[list[str]] = []
+    raw: list[Any] = []
+    with open_databases(options.targets, folder) as databases:
+        for database in databases:
+            for method in _METHODS[database.name]:
+                for batch in _BATCHES:
+                    settings = [f"insert.method={method}", f"insert.batch_bytes={batch}"]
+                    loads = _loads(nested, database, settings, options.repeat, folder)
+                    rows.append([f"{database.name}, {method}", batch, *_figures([load.report for load in loads])])
+                    raw.append({"database": database.name, "settings": settings, "loads": [x.report for x in loads]})
+                if database.name == "postgres":
+                    trips += [_round_trips(dump, database, method, folder) for dump in (flat, nested)]
+    lines = [
+        f"A nested dump of {nested.size / 1e6:.0f} MB ({nested.records:,} records, {sum(nested.rows.values()):,} rows"
+        f" in {len(nested.rows)} tables); the median of {options.repeat} loads.",
+        "",
+        *table((*_COLUMNS, "waiting", "records/min"), rows),
+    ]
+    if trips:
+        lines += [
+            "",
+            "Round trips of a transaction of PostgreSQL, BEGIN and COMMIT included:",
+            "",
+            *table(("", "tables", "fewest", "median", "most"), trips),
+        ]
+    return lines, raw
+
+
+def _loads(dump: Dump, database: Database, settings: list[str], repeat: int, folder: Path) -> list[LoadRun]:
+    """After a first one that warms up."""
+    loads = []
+    for number in range(repeat + 1):
+        load = measured_load(dump, database, settings, folder)
+        if number:
+            loads.append(load)
+            note(f"{database.name}, {', '.join(settings)}: {number} of {repeat}")
+    return loads
+
+
+def _figures(reports: Sequence[dict[str, Any]]) -> list[str]:
+    def middle(figure: Callable[[dict[str, Any]], float]) -> float:
+        return median(figure(report) for report in reports)
+
+    def waiting(report: dict[str, Any]) -> float:
+        writing = report["metrics"]["writing"]
+        return float(writing["waiting"] / (writing["busy"] + writing["waiting"]))
+
+    times = [
+        f"{middle(lambda report: report['metrics'][what][time]) * 1000:,.1f}"  # noqa: B023 - called at once
+        for what in ("insert", "commit")
+        for time in _TIMES
+    ]
+    return [
+        f"{middle(lambda report: report['metrics']['insert']['count']):,.0f}",
+        *times,
+        f"{middle(waiting):.0%}",
+        f"{middle(lambda report: report['records_per_minute']):,.0f}",
+    ]
+
+
+def _round_trips(dump: Dump, database: Database, method: str, folder: Path) -> list[str]:
+    """A load through the counting proxy, every split a transaction of its own."""
+    counted = CountedRoundTrips()
+    with database.fresh() as url, Proxy(url, counted) as proxy:
+        settings = [f"insert.method={method}", f"insert.batch_bytes={_BATCHES[0]}"]
+        counting = make_url(proxy.url)
+        measured_load(
+            dump,
+            database,
+            settings,
+            folder,
+            lambda fresh: counting.set(database=make_url(fresh).database).render_as_string(hide_password=False),
+        )
+    per_batch = counted.per_batch
+    figures = [f"{each:,.0f}" for each in (min(per_batch), median(per_batch), max(per_batch))]
+    return [f"{database.name}, {method}", str(len(dump.rows)), *figures]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description="Measure transactions and commits: how long, how much of it waiting, how many round trips.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--size", type=parse_size, default="20MB", help="of each dump")
+    parser.add_argument("--targets", type=some_of("postgres", "sqlite"), default="postgres,sqlite", help="databases")
+    options = profile_options(parser, arguments, repeat=2)
+    return run_profile("insert", options, lambda folder: measure(options, folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
