@@ -37,6 +37,7 @@ from performance_tuning.benchmarks.sweep import (  # noqa: E402
     BASELINE,
     DEFAULTS,
     LONG_SECONDS,
+    LONG_STEPS,
     Row,
     Settings,
     Sweep,
@@ -49,7 +50,10 @@ from performance_tuning.benchmarks.sweep_result import Result  # noqa: E402
 from performance_tuning.benchmarks.usual_loader import BATCH_ROWS  # noqa: E402
 
 NAME = "queue_optimization"
-_SIZES = {False: (50_000_000, 100_000_000), True: (2_000_000, 2_000_000)}
+_SIZES = {
+    False: {"size": 50_000_000, "delayed_size": 80_000_000},
+    True: {"size": 2_000_000, "delayed_size": 2_000_000},
+}
 """Bytes of the two dumps, by whether it is to be quick. A load has some 20 commits before and after its rows: where
 each takes longer, the dump must be larger, or they are what is measured."""
 
@@ -57,29 +61,34 @@ each takes longer, the dump must be larger, or they are what is measured."""
 class Measurement:
     """The loads of one regime, one after the other."""
 
-    def __init__(self, result: Result, database: Database, way: Callable[[str], str], scratch: Path) -> None:
+    def __init__(
+        self, result: Result, repeat: int, database: Database, way: Callable[[str], str], scratch: Path
+    ) -> None:
         self._result = result
+        self._repeat = repeat
         self._database = database
         self._way = way
         self._scratch = scratch
         self._seconds: dict[Settings | None, float] = {}
         """What a row took last time, with the making of its database and the checks."""
 
-    def run(self, repeat: int) -> None:
+    def run(self) -> None:
         """Raises RunFailed, WrongRows."""
         for settings in (BASELINE, DEFAULTS):
             self._load(settings)  # compiles modules, and brings the dump into the page cache
         sweep, result = self._result.sweep, self._result
-        for number in range(repeat):
-            start = number * len(sweep.rows) // repeat
-            rows = [row for row in (*sweep.rows[start:], *sweep.rows[:start]) if not (number and self._is_long(row))]
+        for number in range(self._repeat):
+            start = number * len(sweep.rows) // self._repeat
+            rows = [row for row in (*sweep.rows[start:], *sweep.rows[:start]) if number < self._loads(row)]
             for place, row in enumerate(rows):
-                self._measure(row, f"round {number + 1} of {repeat}, load {place + 1} of {len(rows)}")
-                self._say_what_is_next(rows[place + 1 :], repeat - number - 1)
+                self._measure(row, f"round {number + 1} of {self._repeat}, load {place + 1} of {len(rows)}")
+                self._say_what_is_next(rows[place + 1 :], number + 1)
         result.together = best_together(sweep.factors, {key: result.rates(key) for key in result.runs})
         if result.together not in result.runs:
-            for number in range(repeat):
-                self._measure(Row("best together", result.together), f"load {number + 1} of {repeat}")
+            for number in range(self._repeat):
+                # What it is compared with again, too: the machine may have changed since.
+                for row in (sweep.ladder[-1], Row("best together", result.together)):
+                    self._measure(row, f"the best beside the defaults, {number + 1} of {self._repeat}")
 
     def _measure(self, row: Row, place: str) -> None:
         done = self._load(row.settings)
@@ -88,17 +97,19 @@ class Measurement:
         regime = self._result.regime.name
         note(f"{regime}, {place}: {row.name}: {done.run.wall:.2f} s, {rate:,.0f} records/min, rows right")
 
-    def _say_what_is_next(self, rows: Sequence[Row], rounds: int) -> None:
-        """`rounds`: that are to come after these rows."""
-        again = [row for row in self._result.sweep.rows if not self._is_long(row)] * rounds
+    def _say_what_is_next(self, rows: Sequence[Row], next_round: int) -> None:
+        again = [row for row in self._result.sweep.rows for _round in range(next_round, self._loads(row))]
         usual = mean(self._seconds.values())
         seconds = sum(self._seconds.get(row.settings, usual) for row in (*rows, *again))
         if rows:
             left = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
             note(f"  next: {rows[0].name}; about {left} left on {self._result.regime.title}")
 
-    def _is_long(self, row: Row) -> bool:
-        return self._seconds.get(row.settings, 0.0) > LONG_SECONDS and row not in self._result.sweep.ladder
+    def _loads(self, row: Row) -> int:
+        """How many there are to be of it."""
+        if self._seconds.get(row.settings, 0.0) <= LONG_SECONDS:
+            return self._repeat
+        return min(self._repeat, LONG_STEPS if row in self._result.sweep.ladder else 1)
 
     def _load(self, settings: Settings | None) -> LoadRun:
         began = perf_counter()
@@ -126,7 +137,7 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             dump = make_dump("nested", options.delayed_size if regime.delay else options.size, folder)
             result = Result(regime, dump, _sweep(dump, quick=options.quick))
             with regime.way(database) as way:
-                Measurement(result, database, way, folder).run(options.repeat)
+                Measurement(result, options.repeat, database, way, folder).run()
             lines = ["", *result_lines(result)]
             print("\n".join(lines), flush=True)
             said += lines
@@ -160,17 +171,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few rows, once, with small dumps: in under a minute")
     names = [regime.name for regime in REGIMES]
     parser.add_argument("--regimes", type=some_of(*names), default=",".join(names), help="how the database commits")
-    parser.add_argument("--size", type=parse_size, help="of the dump for the database as it is (50MB; --quick: 2MB)")
-    parser.add_argument("--delayed-size", type=parse_size, help="of the other dump (100MB; --quick: 2MB)")
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help=f"write {NAME}.json, .csv, .md and .png to FOLDER"
-    )
+    size: dict[str, Any] = {"type": parse_size, "default": argparse.SUPPRESS, "metavar": "SIZE"}
+    parser.add_argument("--size", **size, help="of the dump for the database as it is (50MB; --quick: 2MB)")
+    parser.add_argument("--delayed-size", **size, help="of the other dump (80MB; --quick: 2MB)")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"where to write {NAME}.json, .csv, .md, .png")
     options = options_of(parser, arguments)
     if options.quick:
         options.repeat = 1
-    options.size = options.size or _SIZES[options.quick][0]
-    options.delayed_size = options.delayed_size or _SIZES[options.quick][1]
-    return options
+    return argparse.Namespace(**(_SIZES[options.quick] | vars(options)))
 
 
 if __name__ == "__main__":

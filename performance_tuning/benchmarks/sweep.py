@@ -18,7 +18,9 @@ BASELINE = None
 """In the place of settings: the loader without a queue, which has none."""
 
 LONG_SECONDS = 20.0
-"""A load that takes longer is not repeated, unless it is a step of the ladder."""
+"""What takes longer is loaded once, however often the others are."""
+LONG_STEPS = 2
+"""Loads of it where it is a step of the ladder."""
 
 _NOISE = 0.05
 """A gain up to here is none, however much the runs of either side agree."""

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+import psutil
+
 from performance_tuning.benchmarks.baseline import Regime, idle_share, per_minute
 from performance_tuning.benchmarks.dumps import SEED, Dump
 from performance_tuning.benchmarks.harness import spread
@@ -53,6 +55,11 @@ class Result:
     def times(self, settings: Settings | None) -> float:
         """How often the baseline's records a minute."""
         return median(self.rates(settings)) / median(self.rates(BASELINE))
+
+    def processors_used(self, settings: Settings | None) -> float:
+        """Share of all cores that the loader and the server had, 0 to 1: what is left was waiting."""
+        runs = [each.run for each in self.runs[settings]]
+        return median((run.cpu + run.server_cpu) / (run.wall * (psutil.cpu_count() or 1)) for run in runs)
 
     @property
     def rows(self) -> list[Row]:

@@ -94,6 +94,9 @@ def test_the_table_has_every_row_and_the_goal() -> None:
     assert re.search(
         r"^\| \+ COPY +\| +3,600 \| 3,600 to 3,600 \| +6\.00 \| +10 / 20 / 30 \| +25% \| +25% \|", said, re.M
     )
+    assert re.search(
+        r"^- Processors in use, with the server's: \d+%, by the baseline \d+%; at 100% .* baseline$", said, re.M
+    )
     assert "- the queue alone: 6.00 times the row before" in said
     assert "- All steps together: 6.0 times the baseline (goal: at least 5)" in said
     assert "- Best together: the defaults, since no gain is more than noise" in said
