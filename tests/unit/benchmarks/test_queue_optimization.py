@@ -8,11 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl.options import Settings, read_settings
+from performance_tuning.benchmarks import benchmark_queue_optimization
 from performance_tuning.benchmarks.baseline import REGIMES
+from performance_tuning.benchmarks.benchmark_queue_optimization import Measurement
 from performance_tuning.benchmarks.dumps import Dump
 from performance_tuning.benchmarks.harness import Run
 from performance_tuning.benchmarks.loads import ROOT, LoadRun
@@ -120,6 +123,33 @@ def test_a_combination_is_a_row_and_is_recommended_only_where_it_is_better() -> 
     assert result.recommended == DEFAULTS
     result.runs[result.together] = [load_run(5.0)] * 3
     assert result.recommended == result.together
+
+
+def test_loads_in_turn_and_what_takes_long_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With loads that take as long as is said here."""
+    seconds = {BASELINE: 60.0, SWEEP.ladder[1].settings: 40.0, ("insert.batch_records=50",): 30.0}
+    seconds |= {(FAST,): 5.0, ("workers.prefetch=4",): 6.0, (FAST, "workers.prefetch=4"): 4.0}
+    clock = [0.0]
+
+    def load(settings: tuple[str, ...] | None) -> LoadRun:
+        clock[0] += seconds.get(settings, 10.0)
+        return load_run(seconds.get(settings, 10.0))
+
+    monkeypatch.setattr(benchmark_queue_optimization, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(benchmark_queue_optimization, "measured_baseline", lambda *_of: load(BASELINE))
+    monkeypatch.setattr(
+        benchmark_queue_optimization, "measured_load", lambda _dump, _database, settings, *_: load(settings)
+    )
+    result = Result(REGIMES[0], DUMP, SWEEP)
+    database: Any = None
+    Measurement(result, 3, database, str, Path()).run()
+    loads = {settings: len(runs) for settings, runs in result.runs.items()}
+    assert result.together == result.recommended == (FAST, "workers.prefetch=4")
+    assert loads.pop(BASELINE) == loads.pop(SWEEP.ladder[1].settings) == 2
+    assert loads.pop(("insert.batch_records=50",)) == 1
+    assert loads.pop(DEFAULTS) == 6, "again beside the best together"
+    assert set(loads.values()) == {3}
+    assert set(result.runs) == {*(row.settings for row in SWEEP.rows), result.together}
 
 
 def test_csv_and_chart_hold_both_regimes(tmp_path: Path) -> None:
