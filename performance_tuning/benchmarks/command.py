@@ -42,6 +42,13 @@ def some_of(*allowed: str) -> Callable[[str], list[str]]:
     return parse
 
 
+def at_least_one(text: str) -> int:
+    """The type of an option that is a number of things."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def options_of(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, repeat: int = 3) -> argparse.Namespace:
     """The options, with those that every benchmark has: --repeat and --json."""
     parser.add_argument("--repeat", type=int, default=repeat, help="runs of each; medians are shown")

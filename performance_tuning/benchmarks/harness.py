@@ -113,9 +113,15 @@ def noise(runs: Sequence[Run]) -> str:
     warnings = []
     if (foreign := max(run.foreign for run in runs)) > _FOREIGN_LIMIT:
         warnings.append(f"other processes used {foreign:.0%} of the machine")
-    if (share := spread([run.wall for run in runs]).share) > _SPREAD_LIMIT:
-        warnings.append(f"the runs differ by {share:.0%}")
+    if differ := differences([run.wall for run in runs]):
+        warnings.append(differ)
     return " and ".join(warnings)
+
+
+def differences(walls: Sequence[float]) -> str:
+    """A sentence where the times of runs differ much, else empty."""
+    share = spread(walls).share
+    return f"the runs differ by {share:.0%}" if share > _SPREAD_LIMIT else ""
 
 
 class _MemorySampler(threading.Thread):
