@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from etl.options import Settings, read_settings
-from performance_tuning.benchmarks import benchmark_queue_optimization
+from performance_tuning.benchmarks import sweep_loads
 from performance_tuning.benchmarks.baseline import REGIMES
-from performance_tuning.benchmarks.benchmark_queue_optimization import Measurement
 from performance_tuning.benchmarks.dumps import Dump
 from performance_tuning.benchmarks.harness import Run
 from performance_tuning.benchmarks.loads import ROOT, LoadRun
@@ -135,14 +134,12 @@ def test_loads_in_turn_and_what_takes_long_less_often(monkeypatch: pytest.Monkey
         clock[0] += seconds.get(settings, 10.0)
         return load_run(seconds.get(settings, 10.0))
 
-    monkeypatch.setattr(benchmark_queue_optimization, "perf_counter", lambda: clock[0])
-    monkeypatch.setattr(benchmark_queue_optimization, "measured_baseline", lambda *_of: load(BASELINE))
-    monkeypatch.setattr(
-        benchmark_queue_optimization, "measured_load", lambda _dump, _database, settings, *_: load(settings)
-    )
+    monkeypatch.setattr(sweep_loads, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(sweep_loads, "measured_baseline", lambda *_of: load(BASELINE))
+    monkeypatch.setattr(sweep_loads, "measured_load", lambda _dump, _database, settings, *_: load(settings))
     result = Result(REGIMES[0], DUMP, SWEEP)
     database: Any = None
-    Measurement(result, 3, database, str, Path()).run()
+    sweep_loads.load_all(result, 3, database, str, Path())
     loads = {settings: len(runs) for settings, runs in result.runs.items()}
     assert result.together == result.recommended == (FAST, "workers.prefetch=4")
     assert loads.pop(BASELINE) == loads.pop(SWEEP.ladder[1].settings) == 2
