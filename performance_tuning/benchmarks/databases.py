@@ -22,6 +22,8 @@ from sqlalchemy.engine import make_url
 
 from env_prep.start_postgres import running_server
 
+TITLES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
+"""What people call them, by `Database.name`."""
 _CHANGED = {"max_wal_size": "4GB"}
 _SHOWN = ("fsync", "synchronous_commit", "shared_buffers", "maintenance_work_mem", "max_wal_size")
 _numbers = count(1)

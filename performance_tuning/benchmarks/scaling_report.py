@@ -15,13 +15,13 @@ from matplotlib.axes import Axes
 
 from performance_tuning.benchmarks.baseline import per_minute
 from performance_tuning.benchmarks.charts import LIMIT, OTHER, OURS, THEIRS, chart
+from performance_tuning.benchmarks.databases import TITLES
 from performance_tuning.benchmarks.dumps import Dump
 from performance_tuning.benchmarks.harness import noise, spread
 from performance_tuning.benchmarks.loads import LoadRun
 from performance_tuning.benchmarks.markdown import table
 
 _COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_scaling.py"
-_DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 _CORES = psutil.cpu_count() or 1
 _BELOW: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "frameon": False}
 """Where a legend stands in no one's way."""
@@ -129,7 +129,7 @@ def scaling_lines(scaling: Scaling) -> list[str]:
     first, line = scaling.workers[0], scaling.line
     noises = ((point.name, noise([load.run for load in point.loads])) for point in scaling.sizes + scaling.workers)
     return [
-        f"nested, into {_DATABASES[scaling.database]}, by size: medians",
+        f"nested, into {TITLES[scaling.database]}, by size: medians",
         "",
         *table([_SIZE_HEAD, *(_size_row(point, line) for point in scaling.sizes)]),
         "",
@@ -138,7 +138,7 @@ def scaling_lines(scaling: Scaling) -> list[str]:
         _flatness("Records/min, start included", [point.rate for point in scaling.sizes]),
         _flatness("Peak memory", [point.memory for point in scaling.sizes]),
         "",
-        f"nested, {first.dump.size / 1e6:.0f} MB, into {_DATABASES[scaling.database]}, by workers: medians",
+        f"nested, {first.dump.size / 1e6:.0f} MB, into {TITLES[scaling.database]}, by workers: medians",
         "",
         *table([_WORKERS_HEAD, *(_workers_row(point, first) for point in scaling.workers)]),
         "",
@@ -210,7 +210,7 @@ def _draw_sizes(panel: Axes, scaling: Scaling) -> None:
     panel.axhline(
         60 / line.record / 1e6, color=THEIRS, linestyle="--", label=f"without its start of {line.start:.1f} s"
     )
-    panel.set(title=f"by size, into {_DATABASES[scaling.database]}", xlabel="MB of XML", xscale="log")
+    panel.set(title=f"by size, into {TITLES[scaling.database]}", xlabel="MB of XML", xscale="log")
     panel.set_xticks(megabytes, [f"{size:,.0f}" for size in megabytes])
     panel.minorticks_off()
     panel.set_ylabel("million records/min")
@@ -229,7 +229,7 @@ def _draw_workers(panel: Axes, scaling: Scaling) -> None:
     limits = [point.limit / 1e6 for point in scaling.workers]
     panel.plot(places, limits, "_--", color=LIMIT, markersize=30, label=f"limit of {_CORES} cores")
     size = scaling.workers[0].dump.size / 1e6
-    panel.set(title=f"by workers, {size:.0f} MB into {_DATABASES[scaling.database]}", xlabel="workers")
+    panel.set(title=f"by workers, {size:.0f} MB into {TITLES[scaling.database]}", xlabel="workers")
     panel.set_xticks(places, [str(point.workers) for point in scaling.workers])
     panel.set_ylabel("million records/min")
     panel.set_ylim(bottom=0)

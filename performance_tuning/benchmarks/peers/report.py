@@ -16,6 +16,7 @@ from performance_tuning.benchmarks.charts import LIMIT as LIMIT_COLOUR
 from performance_tuning.benchmarks.charts import OURS as OUR_COLOUR
 from performance_tuning.benchmarks.charts import THEIRS as THEIR_COLOUR
 from performance_tuning.benchmarks.charts import chart
+from performance_tuning.benchmarks.databases import TITLES
 from performance_tuning.benchmarks.dumps import Dump
 from performance_tuning.benchmarks.harness import Run, noise, spread
 from performance_tuning.benchmarks.markdown import table
@@ -23,7 +24,6 @@ from performance_tuning.benchmarks.peers.loaders import LIMIT, MEANINGS, OURS, L
 from performance_tuning.benchmarks.reporting import machine_lines
 
 _PACKAGES = ("pandas", "pyarrow", "xml2arrow", "adbc-driver-postgresql", "adbc-driver-sqlite")
-_DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 _HEAD = ("loader", "wall s", "least to most", "CPU s", "server CPU s", "peak MB", "times ours", "cannot")
 _COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_peers.py"
 
@@ -103,7 +103,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     warnings = ((taken.loader.name, noise(taken.runs)) for taken in comparison.taken)
     return [
         f"{dump.kind}, {dump.size / 1e6:.0f} MB, {dump.records:,} records, {sum(dump.rows.values()):,} rows"
-        f" in {tables}, into {_DATABASES[comparison.database]}: median of {len(comparison.taken[0].runs)}",
+        f" in {tables}, into {TITLES[comparison.database]}: median of {len(comparison.taken[0].runs)}",
         "",
         *table([_HEAD, *rows], texts=(0, len(_HEAD) - 1)),
         *(f"\nWARNING: {name}: {warning}." for name, warning in warnings if warning),
@@ -161,7 +161,7 @@ def _draw(file: Path, comparisons: Sequence[Comparison]) -> None:
 def _bars(panel: Axes, comparison: Comparison) -> None:
     """A bar a loader, ours in its colour; those that loaded less are hatched and say so."""
     tables = "1 table" if len(comparison.dump.rows) == 1 else f"{len(comparison.dump.rows)} tables"
-    panel.set_title(f"{comparison.dump.kind} ({tables}) into {_DATABASES[comparison.database]}", fontsize="medium")
+    panel.set_title(f"{comparison.dump.kind} ({tables}) into {TITLES[comparison.database]}", fontsize="medium")
     colours = {OURS.name: OUR_COLOUR, LIMIT.name: LIMIT_COLOUR}
     for place, taken in enumerate(comparison.taken):
         shortfall = comparison.shortfall(taken)
