@@ -11,10 +11,12 @@ import pytest
 
 from etl.extract.source import Source, expand
 from etl.extract.splitter import Splitter
-from etl.feeding import FedSource, Feeder
+from etl.feeding import FedSource, Feeder, make_splitter
 from etl.loading.ledger import Range, Totals
 from etl.mapping.paths import parse_record_path
 from etl.messages import SourceInfo, Split
+from etl.options import build_settings
+from tests.splits import mapping_of
 
 RECORDS = 300
 
@@ -133,3 +135,12 @@ def test_the_position_ends_at_the_size_of_the_sources(source: Source) -> None:
     feeding = feeder(fed(source))
     list(feeding)
     assert feeding.position == source.size
+
+
+@pytest.mark.parametrize(("count", "records"), [(1, 40), (4, 10), ({"min": 1, "max": 4}, 10)])
+def test_where_records_are_bounded_every_worker_that_may_come_gets_some(
+    source: Source, count: object, records: int
+) -> None:
+    settings = build_settings({"workers": {"count": count, "prefetch": 2}, "queue": {"max_records": 160}})
+    splitter = make_splitter(mapping_of("  r: {each: /all/r, columns: {id: '@id'}}"), settings)
+    assert max(split.records for split in Feeder([fed(source)], splitter, None)) == records

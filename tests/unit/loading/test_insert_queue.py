@@ -138,6 +138,20 @@ def test_a_batch_is_given_as_soon_as_it_has_the_bytes() -> None:
     assert len(q.take()) == 1
 
 
+def test_the_bytes_of_a_batch_change_from_one_to_the_next() -> None:
+    q = queue(max_bytes=10**6, limits=BatchLimits(records=10**9, row_bytes=10**9, memory=10**9, max_wait=60.0))
+    for number in range(6):
+        q.put(q.reserve(split(number)), mapped(number, size=100))
+    taking = Started(q.take)
+    assert taking.waits()
+    q.limit_row_bytes(200)
+    taken = taking.join().result
+    assert isinstance(taken, list)
+    assert [entry.split.number for entry in taken] == [0, 1]
+    q.limit_row_bytes(400)
+    assert [entry.split.number for entry in q.take()] == [2, 3, 4, 5]
+
+
 def test_a_trickle_is_given_after_max_wait() -> None:
     q = queue(limits=BatchLimits(records=10**9, row_bytes=10**9, memory=10**9, max_wait=0.05))
     began = time.monotonic()
