@@ -133,6 +133,7 @@ def draw(file: Path, results: Sequence[Result]) -> None:
             times = [result.times(row.settings) for row in result.rows]
             axes.barh(names, times, color=[_colour(result, row) for row in result.rows])
             axes.axvline(result.regime.goal, color=LIMIT, linestyle="--", label=f"goal: {result.regime.goal:g}")
+            axes.margins(y=0.01)
             axes.invert_yaxis()
             axes.set_title(result.regime.title, fontsize="medium")
             axes.legend(loc="lower right")
