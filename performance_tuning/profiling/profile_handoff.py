@@ -21,7 +21,7 @@ sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's ow
 
 from env_prep.generate_dump import parse_size  # noqa: E402
 from etl.measuring import Durations  # noqa: E402
-from performance_tuning.benchmarks.command import note  # noqa: E402
+from performance_tuning.benchmarks.command import note, some_of  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.profiling.observed_load import observed_load  # noqa: E402
@@ -29,8 +29,8 @@ from performance_tuning.profiling.polling import POLL_SECONDS, polled, woken  # 
 from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
 
 _KINDS = ("process", "thread")
-_INTERVALS = (0.005, 0.001, 0.0005, 0.0001)
-"""Seconds; the first is Python's own."""
+_INTERVALS = ("5", "1", "0.5", "0.1")
+"""Milliseconds; the first is Python's own."""
 _GOAL = 0.001
 """Seconds: p99 with process workers."""
 _COLUMNS = ("", "switch interval", "pushes", "p50 ms", "p95 ms", "p99 ms", "most ms", "under 1 ms", "records/min")
@@ -43,13 +43,14 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     pushes = 0
     with open_databases(["postgres"], folder) as (database,):
         dump = make_dump("nested", options.size, folder)
-        for kind in _KINDS:
-            for interval in _INTERVALS:
+        observed_load("timed_queue", dump, database, [_KINDS[0], _INTERVALS[0]], folder)  # warms up
+        for kind in options.kinds:
+            for interval in options.intervals:
                 told = _loads(kind, interval, options.repeat, dump, database, folder)
                 seconds = [second for load in told for second in load["handed_over"]]
                 pushes += sum(load["pushes"] for load in told)
                 pace = median(load["records_per_minute"] for load in told)
-                rows.append([f"{kind} workers", f"{interval * 1000:g} ms", *_figures(seconds), f"{pace:,.0f}"])
+                rows.append([f"{kind} workers", f"{interval} ms", *_figures(seconds), f"{pace:,.0f}"])
                 raw.append({"what": kind, "switch_interval": interval, "loads": told})
     described = [
         f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 2 workers, 4 insert threads, every split a"
@@ -61,16 +62,12 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     return [*described, *table(_COLUMNS, rows)], raw
 
 
-def _loads(
-    kind: str, interval: float, repeat: int, dump: Dump, database: Database, folder: Path
-) -> list[dict[str, Any]]:
-    """What each load told, after a first one that warms up."""
+def _loads(kind: str, interval: str, repeat: int, dump: Dump, database: Database, folder: Path) -> list[dict[str, Any]]:
+    """What each load told."""
     told = []
-    for number in range(repeat + 1):
-        load = observed_load("timed_queue", dump, database, [kind, str(interval)], folder)
-        if number:
-            told.append(load.report)
-            note(f"{kind} workers, switch interval {interval * 1000:g} ms: {number} of {repeat}")
+    for number in range(1, repeat + 1):
+        told.append(observed_load("timed_queue", dump, database, [kind, interval], folder).report)
+        note(f"{kind} workers, switch interval {interval} ms: {number} of {repeat}")
     return told
 
 
@@ -90,6 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--size", type=parse_size, default="40MB", help="of the dump")
+    parser.add_argument("--kinds", type=some_of(*_KINDS), default=",".join(_KINDS), help="of workers")
+    parser.add_argument(
+        "--intervals", type=some_of(*_INTERVALS), default=",".join(_INTERVALS), help="switch intervals, in milliseconds"
+    )
     parser.add_argument(
         "--pushes",
         type=int,

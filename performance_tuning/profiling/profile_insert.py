@@ -32,6 +32,7 @@ from performance_tuning.profiling.sections import Measured, profile_options, run
 _METHODS = {"postgres": ("copy", "executemany"), "sqlite": ("executemany",)}
 _BATCHES = ("64KiB", "1MiB", "8MiB")
 """Bytes of rows. The first is less than a split gives: each is a transaction of its own. The last is the default."""
+_SMALLEST = _BATCHES[0]
 _TIMES = ("p50", "p95", "p99")
 _COLUMNS = (
     "",
@@ -48,8 +49,9 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     raw: list[Any] = []
     with open_databases(options.targets, folder) as databases:
         for database in databases:
+            measured_load(nested, database, [], folder)  # warms up
             for method in _METHODS[database.name]:
-                for batch in _BATCHES:
+                for batch in options.batches:
                     settings = [f"insert.method={method}", f"insert.batch_bytes={batch}"]
                     loads = _loads(nested, database, settings, options.repeat, folder)
                     rows.append([f"{database.name}, {method}", batch, *_figures([load.report for load in loads])])
@@ -73,13 +75,10 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
 
 
 def _loads(dump: Dump, database: Database, settings: list[str], repeat: int, folder: Path) -> list[LoadRun]:
-    """After a first one that warms up."""
     loads = []
-    for number in range(repeat + 1):
-        load = measured_load(dump, database, settings, folder)
-        if number:
-            loads.append(load)
-            note(f"{database.name}, {', '.join(settings)}: {number} of {repeat}")
+    for number in range(1, repeat + 1):
+        loads.append(measured_load(dump, database, settings, folder))
+        note(f"{database.name}, {', '.join(settings)}: {number} of {repeat}")
     return loads
 
 
@@ -108,7 +107,7 @@ def _round_trips(dump: Dump, database: Database, method: str, folder: Path) -> l
     """A load through the counting proxy, every split a transaction of its own."""
     counted = CountedRoundTrips()
     with database.fresh() as url, Proxy(url, counted) as proxy:
-        settings = [f"insert.method={method}", f"insert.batch_bytes={_BATCHES[0]}"]
+        settings = [f"insert.method={method}", f"insert.batch_bytes={_SMALLEST}"]
         counting = make_url(proxy.url)
         measured_load(
             dump,
@@ -129,7 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--size", type=parse_size, default="20MB", help="of each dump")
     parser.add_argument("--targets", type=some_of("postgres", "sqlite"), default="postgres,sqlite", help="databases")
-    options = profile_options(parser, arguments, repeat=2)
+    parser.add_argument(
+        "--batches", type=some_of(*_BATCHES), default=",".join(_BATCHES), help="bytes of rows in a transaction"
+    )
+    options = profile_options(parser, arguments, repeat=3)
     return run_profile("insert", options, lambda folder: measure(options, folder))
 
 

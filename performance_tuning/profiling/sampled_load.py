@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import psutil
@@ -89,11 +90,12 @@ def main(arguments: Sequence[str]) -> None:
         report = etl.load(dump, mapping=mapping, target=url, settings=settings, progress=sampler)
     finally:
         sampler.end()
+    assert report.metrics is not None
     told = {
         "samples": sampler.samples,
         "cpu": sampler.cpu,
         "parent_before": sampler.parent_before,
-        "metrics": json.loads(report.to_json())["metrics"],
+        "metrics": asdict(report.metrics),
     }
     print(json.dumps(told))
 

@@ -2,8 +2,8 @@
 
     python -m performance_tuning.profiling.timed_queue DUMP MAPPING URL KIND SWITCH_INTERVAL
 
-loads with workers of KIND (process, thread) and prints the seconds as JSON. SWITCH_INTERVAL: seconds a thread keeps
-the global lock while another one wants it (`sys.setswitchinterval`).
+loads with workers of KIND (process, thread) and prints the seconds as JSON. SWITCH_INTERVAL: milliseconds a thread
+keeps the global lock while another one wants it (`sys.setswitchinterval`).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
         made.append(TimedQueue(*given))
         return made[-1]
 
-    sys.setswitchinterval(float(interval))
+    sys.setswitchinterval(float(interval) / 1000)
     # Every split is a batch, so that every push wakes a thread, and mostly there is one that waits.
     settings = build_settings({"workers": {"count": 2, "kind": kind}, "insert": {"batch_bytes": 1, "threads": 4}})
     with patch.object(stages, "InsertQueue", make_queue):

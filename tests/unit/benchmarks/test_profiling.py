@@ -1,0 +1,153 @@
+"""The profiles: what they write and where, never their figures."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import etl
+from env_prep.postgres_proxy import Proxy
+from etl.options import build_settings
+from performance_tuning.benchmarks.databases import Database, Postgres, Sqlite
+from performance_tuning.benchmarks.dumps import make_dump
+from performance_tuning.benchmarks.loads import MAPPINGS, ROOT
+from performance_tuning.profiling.polling import polled, woken
+from performance_tuning.profiling.profile_all import PROFILES
+from performance_tuning.profiling.round_trips import CountedRoundTrips
+from performance_tuning.profiling.sections import PROFILING_RESULTS, QUEUE_ARCHITECTURE, NoPlace, write_section
+from performance_tuning.profiling.worker_files import OTHER, by_file_of_stacks
+
+Profile = Callable[..., tuple[list[list[str]], object]]
+
+
+def rows_of(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of all tables, without their heads."""
+    rows: list[list[str]] = []
+    for line in lines:
+        if line.startswith("| --- |"):
+            rows.pop()
+        elif line.startswith(("| ", "|  |")):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+@pytest.fixture
+def profile(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """Runs a profile on the tests' server with --write; out come the cells of its section, and the raw values."""
+
+    @contextmanager
+    def databases(names: Sequence[str], folder: Path) -> Iterator[list[Database]]:
+        yield [Postgres(postgres_server) if name == "postgres" else Sqlite(folder) for name in names]
+
+    def run(name: str, *arguments: str) -> tuple[list[list[str]], object]:
+        module = importlib.import_module(f"performance_tuning.profiling.profile_{name}")
+        file, raw = tmp_path / "results.md", tmp_path / "raw.json"
+        mark = name.replace("_", "-")
+        file.write_text(f"Before.\n\n<!-- {mark} -->\nold\n<!-- /{mark} -->\n\nAfter.\n", "utf-8")
+        monkeypatch.setattr(module, "open_databases", databases)
+        given = ["--size", "100KB", "--repeat", "1", *arguments, "--write", str(file), "--json", str(raw)]
+        script = f"performance_tuning/profiling/profile_{name}.py"
+        monkeypatch.setattr(sys, "argv", [str(ROOT / script), *given])
+        assert module.main() == 0
+        begin, *section, end = file.read_text("utf-8").partition(f"<!-- {mark} -->")[2].splitlines()[:-2]
+        assert (begin, end) == ("", f"<!-- /{mark} -->")
+        assert section[1].startswith(f"    python3 env_prep/bootstrap.py python {script} --size 100KB")
+        assert re.match(r"\d{4}-\d\d-\d\d\. .* cores", section[3])
+        return rows_of(section), json.loads(raw.read_text("utf-8"))
+
+    return run
+
+
+def test_handoff(profile: Profile) -> None:
+    rows, raw = profile("handoff", "--pushes", "2", "--kinds", "process", "--intervals", "5")
+    assert [row[:2] for row in rows] == [
+        ["a loop that polls once a second", ""],
+        ["the queue alone", ""],
+        ["process workers", "5 ms"],
+    ]
+    assert all(re.fullmatch(r"[\d,]+\.\d\d", cell) for row in rows for cell in row[3:7])
+    assert isinstance(raw, list)
+
+
+def test_insert(profile: Profile) -> None:
+    rows, _raw = profile("insert", "--targets", "sqlite", "--batches", "64KiB")
+    assert [row[:2] for row in rows] == [["sqlite, executemany", "64KiB"]]
+    assert re.fullmatch(r"\d+%", rows[0][9])
+
+
+def test_idle(profile: Profile) -> None:
+    rows, _raw = profile("idle", "--delayed-size", "50KB")
+    assert [row[1] for row in rows] == ["workers insert (before)", "workers push (now)"] * 2
+    assert all(re.fullmatch(r"\d+%", row[6]) for row in rows)
+
+
+def test_cpu(profile: Profile) -> None:
+    rows, _raw = profile("cpu")
+    names = [row[0] for row in rows]
+    assert {"workers (parse, map, encode)", "feeder (cutting, handing out; then the keys)", "database server"} < {
+        *names
+    }
+    assert {"parse", "map", "convert", "encode"} < {*names}
+
+
+def test_memory(profile: Profile) -> None:
+    rows, _raw = profile("memory")
+    parts = {row[0]: float(row[1]) for row in rows if len(row) == 3}
+    assert 0 < parts["memory window at its fullest (splits, rows)"] < parts["parent at its largest"]
+    assert any(re.fullmatch(r"[\d.]+ to [\d.]+", row[0]) for row in rows)
+
+
+def test_queue_memory_with_its_curve(profile: Profile, tmp_path: Path) -> None:
+    rows, _raw = profile("queue_memory", "--largest", "1")
+    assert [row[1] for row in rows] == ["1", "1"]
+    assert (tmp_path / "results" / "queue_memory.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_all_profiles_have_a_place_in_a_file() -> None:
+    places = PROFILING_RESULTS.read_text("utf-8") + QUEUE_ARCHITECTURE.read_text("utf-8")
+    for name in PROFILES:
+        mark = name.replace("_", "-")
+        assert len(re.findall(rf"<!-- {mark} -->.*?<!-- /{mark} -->", places, re.S)) == 1
+        assert (ROOT / "performance_tuning" / "profiling" / f"profile_{name}.py").is_file()
+
+
+def test_a_file_without_the_place_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "notes.md"
+    file.write_text("<!-- cpu -->", "utf-8")
+    with pytest.raises(NoPlace, match="no section cpu"):
+        write_section(file, "cpu", ["x"])
+    assert file.read_text("utf-8") == "<!-- cpu -->"
+
+
+def test_round_trips_of_a_copy_and_of_a_pipeline(postgres_url: str, tmp_path: Path) -> None:
+    dump = make_dump("flat", 50_000, tmp_path)
+    counts = {}
+    for method in ("copy", "executemany"):
+        counted = CountedRoundTrips()
+        with Proxy(postgres_url, counted) as proxy:
+            settings = build_settings({"insert": {"method": method}, "workers": {"kind": "inline"}})
+            mapping = MAPPINGS / "flat.mapping.yaml"
+            etl.load(dump.path, mapping=mapping, target=proxy.url, settings=settings, again=True)
+        (counts[method],) = counted.per_batch
+    assert counts["copy"] == counts["executemany"] + 1
+
+
+def test_every_push_is_taken() -> None:
+    assert len(woken(3)) == 3
+    assert len(polled(3)) == 3
+
+
+def test_a_stack_belongs_to_the_innermost_file_of_ours() -> None:
+    stacks = (
+        "<module> (etl/worker.py:181);serve (etl/engines/pipe.py:117);parse (etl/transform/parser.py:9);x (re.py:1) 4\n"
+        "<module> (etl/worker.py:9);_find_and_load (<frozen importlib._bootstrap>:1) 2\n"
+        "main (site.py:1) 1\n"
+    )
+    assert by_file_of_stacks(stacks) == {"etl/transform/parser.py": 4, OTHER: 3}
