@@ -82,12 +82,16 @@ class _Noting(Engine):
 
 
 class NotingProcesses(_Noting, ProcessEngine):
+    """Worker processes."""
+
     def __init__(self, workers: int) -> None:
         _Noting.__init__(self)
         ProcessEngine.__init__(self, "performance_tuning.benchmarks.timed_worker", SETUP, workers, prefetch=1)
 
 
 class NotingThreads(_Noting, ThreadEngine):
+    """Worker threads."""
+
     def __init__(self, workers: int) -> None:
         _Noting.__init__(self)
         ThreadEngine.__init__(self, make_worker, SETUP, workers, prefetch=1)

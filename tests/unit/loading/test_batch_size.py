@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etl.loading.batch_size import FIRST, LEAST, MOST, SAMPLE, BatchSize
+from etl.options import Settings
 
 
 def sizes(size: BatchSize, transactions: int, *, commit: float, by_byte: float = 1e-8) -> list[int]:
@@ -14,6 +15,10 @@ def sizes(size: BatchSize, transactions: int, *, commit: float, by_byte: float =
         found.append(size.row_bytes)
         size.after(size.row_bytes * by_byte + commit, commit)
     return found
+
+
+def test_the_first_size_is_what_the_setting_is_by_default() -> None:
+    assert Settings().insert.batch_bytes == FIRST
 
 
 def test_dear_commits_double_the_size_every_few_transactions_up_to_the_most() -> None:
