@@ -1,10 +1,11 @@
 """Loads of the sample into the scratch place, each into an empty one.
 
-In: a choice of settings. Out: the load's report. Runs on the caller's thread, where a Ctrl-C ends the load in order.
+In: a choice of settings. Out: the load's report. Runs on a thread that no signal reaches.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +14,6 @@ from pathlib import Path
 from etl.errors import CallbackError, SourceError
 from etl.loader import load
 from etl.mapping.model import Mapping
-from etl.messages import Committed
 from etl.options import LedgerSettings, Settings
 from etl.progress import Progress
 from etl.report import LoadReport
@@ -33,8 +33,10 @@ class Sample:
         scratch: Scratch,
         progress: Progress,
         ends: float,
+        stopping: threading.Event,
     ) -> None:
-        """`ends`: the moment from which on nothing is loaded any more, by the clock of `time.monotonic`."""
+        """`ends`: the moment from which on nothing is loaded any more, by the clock of `time.monotonic`; `stopping` is
+        set when the user wants no more."""
         self._sources = sources
         self._mapping = mapping
         # Whatever schema the user's ledger is in: that of a trial is in the scratch place.
@@ -42,13 +44,13 @@ class Sample:
         self._scratch = scratch
         self._progress = progress
         self._ends = ends
+        self._stopping = stopping
         self.limit = 1
         """How many records it has at most."""
 
     def load(self, choice: Choice) -> LoadReport:
         """Load it once. Raises OutOfTime, KeyboardInterrupt, and EtlError where it does not load."""
-        if time.monotonic() >= self._ends:
-            raise OutOfTime
+        self._check()
         self._scratch.renew()
         _forget_peak_memory()
         try:
@@ -58,22 +60,23 @@ class Sample:
                 target=self._scratch.url,
                 settings=with_choice(self._settings, choice),
                 limit=self.limit,
-                on_batch=self._check_time,
+                on_batch=lambda _committed: self._check(),
                 progress=self._progress,
             )
-        except CallbackError as error:
-            raise OutOfTime from error
+        except CallbackError:
+            self._check()
+            raise
         if report.stop_reason:
             refused = SourceError(f"{report.stop_reason} `etl check` shows why.")
             refused.exit_code = report.exit_code
             raise refused
-        if report.state == "stopped":
-            raise KeyboardInterrupt
         if not report.loaded:
             raise SourceError(f"Of the first {report.records:,} records none was loaded. `etl check` shows why.")
         return report
 
-    def _check_time(self, _committed: Committed) -> None:
+    def _check(self) -> None:
+        if self._stopping.is_set():
+            raise KeyboardInterrupt
         if time.monotonic() >= self._ends:
             raise OutOfTime
 

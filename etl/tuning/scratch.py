@@ -1,6 +1,7 @@
 """The place where a tune loads its sample: made anew for each trial, gone when the tune ends.
 
-In: the URL of the database to tune for. Out: a URL for trials, by which none of the user's tables is seen. Main thread.
+In: the URL of the database to tune for. Out: a URL for trials, by which none of the user's tables is seen. Runs on a
+thread that no signal reaches.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from etl.background import run_in_background
 from etl.errors import SettingsError
 from etl.options import Settings
 from etl.targets.base import Target
@@ -57,8 +57,7 @@ def scratch_place(url: str, note: Callable[[str], object]) -> Iterator[tuple[Scr
             scratch.renew()
             yield scratch, target
         finally:
-            # Another Ctrl-C does not keep it from being removed.
-            run_in_background(scratch.remove, on_stop=lambda: None, on_abort=lambda _interrupt: None)
+            scratch.remove()
 
 
 def _scratch(url: str, target: Target) -> Scratch:

@@ -1,10 +1,11 @@
 """tune(): finds settings that load fast here, by loading a sample again and again with others.
 
-Everything happens on the caller's thread, and in a scratch place that is removed whatever ends it.
+What is loaded goes to a scratch place, which is removed whatever ends the tune.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from etl.tuning.sample import Sample
 from etl.tuning.scratch import scratch_place
 from etl.tuning.search import OutOfTime
 from etl.tuning.settings_text import settings_text
+from etl.tuning.stopping import run_stoppable
 from etl.tuning.tuner import Tuner
 
 
@@ -47,9 +49,10 @@ def tune(
 
     A sample of the sources is loaded again and again, into a scratch place: in PostgreSQL a schema of its own, for
     SQLite a file beside the database's. It is removed in the end, also by an error or a KeyboardInterrupt, which is
-    raised. `mapping`, `target`: as for `load`; a mapping that has to be inferred is not saved. What `settings` say
+    raised then. `mapping`, `target`: as for `load`; a mapping that has to be inferred is not saved. What `settings` say
     stays; the others are turned one at a time, from their defaults. `seconds`: what a load of the sample shall take,
-    about; `repeat`: loads a trial; `max_time`: seconds until nothing more is tried. `on_trial` gets each trial.
+    about; `repeat`: loads a trial; `max_time`: seconds until nothing more is tried. `on_trial` gets each trial, on
+    another thread.
 
     Raises SettingsError, MappingError, SourceError, TargetError, and what the first load of the sample raises.
     """
@@ -61,29 +64,35 @@ def tune(
     names = [str(name) for name in ([sources] if isinstance(sources, str | Path) else sources)]
     url = target or settings.target or default_target(names)
     checked = _mapping(mapping, names, progress)
-    with scratch_place(url, progress.note) as (scratch, place):
-        progress.note(
-            f"Tuning for {place.label}, mapped by {checked.label}: loads of a sample write to {scratch.name} there for"
-            f" {format_duration(max_time)} at most; then it is removed. Nothing else there is touched."
-        )
-        ends = time.monotonic() + max_time
-        shown = TuneProgress(progress, ends)
-        factors = factors_of(settings, place)
-        tuner = Tuner(
-            Sample(names, checked, settings, scratch, shown, ends), shown, repeat, on_trial or _tell_nobody, ends
-        )
-        try:
-            tuner.calibrate(seconds)
-            tuner.find(factors)
-        except OutOfTime:
-            raise SettingsError(
-                f"In {format_duration(max_time)} not even the defaults could be measured: allow more time (--max-time),"
-                " or a smaller sample (--seconds)."
-            ) from None
-        finally:
-            shown.close()
-        report = tuner.report(place.label, scratch.server, names, checked.label)
-    return replace(report, yaml=settings_text(report, settings, factors, datetime.now(UTC)))
+
+    def find(stopping: threading.Event) -> TuneReport:
+        with scratch_place(url, progress.note) as (scratch, place):
+            progress.note(
+                f"Tuning for {place.label}, mapped by {checked.label}: loads of a sample write to {scratch.name} there"
+                f" for {format_duration(max_time)} at most; then it is removed. Nothing else there is touched."
+            )
+            ends = time.monotonic() + max_time
+            shown = TuneProgress(progress, ends)
+            sample = Sample(names, checked, settings, scratch, shown, ends, stopping)
+            tuner = Tuner(sample, shown, repeat, on_trial or _tell_nobody, ends)
+            factors = factors_of(settings, place)
+            try:
+                tuner.calibrate(seconds)
+                tuner.find(factors)
+            except OutOfTime:
+                raise SettingsError(
+                    f"In {format_duration(max_time)} not even the defaults could be measured: allow more time"
+                    " (--max-time), or a smaller sample (--seconds)."
+                ) from None
+            finally:
+                shown.close()
+            report = tuner.report(place.label, scratch.server, names, checked.label)
+        return replace(report, yaml=settings_text(report, settings, factors, datetime.now(UTC)))
+
+    def tell() -> None:
+        progress.note("Stopping: the load in hand is given up. Ctrl-C again does not wait long for that.")
+
+    return run_stoppable(find, tell)
 
 
 def _mapping(mapping: str | Path | Mapping | None, names: Sequence[str], progress: Progress) -> Mapping:
