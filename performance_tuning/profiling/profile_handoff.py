@@ -4,7 +4,8 @@
 
 Loads a generated dump with each kind of workers and each switch interval, every split a batch of its own, and times
 each push that finds an insert thread waiting, until the thread has what was pushed. The price of a shorter switch
-interval is in the last column. It measures and does not judge.
+interval is in the last column; a single worker shows what it is to have a processor left. It measures and does not
+judge.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,6 +38,23 @@ _GOAL = 0.001
 _COLUMNS = ("", "switch interval", "pushes", "p50 ms", "p95 ms", "p99 ms", "most ms", "under 1 ms", "records/min")
 
 
+@dataclass(frozen=True)
+class _Case:
+    """One row."""
+
+    kind: str
+    workers: int
+    interval: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.workers} {self.kind} worker{'s' if self.workers > 1 else ''}"
+
+    def arguments(self) -> list[str]:
+        """For `timed_queue`."""
+        return [self.kind, str(self.workers), self.interval]
+
+
 def measure(options: argparse.Namespace, folder: Path) -> Measured:
     alone = {"a loop that polls once a second": polled(options.pushes), "the queue alone": woken(options.pushes)}
     rows = [[name, "", *_figures(seconds), ""] for name, seconds in alone.items()]
@@ -43,18 +62,17 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     pushes = 0
     with open_databases(["postgres"], folder) as (database,):
         dump = make_dump("nested", options.size, folder)
-        observed_load("timed_queue", dump, database, [_KINDS[0], _INTERVALS[0]], folder)  # warms up
-        for kind in options.kinds:
-            for interval in options.intervals:
-                told = _loads(kind, interval, options.repeat, dump, database, folder)
-                seconds = [second for load in told for second in load["handed_over"]]
-                pushes += sum(load["pushes"] for load in told)
-                pace = median(load["records_per_minute"] for load in told)
-                rows.append([f"{kind} workers", f"{interval} ms", *_figures(seconds), f"{pace:,.0f}"])
-                raw.append({"what": kind, "switch_interval": interval, "loads": told})
+        observed_load("timed_queue", dump, database, _cases(options)[0].arguments(), folder)  # warms up
+        for case in _cases(options):
+            told = _loads(case, options.repeat, dump, database, folder)
+            seconds = [second for load in told for second in load["handed_over"]]
+            pushes += sum(load["pushes"] for load in told)
+            pace = median(load["records_per_minute"] for load in told)
+            rows.append([case.title, f"{case.interval} ms", *_figures(seconds), f"{pace:,.0f}"])
+            raw.append({**asdict(case), "loads": told})
     described = [
-        f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 2 workers, 4 insert threads, every split a"
-        f" transaction of its own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process"
+        f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 4 insert threads, every split a transaction of"
+        f" its own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process"
         " workers.",
         f"Of {pushes:,} pushes those are counted that found an insert thread waiting.",
         "",
@@ -62,12 +80,17 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     return [*described, *table(_COLUMNS, rows)], raw
 
 
-def _loads(kind: str, interval: str, repeat: int, dump: Dump, database: Database, folder: Path) -> list[dict[str, Any]]:
+def _cases(options: argparse.Namespace) -> list[_Case]:
+    alone = [_Case("process", 1, _INTERVALS[0])] if "process" in options.kinds else []
+    return [*alone, *(_Case(kind, 2, interval) for kind in options.kinds for interval in options.intervals)]
+
+
+def _loads(case: _Case, repeat: int, dump: Dump, database: Database, folder: Path) -> list[dict[str, Any]]:
     """What each load told."""
     told = []
     for number in range(1, repeat + 1):
-        told.append(observed_load("timed_queue", dump, database, [kind, interval], folder).report)
-        note(f"{kind} workers, switch interval {interval} ms: {number} of {repeat}")
+        told.append(observed_load("timed_queue", dump, database, case.arguments(), folder).report)
+        note(f"{case.title}, switch interval {case.interval} ms: {number} of {repeat}")
     return told
 
 

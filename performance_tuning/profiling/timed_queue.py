@@ -1,8 +1,8 @@
 """The queue of a load that notes how long each push takes to wake an insert thread; run, a load that has it.
 
-    python -m performance_tuning.profiling.timed_queue DUMP MAPPING URL KIND SWITCH_INTERVAL
+    python -m performance_tuning.profiling.timed_queue DUMP MAPPING URL KIND WORKERS SWITCH_INTERVAL
 
-loads with workers of KIND (process, thread) and prints the seconds as JSON. SWITCH_INTERVAL: milliseconds a thread
+loads with so many WORKERS of KIND (process, thread) and prints the seconds as JSON. SWITCH_INTERVAL: milliseconds a thread
 keeps the global lock while another one wants it (`sys.setswitchinterval`).
 """
 
@@ -60,7 +60,7 @@ class TimedQueue(InsertQueue):
 
 
 def main(arguments: Sequence[str]) -> None:
-    dump, mapping, url, kind, interval = arguments
+    dump, mapping, url, kind, workers, interval = arguments
     made: list[TimedQueue] = []
 
     def make_queue(*given: Any) -> TimedQueue:
@@ -69,7 +69,9 @@ def main(arguments: Sequence[str]) -> None:
 
     sys.setswitchinterval(float(interval) / 1000)
     # Every split is a batch, so that every push wakes a thread, and mostly there is one that waits.
-    settings = build_settings({"workers": {"count": 2, "kind": kind}, "insert": {"batch_bytes": 1, "threads": 4}})
+    settings = build_settings(
+        {"workers": {"count": int(workers), "kind": kind}, "insert": {"batch_bytes": 1, "threads": 4}}
+    )
     with patch.object(stages, "InsertQueue", make_queue):
         report = etl.load(dump, mapping=mapping, target=url, settings=settings)
     (queue,) = made

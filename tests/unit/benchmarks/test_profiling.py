@@ -70,7 +70,8 @@ def test_handoff(profile: Profile) -> None:
     assert [row[:2] for row in rows] == [
         ["a loop that polls once a second", ""],
         ["the queue alone", ""],
-        ["process workers", "5 ms"],
+        ["1 process worker", "5 ms"],
+        ["2 process workers", "5 ms"],
     ]
     assert all(re.fullmatch(r"[\d,]+\.\d\d", cell) for row in rows for cell in row[3:7])
     assert isinstance(raw, list)
