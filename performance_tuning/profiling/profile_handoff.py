@@ -62,8 +62,9 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     pushes = 0
     with open_databases(["postgres"], folder) as (database,):
         dump = make_dump("nested", options.size, folder)
-        observed_load("timed_queue", dump, database, _cases(options)[0].arguments(), folder)  # warms up
-        for case in _cases(options):
+        cases = _cases(options)
+        observed_load("timed_queue", dump, database, cases[0].arguments(), folder)  # warms up
+        for case in cases:
             told = _loads(case, options.repeat, dump, database, folder)
             seconds = [second for load in told for second in load["handed_over"]]
             pushes += sum(load["pushes"] for load in told)
@@ -71,9 +72,8 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
             rows.append([case.title, f"{case.interval} ms", *_figures(seconds), f"{pace:,.0f}"])
             raw.append({**asdict(case), "loads": told})
     described = [
-        f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 4 insert threads, every split a transaction of"
-        f" its own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process"
-        " workers.",
+        f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 4 insert threads, every split a transaction"
+        f" of its own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process workers.",
         f"Of {pushes:,} pushes those are counted that found an insert thread waiting.",
         "",
     ]

@@ -2,8 +2,8 @@
 
     python -m performance_tuning.profiling.timed_queue DUMP MAPPING URL KIND WORKERS SWITCH_INTERVAL
 
-loads with so many WORKERS of KIND (process, thread) and prints the seconds as JSON. SWITCH_INTERVAL: milliseconds a thread
-keeps the global lock while another one wants it (`sys.setswitchinterval`).
+loads with so many WORKERS of KIND (process, thread) and prints the seconds as JSON. SWITCH_INTERVAL: milliseconds a
+thread keeps the global lock while another one wants it (`sys.setswitchinterval`).
 """
 
 from __future__ import annotations
@@ -69,9 +69,8 @@ def main(arguments: Sequence[str]) -> None:
 
     sys.setswitchinterval(float(interval) / 1000)
     # Every split is a batch, so that every push wakes a thread, and mostly there is one that waits.
-    settings = build_settings(
-        {"workers": {"count": int(workers), "kind": kind}, "insert": {"batch_bytes": 1, "threads": 4}}
-    )
+    insert = {"batch_bytes": 1, "threads": 4}
+    settings = build_settings({"workers": {"count": int(workers), "kind": kind}, "insert": insert})
     with patch.object(stages, "InsertQueue", make_queue):
         report = etl.load(dump, mapping=mapping, target=url, settings=settings)
     (queue,) = made
