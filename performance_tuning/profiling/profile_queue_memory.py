@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", type=parse_size, default="50MB", help="of the dump")
     parser.add_argument("--largest", type=int, default=_LARGEST, metavar="MIB", help="window; all powers of 2 up to it")
     options = profile_options(parser, arguments, repeat=2, file=QUEUE_ARCHITECTURE)
-    return run_profile("queue-memory", options, lambda folder: measure(options, folder))
+    return run_profile("queue_memory", options, lambda folder: measure(options, folder))
 
 
 if __name__ == "__main__":

@@ -43,16 +43,21 @@ def profile_options(
         metavar="FILE",
         help=f"put the section into its place in FILE, {file.name} where none is named",
     )
-    return options_of(parser, arguments, repeat)
+    options = options_of(parser, arguments, repeat)
+    options.given = sys.argv[1:] if arguments is None else list(arguments)
+    return options
 
 
 def run_profile(name: str, options: argparse.Namespace, measure: Callable[[Path], Measured]) -> int:
-    """Measure in a temporary folder, print the section and write it where that is wanted; the exit code."""
+    """Measure in a temporary folder, print the section and write it where that is wanted; the exit code.
+
+    `name`: of the section, and after ``profile_`` of the script.
+    """
 
     def work(folder: Path) -> list[Any]:
         if options.write:
             _place(options.write.read_text("utf-8"), name)  # before minutes are spent
-        head = [*_made_by(), ""]
+        head = [*_made_by(name, options.given), ""]
         lines, raw = measure(folder)
         print("\n".join([*head, *lines]), flush=True)
         if options.write:
@@ -84,9 +89,9 @@ def _place(text: str, name: str) -> tuple[int, int]:
     return found.span(1)
 
 
-def _made_by() -> list[str]:
-    script = Path(sys.argv[0]).resolve().relative_to(ROOT)
-    command = shlex.join(["python3", "env_prep/bootstrap.py", "python", str(script), *sys.argv[1:]])
+def _made_by(name: str, given: Sequence[str]) -> list[str]:
+    script = f"performance_tuning/profiling/profile_{name}.py"
+    command = shlex.join(["python3", "env_prep/bootstrap.py", "python", script, *given])
     return [
         f"    {command}",
         "",

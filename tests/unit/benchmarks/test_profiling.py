@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,15 +48,13 @@ def profile(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def run(name: str, *arguments: str) -> tuple[list[list[str]], object]:
         module = importlib.import_module(f"performance_tuning.profiling.profile_{name}")
         file, raw = tmp_path / "results.md", tmp_path / "raw.json"
-        mark = name.replace("_", "-")
-        file.write_text(f"Before.\n\n<!-- {mark} -->\nold\n<!-- /{mark} -->\n\nAfter.\n", "utf-8")
+        file.write_text(f"Before.\n\n<!-- {name} -->\nold\n<!-- /{name} -->\n\nAfter.\n", "utf-8")
         monkeypatch.setattr(module, "open_databases", databases)
         given = ["--size", "100KB", "--repeat", "1", *arguments, "--write", str(file), "--json", str(raw)]
         script = f"performance_tuning/profiling/profile_{name}.py"
-        monkeypatch.setattr(sys, "argv", [str(ROOT / script), *given])
-        assert module.main() == 0
-        begin, *section, end = file.read_text("utf-8").partition(f"<!-- {mark} -->")[2].splitlines()[:-2]
-        assert (begin, end) == ("", f"<!-- /{mark} -->")
+        assert module.main(given) == 0
+        begin, *section, end = file.read_text("utf-8").partition(f"<!-- {name} -->")[2].splitlines()[:-2]
+        assert (begin, end) == ("", f"<!-- /{name} -->")
         assert section[1].startswith(f"    python3 env_prep/bootstrap.py python {script} --size 100KB")
         assert re.match(r"\d{4}-\d\d-\d\d\. .* cores", section[3])
         return rows_of(section), json.loads(raw.read_text("utf-8"))
@@ -114,8 +111,7 @@ def test_queue_memory_with_its_curve(profile: Profile, tmp_path: Path) -> None:
 def test_all_profiles_have_a_place_in_a_file() -> None:
     places = PROFILING_RESULTS.read_text("utf-8") + QUEUE_ARCHITECTURE.read_text("utf-8")
     for name in PROFILES:
-        mark = name.replace("_", "-")
-        assert len(re.findall(rf"<!-- {mark} -->.*?<!-- /{mark} -->", places, re.S)) == 1
+        assert len(re.findall(rf"<!-- {name} -->.*?<!-- /{name} -->", places, re.S)) == 1
         assert (ROOT / "performance_tuning" / "profiling" / f"profile_{name}.py").is_file()
 
 
