@@ -101,8 +101,9 @@ def draw(points: Sequence[Point], file: Path) -> None:
                 panel.plot(windows, values, marker="o", color=_COLOURS[regime.name], label=regime.title)
         labels = ("thousand records/min", "workers not mapping, %", "peak memory of all processes, MB")
         for panel, label in zip(panels, labels, strict=True):
-            panel.set(xlabel="queue.max_bytes, MiB", ylabel=label, ylim=(0, None))
+            panel.set(xlabel="queue.max_bytes, MiB", ylabel=label, ylim=(0, 1.1 * panel.get_ylim()[1]))
             panel.set_xscale("log", base=2)
+            panel.xaxis.set_major_formatter("{x:.0f}")
         panels[0].legend(frameon=False)
 
 
