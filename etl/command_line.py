@@ -33,7 +33,8 @@ def clear_errors(
     interrupted: str = ABORTED,
 ) -> Iterator[None]:
     """Turn whatever is raised inside into one sentence and an exit code; behind it no signal changes that any more."""
-    _on_interrupts(_interrupt)
+    # It raises KeyboardInterrupt: SIGTERM asks for what Ctrl-C asks for.
+    _on_interrupts(signal.default_int_handler)
     try:
         yield
     except EtlError as error:
@@ -58,11 +59,6 @@ def _on_interrupts(action: Callable[[int, FrameType | None], None] | signal.Hand
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, action)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM asks for what Ctrl-C asks for."""
-    raise KeyboardInterrupt
 
 
 def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool = False) -> NoReturn:

@@ -54,7 +54,7 @@ def etl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     return Command(capsys, monkeypatch)
 
 
-@pytest.mark.parametrize("command", [[], ["load"], ["infer"], ["check"], ["schema"], ["docs"]])
+@pytest.mark.parametrize("command", [[], ["load"], ["infer"], ["check"], ["schema"], ["tune"], ["docs"]])
 def test_help_fits_80_columns(etl: Command, command: list[str]) -> None:
     run = etl(*command, "--help")
     assert run.code == 0

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from etl.errors import TargetError
-from etl.tuning import stopping
 from etl.tuning.stopping import run_stoppable
 
 
@@ -51,7 +50,7 @@ def test_a_signal_when_all_is_done_counts_too() -> None:
 
 
 def test_after_a_second_signal_what_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("etl.background.ABORT_SECONDS", 0.1)
     end = threading.Event()
 
     def work(stopping: threading.Event) -> None:
