@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -21,6 +22,8 @@ from etl import stages
 from etl.loading.insert_queue import InsertQueue, QueuedBatch, Reservation
 from etl.messages import MappedBatch
 from etl.options import build_settings
+
+_SCHEDULED = Path("/proc/thread-self/schedstat")
 
 
 class TimedQueue(InsertQueue):
@@ -33,6 +36,8 @@ class TimedQueue(InsertQueue):
         super().__init__(*arguments)
         self.pushes = 0
         self.seconds: list[float] = []
+        self.for_processor: list[float] = []
+        """Of each of these, about how long the thread could have run and no processor was free (Linux; else 0)."""
         # Changed by single operations only: a lock of its own would be another thing to wait for.
         self._waiting: set[int] = set()
         self._pushed: dict[int, float | None] = {}
@@ -45,7 +50,7 @@ class TimedQueue(InsertQueue):
         super().put(reservation, mapped)
 
     def take(self) -> list[QueuedBatch]:
-        own = threading.get_ident()
+        own, delayed = threading.get_ident(), _run_delay()
         self._waiting.add(own)
         try:
             batch = super().take()
@@ -56,7 +61,16 @@ class TimedQueue(InsertQueue):
             pushed = self._pushed.pop(entry.split.number)
             if pushed is not None:
                 self.seconds.append(now - pushed)
+                self.for_processor.append(min(now - pushed, _run_delay() - delayed))
         return batch
+
+
+def _run_delay() -> float:
+    """Seconds that this thread was ready to run and did not, so far."""
+    try:
+        return int(_SCHEDULED.read_text("ascii").split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -74,7 +88,12 @@ def main(arguments: Sequence[str]) -> None:
     with patch.object(stages, "InsertQueue", make_queue):
         report = etl.load(dump, mapping=mapping, target=url, settings=settings)
     (queue,) = made
-    told = {"pushes": queue.pushes, "handed_over": queue.seconds, "records_per_minute": report.records_per_minute}
+    told = {
+        "pushes": queue.pushes,
+        "handed_over": queue.seconds,
+        "for_processor": queue.for_processor,
+        "records_per_minute": report.records_per_minute,
+    }
     print(json.dumps(told))
 
 
