@@ -45,7 +45,7 @@ _WORK = {
     "parse": ("etl/transform/parser.py",),
     "convert": ("etl/transform/columns.py", "etl/transform/lists.py", "etl/mapping/"),
     "encode": ("etl/transform/encoder.py", "etl/transform/assemble.py", "etl/batches.py"),
-    "take splits, answer (pickle)": ("etl/engines/",),
+    "take splits, answer (pickle)": ("etl/engines/", "etl/metrics.py"),
     "map": ("etl/transform/", "etl/worker.py"),
 }
 """What a worker does, by file: the first that fits."""
