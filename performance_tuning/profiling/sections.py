@@ -55,8 +55,8 @@ def run_profile(name: str, options: argparse.Namespace, measure: Callable[[Path]
     """
 
     def work(folder: Path) -> list[Any]:
-        if options.write:
-            _place(options.write.read_text("utf-8"), name)  # before minutes are spent
+        if options.write:  # before minutes are spent
+            _place(_text(options.write), name)
         head = [*_made_by(name, options.given), ""]
         lines, raw = measure(folder)
         print("\n".join([*head, *lines]), flush=True)
@@ -65,12 +65,12 @@ def run_profile(name: str, options: argparse.Namespace, measure: Callable[[Path]
             note(f"Written: the section {name} of {options.write.name}.")
         return raw
 
-    return run_command(work, (RunFailed, WrongRows, NoPlace, FileNotFoundError), options.json)
+    return run_command(work, (RunFailed, WrongRows, NoPlace), options.json)
 
 
 def write_section(file: Path, name: str, lines: Sequence[str]) -> None:
     """Put `lines` into the section, in place of what is there. Raises NoPlace."""
-    text = file.read_text("utf-8")
+    text = _text(file)
     start, end = _place(text, name)
     file.write_text(f"{text[:start]}\n\n{chr(10).join(lines)}\n\n{text[end:]}", "utf-8")
 
@@ -79,6 +79,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A table in Markdown; all columns but the first hold figures."""
     aligned = ["---", *["---:"] * (len(columns) - 1)]
     return [f"| {' | '.join(cells)} |" for cells in (columns, aligned, *rows)]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        raise NoPlace(f"There is no file {file} to put the section into.") from None
 
 
 def _place(text: str, name: str) -> tuple[int, int]:
