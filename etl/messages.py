@@ -256,6 +256,8 @@ class Committed:
     """Rows written by table, in the mapping's order; one that takes another's place counts as well."""
     source_bytes: int
     """Bytes of the documents' tiles now committed."""
+    row_bytes: int
+    """Bytes of the rows and rejects it wrote, as they were encoded."""
     seconds: float
     """From the first statement to the commit's answer."""
     commit_seconds: float

@@ -51,12 +51,13 @@ class LoadMetrics:
     reading: StageTimes
     """The feeder: reading, decompressing and cutting."""
     mapping: StageTimes
-    """The workers, all together. None of them ever waits for the database: waiting here is a worker without a split
-    while the feeder waits for room."""
+    """The workers, all together. Busy is by the clock: what waits for a core, or for something that a Python function
+    asks, counts; a split does when it is answered. None of them ever waits for the database: waiting here is a worker
+    without a split while the feeder waits for room. Idle includes their start."""
     writing: StageTimes
-    """The insert threads, all together: busy is what their own side of the transactions computes (encoding, sending;
-    with SQLite the database itself), waiting the rest of the transactions: the database's answers, and turns on a
-    processor."""
+    """The insert threads, all together: busy is their time on a processor (encoding, sending; with SQLite the database
+    itself), waiting the rest of the transactions: the database's answers, a turn on a processor or on Python's lock,
+    and the waits before a transaction is tried again."""
     waited_for_workers: float
     """Seconds of `reading.waiting` in which every worker had enough in hand."""
     waited_for_room: float

@@ -45,7 +45,8 @@ class Pipeline:
         self._tally = Tally(rows=[0] * len(mapping.tables))
         self._sources: list[FedSource] = []
         self._nameless: set[int] = set()
-        self._stages: Stages | None = None
+        self._passes: list[Stages] = []
+        """Of this run; more than one where the server lost what it had committed."""
         self._notices: tuple[str, ...] = ()
         self._retries = Retries(settings.retry, progress.note)
         self._runner = Runner(progress, self._retries)
@@ -159,7 +160,7 @@ class Pipeline:
         if not sources:
             return
         before = self._tally.records
-        self._stages = stages = Stages(
+        stages = Stages(
             Feeder(sources, make_splitter(self._mapping, self._settings), limit),
             [source.info for source in sources],
             total_size(sources),
@@ -173,6 +174,8 @@ class Pipeline:
             durable=not all(source.rereadable for source in sources),
         )
         total = total_size(source for source in self._sources if source.state == "loading")
+        self._passes.append(stages)
+        self._progress.stop()  # it shows the pass before, until now
         self._runner.load(stages, self._target, [self._tally], 0, total)
         if stages.queue.error is not None:
             raise stages.queue.error
@@ -227,7 +230,8 @@ class Pipeline:
         return self._retries.call(lambda: self._report(state))
 
     def _report(self, state: State) -> LoadReport:
-        tally, stages = self._tally, self._stages
+        # A further pass feeds a little again: what the first one did tells where the time went.
+        tally, stages = self._tally, self._passes[0] if self._passes else None
         metrics = stages.metrics() if stages else None
         passed = {path for source in self._sources for path in source.passed}
         sources = tuple(self._source_report(source) for source in self._sources)
@@ -254,7 +258,7 @@ class Pipeline:
             peak_memory=peak_memory() + (stages.engine.peak_memory() if stages else 0),
             metrics=metrics,
             bottleneck=stages.bottleneck(metrics) if stages and metrics else "nothing to do",
-            stop_reason=stages.stop_reason if stages else "",
+            stop_reason=next((stages.stop_reason for stages in self._passes if stages.stop_reason), ""),
             rows=self._target.rows(self._mapping) if isinstance(self._target, MemoryTarget) else None,
         )
 

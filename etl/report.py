@@ -82,7 +82,8 @@ class LoadReport:
     peak_memory: int
     """Bytes: the sum of the largest resident sizes of this process and of its workers."""
     metrics: LoadMetrics | None
-    """Where the time of the stages and the room of the queue went; None where nothing was loaded."""
+    """Where the time of the stages and the room of the queue went, while the sources were read for the first time; None
+    where nothing was loaded."""
     bottleneck: str
     """What limited the speed: reading, mapping, writing or nothing; with what to turn."""
     stop_reason: str = ""

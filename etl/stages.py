@@ -152,7 +152,8 @@ class Stages:
         if self.stop_reason:
             self.stop()
         if self._batch_size is not None:
-            self.queue.limit_row_bytes(self._batch_size.after(committed.seconds, committed.commit_seconds))
+            self._batch_size.after(committed)
+            self.queue.limit_row_bytes(self._batch_size.row_bytes)
         if self._on_batch is not None:
             self._on_batch(committed)
 

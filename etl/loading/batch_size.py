@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from etl.messages import Committed
+
 LEAST, MOST = 2**20, 64 * 2**20
 """Bytes. Below, the statements around the rows cost as much as the commit does; above, a refused row costs the work of
 so many others (all are written again, split by split), and there is more in memory than a sum of commits can save."""
@@ -31,26 +33,29 @@ class BatchSize:
     """Bytes of rows that there is room for; below `LEAST`, it is the size."""
     row_bytes: int = FIRST
     _transactions: int = 0
-    """Of this size so far, with the seconds they took and those of their commits."""
+    """Since the last look, with the bytes they wrote, the seconds they took and those of their commits."""
+    _written: int = 0
     _seconds: float = 0.0
     _commit_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self._become(self.row_bytes)
 
-    def after(self, seconds: float, commit_seconds: float) -> int:
-        """Bytes of rows for the next ones, after a transaction that took so long, its commit that long."""
+    def after(self, committed: Committed) -> None:
+        """Take a transaction into account."""
         self._transactions += 1
-        self._seconds += seconds
-        self._commit_seconds += commit_seconds
+        self._written += committed.row_bytes
+        self._seconds += committed.seconds
+        self._commit_seconds += committed.commit_seconds
         if self._transactions == SAMPLE:
             share = self._commit_seconds / self._seconds if self._seconds else 0.0
-            if share > TOO_DEAR:
+            # The window, or a trickle, may have ended them long before they had that size.
+            mean = self._written // SAMPLE
+            if share > TOO_DEAR and mean > self.row_bytes // 2:
                 self._become(2 * self.row_bytes)
             elif share < NEGLIGIBLE:
-                self._become(self.row_bytes // 2)
-            self._transactions, self._seconds, self._commit_seconds = 0, 0.0, 0.0
-        return self.row_bytes
+                self._become(min(self.row_bytes, mean) // 2)
+            self._transactions, self._written, self._seconds, self._commit_seconds = 0, 0, 0.0, 0.0
 
     def _become(self, row_bytes: int) -> None:
         self.row_bytes = min(max(LEAST, row_bytes), MOST, self.most)

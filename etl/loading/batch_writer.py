@@ -156,6 +156,7 @@ class _Transaction:
             discarded=sum(count.discarded for count in written.counts),
             rows=written.rows,
             source_bytes=sum(part.end - part.start for entry in fresh for part in entry.split.parts),
+            row_bytes=sum(entry.mapped.size for entry in fresh),
             seconds=0.0,
             commit_seconds=0.0,
             rejects=written.rejects,

@@ -33,14 +33,13 @@ class InsertThread(threading.Thread):
         self._writer = writer
         self._on_committed = on_committed
         self._on_error = on_error
-        self._clock = StateClock("connecting")
+        self._clock = StateClock("idle")
         self._busy = 0.0
 
     def run(self) -> None:
         try:
             self._writer.connect()
             while True:
-                self._clock.enter("idle")
                 batch = self._queue.take()
                 self._clock.enter("writing")
                 began = time.thread_time()
@@ -48,6 +47,7 @@ class InsertThread(threading.Thread):
                     self._on_committed(committed)
                 self._busy += time.thread_time() - began
                 self._queue.release(batch)
+                self._clock.enter("idle")
                 del batch  # or it would stay in memory, outside of the window, while the next one is waited for
         except QueueClosed:
             pass
@@ -58,10 +58,10 @@ class InsertThread(threading.Thread):
             self._writer.close()
 
     def times(self) -> StageTimes:
-        """What it did with its time: busy is its own time on a processor; any thread may ask."""
+        """What it did with its time; any thread may ask."""
         seconds = self._clock.seconds()
         busy = min(self._busy, seconds["writing"])
-        return StageTimes(busy, waiting=seconds["connecting"] + seconds["writing"] - busy, idle=seconds["idle"])
+        return StageTimes(busy, waiting=seconds["writing"] - busy, idle=seconds["idle"])
 
     def interrupt(self) -> None:
         """Make the statement now running, or the wait before it is tried again, end soon."""

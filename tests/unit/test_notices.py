@@ -28,7 +28,7 @@ TABLES = """
 def tally_of(mapping: Mapping, *records: bytes) -> Tally:
     batch = run_records(mapping, *records)
     tally = Tally(rows=[0] * len(mapping.tables))
-    tally.add(Committed(len(records), len(records), 0, 0, (), 0, 0.0, 0.0, (), (batch.notices,), (), 0))
+    tally.add(Committed(len(records), len(records), 0, 0, (), 0, 0, 0.0, 0.0, (), (batch.notices,), (), 0))
     return tally
 
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 import pytest
 
 from etl.loading.batch_size import FIRST, LEAST, MOST, SAMPLE, BatchSize
+from etl.messages import Committed
 from etl.options import Settings
 
 
-def sizes(size: BatchSize, transactions: int, *, commit: float, by_byte: float = 1e-8) -> list[int]:
-    """Bytes of rows of each transaction, where a commit takes `commit` seconds and a byte `by_byte`."""
+def committed(row_bytes: int, seconds: float, commit_seconds: float) -> Committed:
+    return Committed(1, 1, 0, 0, (1,), 0, row_bytes, seconds, commit_seconds, (), (), (1,), 0)
+
+
+def sizes(
+    size: BatchSize, transactions: int, *, commit: float, by_byte: float = 1e-8, reached: int = 10**12
+) -> list[int]:
+    """Bytes of rows of each transaction, where a commit takes `commit` seconds and a byte `by_byte`.
+
+    `reached`: bytes at which something else ends them.
+    """
     found = []
     for _ in range(transactions):
         found.append(size.row_bytes)
-        size.after(size.row_bytes * by_byte + commit, commit)
+        written = min(size.row_bytes, reached)
+        size.after(committed(written, written * by_byte + commit, commit))
     return found
 
 
@@ -35,6 +46,13 @@ def test_cheap_commits_halve_it_down_to_the_least() -> None:
 def test_it_comes_to_rest(milliseconds: int) -> None:
     found = sizes(BatchSize(), 40 * SAMPLE, commit=milliseconds / 1000)
     assert len(set(found[8 * SAMPLE :])) == 1
+
+
+def test_it_goes_by_what_transactions_really_had() -> None:
+    size = BatchSize()
+    assert sizes(size, 3 * SAMPLE, commit=10.0, reached=3 * LEAST)[-1] == FIRST
+    assert sizes(size, SAMPLE + 1, commit=0.0, reached=3 * LEAST)[-1] == 3 * LEAST // 2
+    assert sizes(size, SAMPLE + 1, commit=10.0, reached=3 * LEAST)[-1] == 3 * LEAST
 
 
 def test_it_follows_a_database_that_changes() -> None:

@@ -21,6 +21,7 @@ def committed(records: int = 3, rejects: tuple[RejectedRecord, ...] = (), notice
         discarded=0,
         rows=(records, 2),
         source_bytes=100,
+        row_bytes=1000,
         seconds=0.1,
         commit_seconds=0.025,
         rejects=rejects,
