@@ -154,6 +154,8 @@ def test_what_the_server_lost_is_fed_again_in_the_same_run(source: Path, mapping
     assert query(target_url, "SELECT count(*), count(DISTINCT id) FROM item") == [(RECORDS, RECORDS)]
     assert sum(batches) > RECORDS
     assert [note for note in progress.notes if "fed again" in note]
+    assert report.metrics is not None
+    assert report.metrics.insert.count == len(batches)
     assert query(target_url, "SELECT state, epoch FROM etl_source") == [("finished", 1)]
 
 
