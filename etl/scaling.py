@@ -114,7 +114,7 @@ class Scaler:
                 self._coordinator.resize(wanted.workers)
         except OSError as error:
             self._on_note(
-                f"The system does not start another worker process ({error.strerror}): the load goes on with"
+                f"The system does not start another worker ({error.strerror}): the load goes on with"
                 f" {self._scaling.workers} of {self._scaling.most}."
             )
             wanted = replace(self._scaling, most=self._scaling.workers)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 
@@ -23,6 +23,7 @@ from etl.engines import pipe
 from etl.engines.base import Engine, WorkerSetup
 from etl.engines.child import FAREWELL_SECONDS, Child, ChildGone
 from etl.engines.task import Task
+from etl.engines.worker_thread import start_worker_thread
 from etl.errors import WorkerDied
 from etl.messages import MappedBatch, Split
 
@@ -56,7 +57,9 @@ class ProcessEngine(Engine):
         """Held while a split finds its seat: one that got it is not taken away before the answer."""
         self._seats: list[_Seat] = []
         self._left: list[_Seat] = []
-        """Taken away."""
+        """Taken away, and there until the next `resize` after their end."""
+        self._peaks: dict[int, int] = {}
+        """Bytes: the peak memory of seats that are not there any more, by their number."""
         self._closed = False
         try:
             self.resize(workers)
@@ -76,6 +79,7 @@ class ProcessEngine(Engine):
         with self._resizing:
             if self._closed:
                 return
+            self._forget_ended()
             while self.workers < workers:
                 self._seats.append(self._make_seat(self.workers + 1))
                 self.workers += 1
@@ -98,14 +102,25 @@ class ProcessEngine(Engine):
             seat.wait()
 
     def peak_memory(self) -> int:
-        peaks: dict[int, int] = {}
-        for seat in [*self._seats, *self._left]:
+        return sum(self._peaks_with([*self._seats, *self._left]).values())
+
+    def _forget_ended(self) -> None:
+        ended = [seat for seat in self._left if seat.ended()]
+        self._peaks = self._peaks_with(ended)
+        self._left = [seat for seat in self._left if seat not in ended]
+
+    def _peaks_with(self, seats: Iterable[_Seat]) -> dict[int, int]:
+        peaks = dict(self._peaks)
+        for seat in seats:
             peaks[seat.number] = max(peaks.get(seat.number, 0), seat.peak_memory)
-        return sum(peaks.values())
+        return peaks
 
 
 class _Seat:
-    """One worker process after the other, what they have in hand, and the thread that reads their answers."""
+    """One worker process after the other, what they have in hand, and the thread that reads their answers.
+
+    Raises OSError where the system starts no process or no thread.
+    """
 
     def __init__(self, module: str, setup: WorkerSetup, on_note: OnNote, number: int) -> None:
         self.number = number
@@ -130,8 +145,12 @@ class _Seat:
         self._over: Exception | None = None
         """Why nothing more is mapped here."""
         self._child = Child(module, setup)
-        self._receiver = threading.Thread(target=self._work, name=f"etl-worker-{number}", daemon=True)
-        self._receiver.start()
+        try:
+            self._receiver = start_worker_thread(number, self._work)
+        except BaseException:
+            self._child.kill()
+            self._child.bury()
+            raise
 
     def in_hand(self) -> int:
         return len(self._in_hand)
@@ -155,6 +174,9 @@ class _Seat:
             child.kill()
         elif not receiver_hangs_up:
             child.hang_up()
+
+    def ended(self) -> bool:
+        return not self._receiver.is_alive()
 
     def wait(self) -> None:
         self._receiver.join(None if not self._cancelled else FAREWELL_SECONDS)

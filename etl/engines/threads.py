@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from etl.engines.base import Engine, MakeWorker, RunSplit, WorkerSetup, in_this_process
+from etl.engines.worker_thread import start_worker_thread
 from etl.messages import MappedBatch, Split
 
 
@@ -21,10 +23,15 @@ class ThreadEngine(Engine):
         self._lock = threading.Lock()
         self._busy = 0
         self._threads: list[threading.Thread] = []
+        """Those that were told to end included, until the next `resize` after they have."""
         self._orders: SimpleQueue[tuple[Split, Future[MappedBatch]] | None] = SimpleQueue()
         """None ends the thread that takes it."""
         self._closed = False
-        self.resize(workers)
+        try:
+            self.resize(workers)
+        except BaseException:
+            self.close(cancel=True)
+            raise
 
     def submit(self, split: Split) -> Future[MappedBatch]:
         future: Future[MappedBatch] = Future()
@@ -38,10 +45,10 @@ class ThreadEngine(Engine):
         with self._lock:
             if self._closed:
                 return
-            for number in range(self.workers, workers):
-                thread = threading.Thread(target=self._work, name=f"etl-worker-{number + 1}", daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            while self.workers < workers:
+                self._threads.append(start_worker_thread(self.workers + 1, self._work))
+                self.workers += 1
             for _ in range(workers, self.workers):
                 self._orders.put(None)
             self.workers = workers
@@ -52,24 +59,26 @@ class ThreadEngine(Engine):
     def close(self, *, cancel: bool = False) -> None:
         with self._lock:
             self._closed = True
-            if cancel:
-                self._cancel_orders()
+            given_up = self._orders_left() if cancel else []
             for _ in self._threads:
                 self._orders.put(None)
+        for future in given_up:  # without the lock: who is told of it may ask this engine something
+            future.cancel()
         for thread in self._threads:
             thread.join()
 
     def peak_memory(self) -> int:
         return 0
 
-    def _cancel_orders(self) -> None:
-        while True:
-            try:
+    def _orders_left(self) -> list[Future[MappedBatch]]:
+        """Take out what no thread has taken."""
+        futures = []
+        with suppress(Empty):
+            while True:
                 order = self._orders.get_nowait()
-            except Empty:
-                return
-            if order is not None:
-                order[1].cancel()
+                if order is not None:
+                    futures.append(order[1])
+        return futures
 
     def _work(self) -> None:
         """One of the threads."""

@@ -36,6 +36,8 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
             _die_unless_there(Path(order[5:].decode()))
         if order == b"read":
             raise SourceError(f"standard input holds {sys.stdin.read()!r}")
+        if order.startswith(b"wait "):
+            _wait_until_there(Path(order[5:].decode()))
         if order.startswith(b"sleep"):
             time.sleep(float(order.split()[1]))
         print("standard output is not the channel of answers")  # noqa: T201
@@ -56,6 +58,12 @@ def _die_unless_there(file: Path) -> None:
     if not file.exists():
         file.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _wait_until_there(file: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,32 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
+def started_processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Those that will be."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Seen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Seen)
+    return started
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """From now on the system starts so many threads, and no more."""
+    left = iter(range(after))
+    start = threading.Thread.start
+
+    def start_or_refuse(thread: threading.Thread) -> None:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_refuse)
+
+
 def test_every_split_is_answered_with_its_own_number(engine: Engine) -> None:
     futures = []
     for number in range(40):
@@ -133,12 +159,14 @@ def test_workers_come_and_go_while_splits_flow(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("engine", ["thread", "process"], indirect=True)
-def test_the_workers_are_as_many_as_was_said(engine: Engine) -> None:
+def test_the_workers_are_as_many_as_was_said(engine: Engine, tmp_path: Path) -> None:
     for workers in (3, 1, 2):
         engine.resize(workers)
         assert (engine.workers, engine.slots) == (workers, 2 * workers)
-        futures = [engine.submit(split(number, b"sleep 0.1")) for number in range(workers)]
+        release = tmp_path / str(workers)
+        futures = [engine.submit(split(number, b"wait " + bytes(release))) for number in range(workers)]
         wait_for(lambda: engine.busy() == workers)  # noqa: B023 - it is over when `workers` changes
+        release.touch()
         for future in futures:
             result(future)
 
@@ -166,10 +194,11 @@ def test_a_resize_that_meets_the_end_changes_nothing(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("engine", ["thread", "process"], indirect=True)
-def test_work_is_spread_over_the_workers(engine: Engine) -> None:
-    futures = [engine.submit(split(number, b"sleep 0.3")) for number in range(2)]
-    time.sleep(0.1)
-    assert engine.busy() == 2
+def test_work_is_spread_over_the_workers(engine: Engine, tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    futures = [engine.submit(split(number, b"wait " + bytes(release))) for number in range(2)]
+    wait_for(lambda: engine.busy() == 2)
+    release.touch()
     for future in futures:
         result(future)
     assert engine.busy() == 0
@@ -212,6 +241,19 @@ def test_an_end_by_force_while_being_taken_away_costs_nothing(engine: Engine, tm
     assert [(result(future).split, result(future).rejects) for future in futures] == [(n, ()) for n in range(4)]
 
 
+@pytest.mark.parametrize("engine", ["thread", "process"], indirect=True)
+def test_who_was_taken_away_is_not_kept(engine: Engine) -> None:
+    assert isinstance(engine, ThreadEngine | ProcessEngine)
+    before = worker_threads()
+    for _ in range(5):
+        engine.resize(1)
+        wait_for(lambda: worker_threads() == before - 1)
+        engine.resize(2)
+    there = engine._threads if isinstance(engine, ThreadEngine) else [*engine._seats, *engine._left]
+    assert len(there) == 2
+    assert result(engine.submit(split(1))).split == 1
+
+
 def test_where_no_more_can_be_started_those_that_are_there_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = ProcessEngine("tests.contract.echo_worker", SETUP, workers=1, prefetch=2)
 
@@ -224,6 +266,30 @@ def test_where_no_more_can_be_started_those_that_are_there_go_on(monkeypatch: py
     assert (engine.workers, engine.slots) == (1, 2)
     assert result(engine.submit(split(1))).split == 1
     engine.close()
+
+
+@pytest.mark.parametrize("engine", ["thread", "process"], indirect=True)
+def test_where_no_more_threads_can_be_started_those_that_are_there_go_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = started_processes(monkeypatch)
+    refuse_threads(monkeypatch, after=1)
+    with pytest.raises(OSError, match="can't start new thread"):
+        engine.resize(4)
+    assert (engine.workers, engine.slots) == (3, 6)
+    assert [child.returncode for child in children[1:]] == [-signal.SIGKILL for _ in children[1:]]
+    assert [result(engine.submit(split(number))).split for number in range(6)] == list(range(6))
+
+
+@pytest.mark.parametrize("name", ["thread", "process"])
+def test_where_not_all_can_be_started_none_is_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = worker_threads()
+    children = started_processes(monkeypatch)
+    refuse_threads(monkeypatch, after=1)
+    with pytest.raises(OSError, match="can't start new thread"):
+        ENGINES[name]()
+    assert worker_threads() == before
+    assert all(child.returncode is not None for child in children)
 
 
 @pytest.mark.parametrize("engine", ["process"], indirect=True)
@@ -324,14 +390,7 @@ def test_no_memory_for_the_batch_of_a_suspect_does_not_hang(monkeypatch: pytest.
 
 
 def test_a_worker_that_cannot_be_told_its_setup_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-
-    class Seen(subprocess.Popen[bytes]):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            started.append(self)
-
-    monkeypatch.setattr(subprocess, "Popen", Seen)
+    started = started_processes(monkeypatch)
     setup = dataclasses.replace(SETUP, sources=(lambda: None,))  # type: ignore[arg-type]
     with pytest.raises((pickle.PicklingError, AttributeError)):
         ProcessEngine("tests.contract.echo_worker", setup, workers=1, prefetch=1)
@@ -346,6 +405,28 @@ def test_cancel_does_not_wait_for_long_work(engine: Engine) -> None:
     engine.close(cancel=True)
     assert time.monotonic() - began < 30
     assert future.cancelled()
+
+
+def test_who_is_told_of_a_cancelled_split_may_ask_the_engine(tmp_path: Path) -> None:
+    engine = ThreadEngine(make_worker, SETUP, workers=1, prefetch=2)
+    release = tmp_path / "release"
+    working = engine.submit(split(1, b"wait " + bytes(release)))
+    waiting = engine.submit(split(2))
+    wait_for(lambda: engine.busy() == 1)
+    told: list[bool] = []
+
+    def ask(future: Future[MappedBatch]) -> None:
+        engine.resize(2)
+        told.append(future.cancelled())
+        release.touch()
+
+    waiting.add_done_callback(ask)
+    closer = threading.Thread(target=lambda: engine.close(cancel=True), daemon=True)
+    closer.start()
+    closer.join(30)
+    assert not closer.is_alive()
+    assert told == [True]
+    assert result(working).split == 1
 
 
 def test_a_worker_process_that_cannot_be_made_says_why() -> None:

@@ -118,8 +118,7 @@ def test_where_the_system_starts_no_more_the_load_goes_on_with_what_is_there() -
         time.sleep(0.02)
     assert feeding.asked == [3]
     assert notes == [
-        "The system does not start another worker process (Resource temporarily unavailable): the load goes on with 3"
-        " of 9."
+        "The system does not start another worker (Resource temporarily unavailable): the load goes on with 3 of 9."
     ]
 
 
