@@ -12,7 +12,6 @@ something could not be measured.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -30,7 +29,7 @@ from performance_tuning.benchmarks.following import draw, follow, following_line
 from performance_tuning.benchmarks.harness import RunFailed, differences, noise, spread  # noqa: E402
 from performance_tuning.benchmarks.loads import WrongRows  # noqa: E402
 from performance_tuning.benchmarks.markdown import table  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
+from performance_tuning.benchmarks.reporting import machine_lines, write_results  # noqa: E402
 from performance_tuning.benchmarks.timed_feeding import (  # noqa: E402
     ENGINES,
     Feeding,
@@ -151,11 +150,9 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     warning = noise([following.run])
     say(*following_lines(following), *([f"WARNING: {warning}."] if warning else []))
     values = {"feeding": results, "following": asdict(following)}
-    if options.output is not None:
-        options.output.mkdir(parents=True, exist_ok=True)
+    if options.output:
+        write_results(options.output, NAME, [f"# {_TITLE}", *said], values)
         draw(following, options.output / f"{NAME}.png")
-        (options.output / f"{NAME}.md").write_text("\n".join([f"# {_TITLE}", *said]) + "\n", "utf-8")
-        (options.output / f"{NAME}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
     return values
 
 
@@ -170,8 +167,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--engines", type=some_of(*ENGINES), default=",".join(ENGINES), help="kinds of workers")
     parser.add_argument("--seconds", type=float, default=30.0, help="of the load, about")
     parser.add_argument("--most", type=at_least_one, default=4, help="workers of the load")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"write {NAME}.json, .md and .png to FOLDER")
-    return options_of(parser, arguments)
+    return options_of(parser, arguments, name=NAME)
 
 
 if __name__ == "__main__":

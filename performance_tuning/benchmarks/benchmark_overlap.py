@@ -14,7 +14,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,13 +26,16 @@ from env_prep.generate_dump import parse_size  # noqa: E402
 from etl.options import default_worker_count  # noqa: E402
 from performance_tuning.benchmarks import heavy_work  # noqa: E402
 from performance_tuning.benchmarks.command import note, options_of, run_command  # noqa: E402
-from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.databases import TITLES, Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.delayed_commits import delayed  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import Run, RunFailed, noise, spread  # noqa: E402
 from performance_tuning.benchmarks.loads import WrongRows, measured_load  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
+from performance_tuning.benchmarks.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.reporting import machine_lines, write_results  # noqa: E402
 
+NAME = "overlap"
+_TITLE = "Costly mapping and a slow database: each alone, and both together"
 _MAPPING = """\
 version: 1
 tables:
@@ -47,11 +50,14 @@ tables:
       rounds:   {{value: "{rounds}", type: integer}}
       checksum: {{path: "@Checksum", type: bigint}}     # only the function gives it a value
 """
+_COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_overlap.py"
 _BATCH_RECORDS = 300
 """Records of a split and of a transaction: many commits, so that the delay of one is a small part of the whole."""
 _INSERT_THREADS = 2
 _GOAL = 1.1
 """Times the longer of the two."""
+_APART = 0.25
+"""Share of the shorter of the two by which they may differ before the comparison says less than it seems to."""
 _TIMED_ROUNDS = 1_000_000
 _TRIED_DELAY = 50
 """Milliseconds."""
@@ -99,7 +105,7 @@ def choose_costs(setting: Setting, url: str, seconds: float) -> Costs:
     """Work that makes a load take about `seconds`, and the delay that makes one without it take as long.
 
     The first of its loads is for warming up: it compiles modules, and brings the dump into the page cache. `url`: of
-    any database of the server.
+    any database of the server. Raises RunFailed, WrongRows.
     """
     setting.load(0)
     light = setting.load(0).wall
@@ -114,7 +120,22 @@ def choose_costs(setting: Setting, url: str, seconds: float) -> Costs:
         f"calibrated: {light:.2f} s without work and delay, {heavy:.2f} s with {rounds:,} rounds of work a record,"
         f" {slow:.2f} s with a delay of {_TRIED_DELAY} ms"
     )
-    return Costs(rounds, max(1, round(_TRIED_DELAY * (heavy - light) / (slow - light))))
+    return Costs(rounds, fitting_delay(light, heavy, slow))
+
+
+def fitting_delay(light: float, heavy: float, slow: float) -> int:
+    """Milliseconds of delay that make a load as long as one with work.
+
+    From the seconds of a load without either, of one with work, and of one with `_TRIED_DELAY`. Raises RunFailed where
+    these differ by noise only.
+    """
+    for other, seconds in (("work", heavy), (f"a delay of {_TRIED_DELAY} ms", slow)):
+        if seconds <= light:
+            raise RunFailed(
+                f"A load with {other} took {seconds:.2f} s, one without {light:.2f} s: no delay can be chosen by that."
+                " Take a larger --size, more --seconds or a quieter machine."
+            )
+    return max(1, round(_TRIED_DELAY * (heavy - light) / (slow - light)))
 
 
 def compare(setting: Setting, costs: Costs, slow: Callable[[str], str], repeat: int) -> Runs:
@@ -135,20 +156,27 @@ def lines(setting: Setting, costs: Costs, runs: Runs) -> list[str]:
     """The table, both together beside the longer of the two and beside their sum, and what may be wrong with it."""
     dump = setting.dump
     said = [
-        f"flat, {dump.size / 1e6:.0f} MB, {dump.records:,} records, into {setting.database.name}:"
+        f"flat, {dump.size / 1e6:.0f} MB, {dump.records:,} records, into {TITLES[setting.database.name]}:"
         f" median of {len(runs[WAYS[0]])}",
         f"mapping: {setting.workers} workers, {costs.rounds:,} rounds of work a record; database: a COMMIT every"
         f" {_BATCH_RECORDS} records, answered {costs.delay} ms later, {_INSERT_THREADS} insert threads",
     ]
     walls = {way: spread([run.wall for run in runs[way]]) for way in WAYS}
-    for way, wall in walls.items():
-        said.append(f"{way:15}{wall.median:>7.2f} s  ({wall.least:.2f} to {wall.most:.2f} s)")
+    rows = [(way, *(f"{seconds:.2f}" for seconds in astuple(wall))) for way, wall in walls.items()]
     mapping, database, both = (walls[way].median for way in WAYS)
-    said.append(
+    said += [
+        "",
+        *table([("", "wall s", "from", "to"), *rows]),
+        "",
         f"Both together take {both / max(mapping, database):.2f} times as long as the longer of the two"
-        f" (goal: at most {_GOAL:.2f}) and {both / (mapping + database):.2f} times their sum."
-    )
-    return said + [f"WARNING: {way}: {warning}." for way, taken in runs.items() if (warning := noise(taken))]
+        f" (goal: at most {_GOAL:.2f}) and {both / (mapping + database):.2f} times their sum.",
+    ]
+    warnings = [f"{way}: {warning}" for way, taken in runs.items() if (warning := noise(taken))]
+    if (apart := max(mapping, database) / min(mapping, database) - 1) > _APART:
+        warnings.append(
+            f"either alone should take as long, but they differ by {apart:.0%}: the shorter one is easily hidden"
+        )
+    return said + [f"\nWARNING: {warning}." for warning in warnings]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,17 +184,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(lambda folder: _run_all(options, folder), (RunFailed, WrongRows), options.json)
 
 
-def _run_all(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with open_databases(["postgres"], folder) as (database,):
-        print("\n".join([*machine_lines(), database.description]), flush=True)
+        environment = [*machine_lines(), database.description]
+        print("\n".join(environment), flush=True)
         setting = Setting(make_dump("flat", options.size, folder), database, options.workers, folder)
         with database.fresh() as url:
             costs = choose_costs(setting, url, options.seconds)
             with delayed(url, costs.delay) as slow:
                 runs = compare(setting, costs, slow, options.repeat)
-        print("\n".join(["", *lines(setting, costs, runs)]), flush=True)
+        said = lines(setting, costs, runs)
+        print("\n".join(["", *said]), flush=True)
     raw = {way: [asdict(run) for run in taken] for way, taken in runs.items()}
-    return [{"bytes": setting.dump.size, "workers": setting.workers, **asdict(costs), "runs": raw}]
+    values = {
+        "environment": environment,
+        "bytes": setting.dump.size,
+        "workers": setting.workers,
+        **asdict(costs),
+        "runs": raw,
+    }
+    if options.output:
+        text = [f"# {_TITLE}", "", f"    {_COMMAND}", "", *(f"- {line}" for line in environment), "", *said]
+        write_results(options.output, NAME, text, values)
+    return values
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -177,7 +217,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", type=parse_size, default="40MB", help="of the dump")
     parser.add_argument("--seconds", type=float, default=8.0, help="that either alone shall take, about")
     parser.add_argument("--workers", type=int, default=default_worker_count(), help="parser processes")
-    return options_of(parser, arguments)
+    return options_of(parser, arguments, name=NAME)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,14 @@ from performance_tuning.benchmarks.peers.report import (  # noqa: E402
     Comparison,
     Taken,
     comparison_lines,
+    draw,
     environment_lines,
     legend_lines,
-    write_results,
+    result_lines,
 )
+from performance_tuning.benchmarks.reporting import write_results  # noqa: E402
+
+NAME = "peers"
 
 _WARM_UP_BYTES = 2_000_000
 
@@ -102,7 +106,8 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     print("\n".join(["", *legend_lines()]))
     results = {"environment": environment, "results": [comparison.as_json() for comparison in comparisons]}
     if options.output:
-        write_results(options.output, results, comparisons, environment)
+        write_results(options.output, NAME, result_lines(comparisons, environment), results)
+        draw(options.output / f"{NAME}.png", comparisons)
     return results
 
 
@@ -114,10 +119,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", type=parse_size, default="200MB", help="of each dump")
     parser.add_argument("--kinds", type=some_of("nested", "flat"), default="nested,flat", help="of dumps")
     parser.add_argument("--targets", type=some_of("postgres", "sqlite"), default="postgres,sqlite", help="databases")
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="write peers.json, peers.md and peers.png to FOLDER"
-    )
-    return options_of(parser, arguments)
+    return options_of(parser, arguments, name=NAME)
 
 
 if __name__ == "__main__":

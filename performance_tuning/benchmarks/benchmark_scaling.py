@@ -20,14 +20,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.command import note, options_of, run_command, some_of  # noqa: E402
+from performance_tuning.benchmarks.command import at_least_one, note, options_of, run_command, some_of  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import RunFailed  # noqa: E402
 from performance_tuning.benchmarks.loads import WrongRows, measured_load  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
-from performance_tuning.benchmarks.scaling_report import Point, Scaling, scaling_lines, write_results  # noqa: E402
+from performance_tuning.benchmarks.reporting import machine_lines, write_results  # noqa: E402
+from performance_tuning.benchmarks.scaling_report import Point, Speeds, draw, result_lines, speed_lines  # noqa: E402
 
+NAME = "scaling"
 _ONCE_FROM = 1_000_000_000
 """Bytes. A load that takes this long meets the machine's moods by itself, so one run of it is enough."""
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    scalings = []
+    speeds = []
     with open_databases(options.targets, folder) as databases:
         environment = [*machine_lines(), *(database.description for database in databases)]
         print("\n".join(environment), flush=True)
@@ -62,11 +63,12 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             sizes = [Point(dumps[size]) for size in options.sizes]
             workers = [Point(dumps[options.workers_size], count) for count in options.workers]
             measure_all([*sizes, *workers], database, options.repeat, folder)
-            scalings.append(Scaling(database.name, sizes, workers))
-            print("\n".join(["", *scaling_lines(scalings[-1])]), flush=True)
-    results = {"environment": environment, "results": [scaling.as_json() for scaling in scalings]}
+            speeds.append(Speeds(database.name, sizes, workers))
+            print("\n".join(["", *speed_lines(speeds[-1])]), flush=True)
+    results = {"environment": environment, "results": [each.as_json() for each in speeds]}
     if options.output:
-        write_results(options.output, results, scalings, environment)
+        write_results(options.output, NAME, result_lines(speeds, environment), results)
+        draw(options.output / f"{NAME}.png", speeds)
     return results
 
 
@@ -78,13 +80,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sizes", type=_rising(parse_size), default="20MB,50MB,200MB,500MB,2GB", help="of dumps; from 1 GB run once"
     )
-    parser.add_argument("--workers", type=_rising(_count), default="1,2,4", help="numbers of workers")
+    parser.add_argument("--workers", type=_rising(at_least_one), default="1,2,4", help="numbers of workers")
     parser.add_argument("--workers-size", type=parse_size, default="200MB", help="of the dump for these")
     parser.add_argument("--targets", type=some_of("postgres", "sqlite"), default="postgres", help="databases")
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="write scaling.json, scaling.md and scaling.png to FOLDER"
-    )
-    options = options_of(parser, arguments)
+    options = options_of(parser, arguments, name=NAME)
     if len(options.sizes) < 2:
         parser.error("--sizes: at least two are needed to see what the size changes")
     return options
@@ -97,12 +96,6 @@ def _rising(parse: Callable[[str], int]) -> Callable[[str], list[int]]:
         return sorted({parse(part) for part in text.split(",")})
 
     return parse_all
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -49,13 +49,32 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-def options_of(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, repeat: int = 3) -> argparse.Namespace:
-    """The options, with those that every benchmark has: --repeat and --json."""
-    parser.add_argument("--repeat", type=int, default=repeat, help="runs of each; medians are shown")
+def options_of(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    repeat: int = 3,
+    name: str | None = None,
+    quick: str = "",
+) -> argparse.Namespace:
+    """The options, with those that every benchmark has: --repeat and --json; --output where its results have a `name`.
+
+    `quick`: the help of --quick, where there is to be that option, with which everything runs once.
+    """
+    how_often = parser.add_mutually_exclusive_group()
+    if quick:
+        how_often.add_argument("--quick", action="store_true", help=quick)
+    # As text, since argparse takes a number that is the default itself for none that was given beside --quick.
+    how_often.add_argument("--repeat", type=int, default=str(repeat), help="runs of each; medians are shown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's raw values to FILE")
+    if name is not None:
+        parser.add_argument(
+            "--output", type=Path, metavar="FOLDER", help=f"write {name}.json, .md and charts to FOLDER"
+        )
     options = parser.parse_args(arguments)
     if options.repeat < 1:
         parser.error("--repeat: at least 1 run is needed")
+    if quick and options.quick:
+        options.repeat = 1
     return options
 
 

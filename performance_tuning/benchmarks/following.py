@@ -8,9 +8,10 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 from sqlalchemy.engine import make_url
 
@@ -21,6 +22,7 @@ from performance_tuning.benchmarks.databases import Database
 from performance_tuning.benchmarks.dumps import make_dump
 from performance_tuning.benchmarks.harness import Run
 from performance_tuning.benchmarks.loads import load_command, measured_loader
+from performance_tuning.benchmarks.markdown import table
 
 _MAPPING = """\
 version: 1
@@ -34,6 +36,9 @@ tables:
       title: "@Title"
       body:  {path: "@Body", strip: false}
 """
+_PHASES = ("as it is", "slow", "as it is again")
+_HEAD = ("database", "fewest workers", "most workers", "queue in use, mean", "most")
+_UNSEEN = "-"
 _RECORD_BYTES = 740
 """Of the flat dump, about: with it, two thirds of the time are enough for all records."""
 _LATER = 0.3
@@ -92,12 +97,13 @@ class Following:
     moments: tuple[Moment, ...]
 
     @property
-    def extremes(self) -> tuple[int, int, int]:
-        """The most workers before the database was slow, the fewest while it was, the most after; 0 where unseen."""
-        before = [moment.workers for moment in self.moments if moment.seconds < self.begin]
-        meanwhile = [moment.workers for moment in self.moments if self.begin <= moment.seconds < self.end]
-        after = [moment.workers for moment in self.moments if moment.seconds >= self.end]
-        return max(before, default=0), min(meanwhile, default=0), max(after, default=0)
+    def phases(self) -> tuple[list[Moment], list[Moment], list[Moment]]:
+        """What was seen before the database was slow, while it was, and after; empty where nothing was."""
+        return (
+            [moment for moment in self.moments if moment.seconds < self.begin],
+            [moment for moment in self.moments if self.begin <= moment.seconds < self.end],
+            [moment for moment in self.moments if moment.seconds >= self.end],
+        )
 
 
 def follow(database: Database, seconds: float, most: int, scratch: Path) -> Following:
@@ -127,19 +133,39 @@ def _moments(metrics: Path) -> Iterator[Moment]:
 
 
 def following_lines(following: Following) -> list[str]:
-    """The number of workers as a row of digits, and under it when the database was slow."""
+    """The number of workers as a row of digits, under it when the database was slow, and what that comes to."""
     moments = following.moments
     slow = ["#" if following.begin <= moment.seconds < following.end else "." for moment in moments]
-    before, meanwhile, after = following.extremes
+    rows = [_phase_row(name, phase) for name, phase in zip(_PHASES, following.phases, strict=True)]
     return [
         f"A load with `workers.count: {{min: 1, max: {following.most}}}`, second by second:",
         "",
         f"    workers   {' '.join(str(moment.workers) for moment in moments)}",
         f"    database  {' '.join(slow)}   (#: every answer {_LATER * 1000:.0f} ms later)",
         "",
-        f"Up to {before} before, down to {meanwhile} while the queue was full, up to {after} again; every row is there"
-        " once.",
+        *table([_HEAD, *rows]),
+        "",
+        f"{_change(following)} Every row is there once.",
     ]
+
+
+def _phase_row(name: str, phase: Sequence[Moment]) -> tuple[str, ...]:
+    if not phase:
+        return (name, *[_UNSEEN] * (len(_HEAD) - 1))
+    workers = [moment.workers for moment in phase]
+    fills = [moment.queue_fill for moment in phase]
+    return (name, str(min(workers)), str(max(workers)), f"{mean(fills):.0%}", f"{max(fills):.0%}")
+
+
+def _change(following: Following) -> str:
+    """Whether workers went while the database was slow, and came after."""
+    before, meanwhile, after = ([moment.workers for moment in phase] for phase in following.phases)
+    if not before or not meanwhile or max(before) <= min(meanwhile):
+        return "No change seen: no worker went while the database was slow."
+    went = f"Up to {max(before)} workers before, down to {min(meanwhile)} while the database was slow"
+    if not after or max(after) <= min(meanwhile):
+        return f"{went}; no change seen after."
+    return f"{went}, up to {max(after)} after."
 
 
 def draw(following: Following, file: Path) -> None:

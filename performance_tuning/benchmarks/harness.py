@@ -22,7 +22,8 @@ from time import perf_counter
 import psutil
 
 _SAMPLE_SECONDS = 0.1
-_FOREIGN_LIMIT = 0.1
+FOREIGN_LIMIT = 0.1
+"""Of `Run.foreign`: above it, something else was measured too."""
 _SPREAD_LIMIT = 0.15
 _ROLLUP = Path("/proc/self/smaps_rollup")
 MEMORY_MEASURE = "PSS" if _ROLLUP.exists() else "RSS"
@@ -43,7 +44,8 @@ class Run:
     processes: int
     """Processes of the run at once, at most."""
     foreign: float
-    """Share of the machine's cores that went to anything else meanwhile, 0 to 1: noise."""
+    """Share of all the machine's cores, not only of those that the run may use, that went to anything else meanwhile, 0
+    to 1: noise."""
 
 
 class RunFailed(Exception):
@@ -58,7 +60,7 @@ def measure(command: Sequence[str], *, cwd: Path, scratch: Path, server_cpu: Cal
     """
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(scratch / "bytecode")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    machine, server, begin = _machine_busy(), server_cpu(), perf_counter()
+    machine, server, benchmark, begin = _machine_busy(), server_cpu(), _benchmark_cpu(), perf_counter()
     with (scratch / "output.txt").open("w+b") as output:
         process = subprocess.Popen(
             command,
@@ -85,7 +87,8 @@ def measure(command: Sequence[str], *, cwd: Path, scratch: Path, server_cpu: Cal
     if process.returncode != 0:
         raise RunFailed(f"{' '.join(command)} ended with exit code {process.returncode}:\n{text[-2000:]}")
     cpu, used = usage.ru_utime + usage.ru_stime, server_cpu() - server
-    foreign = (_machine_busy() - machine - cpu - used) / (wall * (psutil.cpu_count() or 1))
+    known = cpu + used + _benchmark_cpu() - benchmark
+    foreign = (_machine_busy() - machine - known) / (wall * (psutil.cpu_count() or 1))
     return Run(_own_seconds(text) or wall, cpu, used, sampler.peak, sampler.processes, max(0.0, foreign))
 
 
@@ -111,7 +114,7 @@ def spread(values: Sequence[float]) -> Spread:
 def noise(runs: Sequence[Run]) -> str:
     """A sentence where the machine did something else meanwhile or the runs differ much, else empty."""
     warnings = []
-    if (foreign := max(run.foreign for run in runs)) > _FOREIGN_LIMIT:
+    if (foreign := max(run.foreign for run in runs)) > FOREIGN_LIMIT:
         warnings.append(f"other processes used {foreign:.0%} of the machine")
     if differ := differences([run.wall for run in runs]):
         warnings.append(differ)
@@ -161,6 +164,17 @@ def _machine_busy() -> float:
     """Seconds of CPU of the whole machine so far that were not idle; time stolen by other guests included."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def _benchmark_cpu() -> float:
+    """Seconds of CPU so far of this process and of those it started that run now."""
+    own = psutil.Process()
+    seconds = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            seconds += times.user + times.system
+    return seconds
 
 
 def _own_seconds(output: str) -> float | None:

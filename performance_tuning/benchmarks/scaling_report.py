@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,9 +9,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import psutil
 from matplotlib.axes import Axes
 
+from etl.options import default_worker_count
 from performance_tuning.benchmarks.baseline import per_minute
 from performance_tuning.benchmarks.charts import LIMIT, OTHER, OURS, THEIRS, chart
 from performance_tuning.benchmarks.databases import TITLES
@@ -21,8 +20,8 @@ from performance_tuning.benchmarks.harness import noise, spread
 from performance_tuning.benchmarks.loads import LoadRun
 from performance_tuning.benchmarks.markdown import table
 
-_COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_scaling.py"
-_CORES = psutil.cpu_count() or 1
+_COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_speeds.py"
+_CORES = default_worker_count()
 _BELOW: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "frameon": False}
 """Where a legend stands in no one's way."""
 LIMIT_MEANS = (
@@ -103,7 +102,7 @@ def line_through(points: Sequence[Point]) -> Line:
 
 
 @dataclass(frozen=True)
-class Scaling:
+class Speeds:
     """All loads into one database, by rising size and by rising number of workers."""
 
     database: str
@@ -124,40 +123,35 @@ class Scaling:
         }
 
 
-def scaling_lines(scaling: Scaling) -> list[str]:
+def speed_lines(speeds: Speeds) -> list[str]:
     """Two Markdown tables, how flat the first one is, and what may be wrong."""
-    first, line = scaling.workers[0], scaling.line
-    noises = ((point.name, noise([load.run for load in point.loads])) for point in scaling.sizes + scaling.workers)
+    first, line = speeds.workers[0], speeds.line
+    noises = ((point.name, noise([load.run for load in point.loads])) for point in speeds.sizes + speeds.workers)
     return [
-        f"nested, into {TITLES[scaling.database]}, by size: medians",
+        f"nested, into {TITLES[speeds.database]}, by size: medians",
         "",
-        *table([_SIZE_HEAD, *(_size_row(point, line) for point in scaling.sizes)]),
+        *table([_SIZE_HEAD, *(_size_row(point, line) for point in speeds.sizes)]),
         "",
         f"*Off the line*: from {line.start:.2f} s of start, whatever the size, and {60 / line.record:,.0f} records/min"
         " after it.",
-        _flatness("Records/min, start included", [point.rate for point in scaling.sizes]),
-        _flatness("Peak memory", [point.memory for point in scaling.sizes]),
+        _flatness("Records/min, start included", [point.rate for point in speeds.sizes]),
+        _flatness("Peak memory", [point.memory for point in speeds.sizes]),
         "",
-        f"nested, {first.dump.size / 1e6:.0f} MB, into {TITLES[scaling.database]}, by workers: medians",
+        f"nested, {first.dump.size / 1e6:.0f} MB, into {TITLES[speeds.database]}, by workers: medians",
         "",
-        *table([_WORKERS_HEAD, *(_workers_row(point, first) for point in scaling.workers)]),
+        *table([_WORKERS_HEAD, *(_workers_row(point, first) for point in speeds.workers)]),
         "",
         LIMIT_MEANS,
         *(f"\nWARNING: {name}: {warning}." for name, warning in noises if warning),
     ]
 
 
-def write_results(
-    folder: Path, results: dict[str, Any], scalings: Sequence[Scaling], environment: Sequence[str]
-) -> None:
-    """Write scaling.json, scaling.md and scaling.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "scaling.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+def result_lines(speeds: Sequence[Speeds], environment: Sequence[str]) -> list[str]:
+    """All of it as a Markdown file."""
     text = ["# Speed by size and by workers", "", f"    {_COMMAND}", "", *(f"- {line}" for line in environment)]
-    for scaling in scalings:
-        text += ["", *scaling_lines(scaling)]
-    (folder / "scaling.md").write_text("\n".join(text) + "\n", "utf-8")
-    _draw(folder / "scaling.png", scalings)
+    for each in speeds:
+        text += ["", *speed_lines(each)]
+    return text
 
 
 _SIZE_HEAD = ("dump", "runs", "wall s", "least to most", "records/min", "off the line", "peak MB")
@@ -194,43 +188,43 @@ def _flatness(what: str, values: Sequence[float]) -> str:
     return f"{what}: the least is {min(values) / max(values):.2f} times the most (1 is flat)."
 
 
-def _draw(file: Path, scalings: Sequence[Scaling]) -> None:
+def draw(file: Path, speeds: Sequence[Speeds]) -> None:
     """Sizes to the left, with their memory; workers to the right; a row a database."""
-    rows = len(scalings)
+    rows = len(speeds)
     with chart(file, "etl load by size and by workers", width=10, height=4 * rows, panels=2, rows=rows) as axes:
-        for row, scaling in enumerate(scalings):
-            _draw_sizes(axes[2 * row], scaling)
-            _draw_workers(axes[2 * row + 1], scaling)
+        for row, each in enumerate(speeds):
+            _draw_sizes(axes[2 * row], each)
+            _draw_workers(axes[2 * row + 1], each)
 
 
-def _draw_sizes(panel: Axes, scaling: Scaling) -> None:
-    megabytes = [point.dump.size / 1e6 for point in scaling.sizes]
-    panel.plot(megabytes, [point.rate / 1e6 for point in scaling.sizes], "o-", color=OURS, label="etl load")
-    line = scaling.line
+def _draw_sizes(panel: Axes, speeds: Speeds) -> None:
+    megabytes = [point.dump.size / 1e6 for point in speeds.sizes]
+    panel.plot(megabytes, [point.rate / 1e6 for point in speeds.sizes], "o-", color=OURS, label="etl load")
+    line = speeds.line
     panel.axhline(
         60 / line.record / 1e6, color=THEIRS, linestyle="--", label=f"without its start of {line.start:.1f} s"
     )
-    panel.set(title=f"by size, into {TITLES[scaling.database]}", xlabel="MB of XML", xscale="log")
+    panel.set(title=f"by size, into {TITLES[speeds.database]}", xlabel="MB of XML", xscale="log")
     panel.set_xticks(megabytes, [f"{size:,.0f}" for size in megabytes])
     panel.minorticks_off()
     panel.set_ylabel("million records/min")
     panel.set_ylim(bottom=0)
     memory = panel.twinx()
-    memory.plot(megabytes, [point.memory / 1e6 for point in scaling.sizes], "s:", color=OTHER, label="peak memory")
+    memory.plot(megabytes, [point.memory / 1e6 for point in speeds.sizes], "s:", color=OTHER, label="peak memory")
     memory.set_ylabel("MB of memory", color=OTHER)
-    memory.set_ylim(0, 2 * max(point.memory for point in scaling.sizes) / 1e6)
+    memory.set_ylim(0, 2 * max(point.memory for point in speeds.sizes) / 1e6)
     memory.spines["top"].set_visible(False)
     panel.legend(handles=[*panel.get_lines(), *memory.get_lines()], **_BELOW)
 
 
-def _draw_workers(panel: Axes, scaling: Scaling) -> None:
-    places = range(len(scaling.workers))
-    panel.bar(places, [point.rate / 1e6 for point in scaling.workers], width=0.5, color=OURS, label="etl load")
-    limits = [point.limit / 1e6 for point in scaling.workers]
+def _draw_workers(panel: Axes, speeds: Speeds) -> None:
+    places = range(len(speeds.workers))
+    panel.bar(places, [point.rate / 1e6 for point in speeds.workers], width=0.5, color=OURS, label="etl load")
+    limits = [point.limit / 1e6 for point in speeds.workers]
     panel.plot(places, limits, "_--", color=LIMIT, markersize=30, label=f"limit of {_CORES} cores")
-    size = scaling.workers[0].dump.size / 1e6
-    panel.set(title=f"by workers, {size:.0f} MB into {TITLES[scaling.database]}", xlabel="workers")
-    panel.set_xticks(places, [str(point.workers) for point in scaling.workers])
+    size = speeds.workers[0].dump.size / 1e6
+    panel.set(title=f"by workers, {size:.0f} MB into {TITLES[speeds.database]}", xlabel="workers")
+    panel.set_xticks(places, [str(point.workers) for point in speeds.workers])
     panel.set_ylabel("million records/min")
     panel.set_ylim(bottom=0)
     panel.legend(**_BELOW)

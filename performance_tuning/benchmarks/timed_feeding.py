@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -139,10 +140,13 @@ def feed(way: Way, engine: NotingProcesses | NotingThreads, seconds: Sequence[fl
         queue.close()
         sampler.stop()
         taker.join()
-    if sorted(taker.arrivals) != [each.number for each in tasks]:
-        raise LostTasks(f"{len(taker.arrivals):,} results of {len(tasks):,} tasks came through.")
+    came = Counter(number for number, _ in taker.arrivals)
+    if lost := len(tasks) - len(came):
+        raise LostTasks(f"{lost:,} of {len(tasks):,} tasks did not come through.")
+    if twice := sum(times > 1 for times in came.values()):
+        raise LostTasks(f"{twice:,} of {len(tasks):,} tasks came through more than once.")
     latency = Durations()
-    for number, arrived in taker.arrivals.items():
+    for number, arrived in taker.arrivals:
         latency.add(arrived - engine.handed_over[number])
     return Feeding(wall, latency.percentiles(), tuple(sampler.busy))
 
@@ -157,8 +161,8 @@ class _Taker(threading.Thread):
     def __init__(self, queue: InsertQueue) -> None:
         super().__init__(name="taker", daemon=True)
         self._queue = queue
-        self.arrivals: dict[int, float] = {}
-        """Clock of `time.monotonic` by number."""
+        self.arrivals: list[tuple[int, float]] = []
+        """Number and clock of `time.monotonic` of every result."""
 
     def run(self) -> None:
         while True:
@@ -167,7 +171,7 @@ class _Taker(threading.Thread):
             except QueueClosed:
                 return
             for entry in batch:
-                self.arrivals[entry.split.number] = entry.arrived
+                self.arrivals.append((entry.split.number, entry.arrived))
             self._queue.release(batch)
 
 

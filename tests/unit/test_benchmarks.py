@@ -1,122 +1,33 @@
-"""The benchmarks' form, never their figures: what they print, that their loaders do the same, that they clean up."""
+"""Measuring itself; and the form of what benchmarks of inference and recovery print, never their figures."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
-import psutil
-import psycopg
 import pytest
 
 import etl
 from etl.mapping.reader import read_mapping
-from performance_tuning.benchmarks import benchmark_end_to_end, benchmark_inference, ready_rows, usual_loader
-from performance_tuning.benchmarks.databases import Database, Postgres, Sqlite
+from performance_tuning.benchmarks import benchmark_inference
 from performance_tuning.benchmarks.dumps import make_dump
 from performance_tuning.benchmarks.harness import Run, RunFailed, measure, noise, spread
 from performance_tuning.benchmarks.inferred_mappings import infer_same_tables
+from performance_tuning.benchmarks.loads import MAPPINGS, ROOT
 from performance_tuning.benchmarks.tables import TABLES
 
-ROOT = Path(benchmark_end_to_end.__file__).parents[2]
-MAPPINGS = ROOT / "performance_tuning" / "benchmarks" / "mappings"
-BENCHMARK = "performance_tuning/benchmarks/benchmark_end_to_end.py"
 KINDS = sorted(TABLES)
 
 
-@pytest.fixture
-def benchmark_database(request: pytest.FixtureRequest, target_url: str, tmp_path: Path) -> Database:
-    if target_url.startswith("sqlite"):
-        return Sqlite(tmp_path)
-    return Postgres(request.getfixturevalue("postgres_server"))
-
-
-def contents(url: str, table: str) -> list[tuple[object, ...]]:
-    query = f'SELECT * FROM "{table}" ORDER BY 1, 2, 3'
-    if url.startswith("sqlite:///"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            return connection.execute(query).fetchall()
-    with psycopg.connect(url) as postgres:
-        return postgres.execute(query.encode()).fetchall()
-
-
-def shape(url: str, table: str) -> set[tuple[object, ...]]:
-    """Columns with their types and places, and the columns of every key."""
-    if url.startswith("sqlite:///"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            columns = connection.execute(f"SELECT cid, name, upper(type) FROM pragma_table_info('{table}')").fetchall()
-            unique = connection.execute(
-                "SELECT column.seqno, column.name FROM pragma_index_list(?) AS list"
-                ' JOIN pragma_index_info(list.name) AS column WHERE list."unique"',
-                (table,),
-            ).fetchall()
-            foreign = connection.execute(
-                f'SELECT "table", seq, "from", "to" FROM pragma_foreign_key_list(\'{table}\')'
-            ).fetchall()
-            return {*columns, *unique, *foreign}
-    with psycopg.connect(url) as postgres:
-        columns = postgres.execute(
-            "SELECT ordinal_position, column_name, data_type, is_nullable FROM information_schema.columns"
-            " WHERE table_name = %s",
-            (table,),
-        ).fetchall()
-        keys = postgres.execute(
-            "SELECT contype::text, pg_get_constraintdef(oid) FROM pg_constraint"
-            " WHERE conrelid = %s::regclass AND contype IN ('p', 'f')",
-            (f'"{table}"',),
-        ).fetchall()
-        return {*columns, *keys}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_all_loaders_make_the_same_tables_keys_and_rows(
-    kind: str, benchmark_database: Database, tmp_path: Path
-) -> None:
-    dump = make_dump(kind, 60_000, tmp_path)
-    names = [table.name for table in TABLES[kind]]
-    with benchmark_database.fresh() as ours, benchmark_database.fresh() as usual, benchmark_database.fresh() as ready:
-        report = etl.load(str(dump.path), mapping=MAPPINGS / f"{kind}.mapping.yaml", target=ours)
-        assert dict(report.tables) == dump.rows
-        usual_loader.main([kind, str(dump.path), usual])
-        folder = tmp_path / "rows"
-        folder.mkdir()
-        benchmark_database.extract(ours, names, folder)
-        ready_rows.main([kind, str(folder), ready])
-        for name in names:
-            assert shape(ours, name) == shape(usual, name) == shape(ready, name)
-            assert contents(ours, name) == contents(ready, name)
-            if benchmark_database.name == "postgres":  # SQLite keeps the usual loader's dates and booleans as they come
-                assert contents(ours, name) == contents(usual, name)
-        for url in (ours, usual, ready):
-            assert benchmark_database.counts(url, names) == dump.rows
-
-
-def test_prints_a_table_with_ratios_and_keeps_raw_values(tmp_path: Path) -> None:
-    sizes = ["--size", "100KB", "--repeat", "1", "--memory-dump", "300KB", "--kinds", "nested", "--targets", "sqlite"]
-    command = [sys.executable, BENCHMARK, *sizes, "--json", str(tmp_path / "runs.json")]
+@pytest.mark.parametrize("name", ["feeding", "overlap", "scaling"])
+def test_a_benchmark_runs_as_a_file(name: str) -> None:
+    command = [sys.executable, f"performance_tuning/benchmarks/benchmark_{name}.py", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
-    printed = done.stdout
-    assert re.search(r"^nested, 0 MB, \d+ records, \d+ rows in 5 tables, into sqlite: median of 1$", printed, re.M)
-    for loader in benchmark_end_to_end.LOADERS:
-        assert len(re.findall(rf"^{loader} +[\d.]+ +[\d.]+ to [\d.]+( +[\d.,]+){{6}}$", printed, re.M)) == 1
-    assert len(re.findall(r"^etl load is [\d.]+ times as fast as the usual loader\.$", printed, re.M)) == 1
-    assert len(re.findall(r"^etl load takes [\d.]+ times as long", printed, re.M)) == 1
-    assert len(re.findall(r"peak memory \d+ MB, [\d.]+ times", printed, re.M)) == 1
-    (result,) = json.loads((tmp_path / "runs.json").read_text("utf-8"))
-    assert (result["kind"], result["database"]) == ("nested", "sqlite")
-    assert result["runs"].keys() == benchmark_end_to_end.LOADERS.keys()
-    assert all(len(runs) == 1 and runs[0]["wall"] > 0 for runs in result["runs"].values())
-    assert result["big"]["run"]["peak_memory"] > 0
+    assert f"write {name}.json" in done.stdout
 
 
 def test_inference_prints_speeds_memory_and_ratios(tmp_path: Path) -> None:
@@ -185,57 +96,6 @@ def test_usage_of_the_benchmark_of_inference(
         benchmark_inference.main(arguments)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--kinds", "round"], "'round' is none of nested, flat"),
-        (["--targets", "oracle"], "'oracle' is none of postgres, sqlite"),
-        (["--repeat", "0"], "at least 1 run"),
-        (["--memory-dump", "much"], "is not a size"),
-    ],
-)
-def test_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        benchmark_end_to_end.main(arguments)
-    assert caught.value.code == 2
-    assert message in capsys.readouterr().err
-
-
-@contextmanager
-def running(arguments: list[str], temporary: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, BENCHMARK, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:
-    with running(["--size", "50MB", "--targets", "sqlite", "--memory-dump", "none"], tmp_path) as process:
-        deadline = time.monotonic() + 60
-        children: list[psutil.Process] = []
-        while not children and time.monotonic() < deadline:
-            children = psutil.Process(process.pid).children(recursive=True)
-            time.sleep(0.05)
-        assert children, "it never started a loader"
-        process.send_signal(stop)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert "Interrupted" in errors
-        assert "Traceback" not in errors
-        _gone, alive = psutil.wait_procs(children, timeout=10)
-        assert not alive
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_measures_the_whole_process_tree(tmp_path: Path) -> None:

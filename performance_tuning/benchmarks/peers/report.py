@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -121,17 +120,12 @@ def legend_lines() -> list[str]:
     ]
 
 
-def write_results(
-    folder: Path, results: dict[str, Any], comparisons: Sequence[Comparison], environment: Sequence[str]
-) -> None:
-    """Write peers.json, peers.md and peers.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "peers.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+def result_lines(comparisons: Sequence[Comparison], environment: Sequence[str]) -> list[str]:
+    """All of it as a Markdown file."""
     text = ["# Peers, side by side", "", f"    {_COMMAND}", "", *(f"- {line}" for line in environment)]
     for comparison in comparisons:
         text += ["", *comparison_lines(comparison)]
-    (folder / "peers.md").write_text("\n".join([*text, "", *legend_lines()]) + "\n", "utf-8")
-    _draw(folder / "peers.png", comparisons)
+    return [*text, "", *legend_lines()]
 
 
 def _row(comparison: Comparison, taken: Taken) -> tuple[str, ...]:
@@ -149,7 +143,8 @@ def _row(comparison: Comparison, taken: Taken) -> tuple[str, ...]:
     )
 
 
-def _draw(file: Path, comparisons: Sequence[Comparison]) -> None:
+def draw(file: Path, comparisons: Sequence[Comparison]) -> None:
+    """A panel a comparison: a column a database, a row a kind of dump."""
     panels = len({comparison.database for comparison in comparisons})
     rows = len(comparisons) // panels
     title = f"Seconds for {comparisons[0].dump.size / 1e6:.0f} MB of XML (shorter is better)"

@@ -1,16 +1,25 @@
-"""The form of what `benchmark_peers.py` prints and writes, never its figures; and who gets a smaller dump."""
+"""The form of what `benchmark_peers.py` prints and writes, never its figures; who gets a smaller dump; cleaning up."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from performance_tuning.benchmarks import benchmark_peers
 from performance_tuning.benchmarks.dumps import make_dump
 from performance_tuning.benchmarks.harness import Run
+from performance_tuning.benchmarks.loads import ROOT
 from performance_tuning.benchmarks.peers.loaders import LOADERS, MEANINGS, OURS, Loader
 from performance_tuning.benchmarks.peers.report import Comparison, Taken, comparison_lines
 
@@ -56,6 +65,7 @@ def test_a_loader_whose_memory_is_too_small_gets_a_smaller_dump_and_is_compared_
     [
         (["--kinds", "round"], "'round' is none of nested, flat"),
         (["--targets", "oracle"], "'oracle' is none of postgres, sqlite"),
+        (["--repeat", "0"], "at least 1 run"),
     ],
 )
 def test_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,3 +73,38 @@ def test_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture
         benchmark_peers.main(arguments)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@contextmanager
+def running(arguments: list[str], temporary: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "performance_tuning/benchmarks/benchmark_peers.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:
+    with running(["--size", "50MB", "--targets", "sqlite"], tmp_path) as process:
+        deadline = time.monotonic() + 60
+        children: list[psutil.Process] = []
+        while not children and time.monotonic() < deadline:
+            children = psutil.Process(process.pid).children(recursive=True)
+            time.sleep(0.05)
+        assert children, "it never started a loader"
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Interrupted" in errors
+        assert "Traceback" not in errors
+        _gone, alive = psutil.wait_procs(children, timeout=10)
+        assert not alive
+    assert list(tmp_path.iterdir()) == []

@@ -58,7 +58,7 @@ def test_the_limit_is_reached_where_all_cores_are_busy(monkeypatch: pytest.Monke
     [
         (["--sizes", "20MB"], "at least two"),
         (["--sizes", "20MB,much"], "'much' is not a size"),
-        (["--workers", "1,0"], "'0' is not a number of workers"),
+        (["--workers", "1,0"], "'0' is not a whole number from 1 on"),
     ],
 )
 def test_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
