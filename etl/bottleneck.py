@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from etl.loading.batch_share import batch_share
+from etl.loading.batch_size import MOST
 from etl.metrics import LoadMetrics
-from etl.options import Settings
+from etl.options import Settings, WorkerRange
+from etl.sizes import written_size
 
 _SHORT = 1.0
 """Seconds of a load below which its start is most of it."""
@@ -20,6 +23,10 @@ _MOST = 0.5
 
 _SLOW_COMMIT = 0.3
 """Share of a transaction's time from which it is the commit's answer, and not the rows, that it waits for."""
+
+_ROOM = 4
+"""Times the size of a batch from which its share of the queue does not end it first: rows are in there together with
+their XML, which may be some times as large."""
 
 Stage = Literal["reading", "mapping", "writing"]
 
@@ -91,16 +98,20 @@ def _reading(metrics: LoadMetrics) -> str:
 
 
 def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
-    workers, kind = metrics.most_workers, given.settings.workers.kind
+    workers, kind, count = metrics.most_workers, given.settings.workers.kind, given.settings.workers.count
     who = "the only worker was" if workers == 1 else f"the {workers} workers were"
     busy = metrics.mapping.share(metrics.mapping.busy)
     where = "there is 1 core" if given.cores == 1 else f"there are {given.cores} cores"
     if given.cores > 1 and kind in ("thread", "inline"):
         turn = f"workers.kind is {kind}, which uses one of them; process uses all"
-    elif workers < given.cores:
-        turn = "raise workers.count"
-    else:
+    elif workers >= given.cores:
         turn = "more cores, or fewer columns and Python functions in the mapping, make it faster"
+    elif not isinstance(count, WorkerRange):
+        turn = "raise workers.count"
+    elif workers < count.max:
+        turn = f"while that lasts, workers are added up to workers.count.max ({count.max})"
+    else:
+        turn = "raise workers.count.max"
     return (
         f"the reader waited {_shares(metrics)['mapping']:.0%} of its time for a worker; {who} busy {busy:.0%} of the"
         f" time, and {where}: {turn}"
@@ -121,17 +132,34 @@ def _writing(metrics: LoadMetrics, given: Circumstances) -> str:
 
 def _faster_writing(metrics: LoadMetrics, given: Circumstances) -> list[str]:
     """What would help, the likeliest first."""
-    turns = []
-    threads = given.most_insert_threads is None or metrics.insert_threads < given.most_insert_threads
+    more_threads = given.most_insert_threads is None or metrics.insert_threads < given.most_insert_threads
     if metrics.insert.count and metrics.commit.p50 >= _SLOW_COMMIT * metrics.insert.p50:
-        if given.settings.insert.batch_bytes is not None:  # else they grow by themselves
-            turns.append("larger transactions (insert.batch_bytes, insert.batch_records) wait for fewer commits")
-        if threads:
-            turns.append(f"more insert.threads (now {metrics.insert_threads}) wait for several at once")
+        turns = _faster_commits(given.settings, metrics.insert_threads, more_threads=more_threads)
     else:
-        turns.append("the database itself is at its limit (processor, disk, the tables' indexes and triggers)")
-        if threads:
+        turns = ["the database itself is at its limit (processor, disk, the tables' indexes and triggers)"]
+        if more_threads:
             turns.append(f"more insert.threads (now {metrics.insert_threads}) use idle cores of its server")
     if given.settings.keys == "before" and given.settings.write == "append":
         turns.append("keys: after spares it to look after keys with each row")
     return turns or ["nothing here is to be turned"]
+
+
+def _faster_commits(settings: Settings, threads: int, *, more_threads: bool) -> list[str]:
+    """What would help against waiting for commits."""
+    turns = []
+    share = batch_share(settings.queue.max_bytes, threads)
+    crowded = share <= _ROOM * (settings.insert.batch_bytes or MOST)
+    if crowded:
+        queue = f"raise queue.max_bytes (now {written_size(settings.queue.max_bytes)})"
+        if more_threads:
+            turns.append(
+                f"{queue} together with insert.threads (now {threads}), since larger or more transactions need room"
+            )
+        else:
+            turns.append(f"{queue}, since larger transactions need room")
+    if settings.insert.batch_bytes is not None:  # else they grow by themselves
+        then = "then " if crowded else ""
+        turns.append(f"{then}larger transactions (insert.batch_bytes, insert.batch_records) wait for fewer commits")
+    if more_threads and not crowded:
+        turns.append(f"more insert.threads (now {threads}) wait for several at once")
+    return turns

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from etl.loading.batch_share import batch_share
 from etl.options import Settings, default_worker_count
+from etl.sizes import KIB, MIB, written_size
 from etl.targets.base import Target
 from etl.tuning.search import Choice, Factor
-
-KIB, MIB = 2**10, 2**20
 
 _MOST_WORKERS = 256
 
 _VALUES = {
     "insert.threads": (1, 2, 4, 8),
+    # Before the size of batches: none has more than its share of the queue, which alone lets them be larger.
+    "queue.max_bytes": tuple(size * MIB for size in (16, 32, 64, 128, 256)),
     "insert.batch_bytes": tuple(size * MIB for size in (1, 2, 4, 8, 16, 32)),
     "split.bytes": tuple(size * KIB for size in (64, 128, 256, 512, 1024)),
     "workers.prefetch": (1, 2, 4),
-    "queue.max_bytes": tuple(size * MIB for size in (16, 32, 64, 128, 256)),
 }
 """What matters most comes first, after the workers: a later one is turned with the best of those before it."""
 
@@ -32,8 +35,19 @@ def factors_of(settings: Settings, target: Target) -> tuple[Factor, ...]:
         if name not in meaningless and not is_set(settings, name):
             group, _, field = name.partition(".")
             start = automatic.get(name) or getattr(getattr(settings, group), field)
-            factors.append(Factor(name, tuple(sorted({*values, start})), start))
+            factors.append(
+                Factor(name, tuple(sorted({*values, start})), start, partial(_matters, settings, target, name))
+            )
     return tuple(factors)
+
+
+def _matters(settings: Settings, target: Target, name: str, choice: Choice) -> bool:
+    if name != "insert.batch_bytes":
+        return True
+    turned = with_choice(settings, choice)
+    threads = turned.insert.threads or target.default_insert_threads
+    # Rows are in that share together with their XML: they never reach it.
+    return choice[name] < batch_share(turned.queue.max_bytes, min(threads, target.max_insert_threads or threads))
 
 
 def worker_counts(cores: int) -> tuple[int, ...]:
@@ -60,8 +74,4 @@ def with_choice(settings: Settings, choice: Choice) -> Settings:
 
 def written(name: str, value: int) -> str:
     """A value as in a settings file: ``4``, ``8MiB``, ``256KiB``."""
-    if not name.endswith("bytes"):
-        return str(value)
-    if value % MIB == 0:
-        return f"{value // MIB}MiB"
-    return f"{value // KIB}KiB" if value % KIB == 0 else str(value)
+    return written_size(value) if name.endswith("bytes") else str(value)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+Choice = Mapping[str, int]
+"""By factor, what is not as it was at the start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Factor:
@@ -18,16 +21,14 @@ class Factor:
     """Ascending."""
     start: int
     """What it is before it is turned; one of them."""
+    matters: Callable[[Choice], bool] = lambda _choice: True
+    """Whether its value in a choice bounds anything; where it does not, others load the same, and it is not tried."""
 
     def walks(self) -> Iterator[tuple[int, ...]]:
         """The values above the start, going up, and those below it, going down."""
         place = self.values.index(self.start)
         yield self.values[place + 1 :]
         yield self.values[:place][::-1]
-
-
-Choice = Mapping[str, int]
-"""By factor, what is not as it was at the start."""
 
 
 class OutOfTime(Exception):
@@ -52,6 +53,8 @@ def search(
             for walk in factor.walks():
                 for value in walk:
                     choice, to_exceed = {**best, factor.name: value}, rate * (1 + least_gain)
+                    if not factor.matters(choice):
+                        continue
                     found = measure(factor, choice, to_exceed)
                     if found <= to_exceed:
                         break

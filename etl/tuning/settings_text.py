@@ -72,7 +72,7 @@ def _tried(factor: Factor, trials: Sequence[Trial]) -> str:
         elif trial.better and not words:
             before = trial.rate
     if not words:
-        return "Not tried: the time was over."
+        return "Not tried: the time was over, or no other value would change anything."
     return f"{written(factor.name, factor.start)}: {_rate(before, default)}. Tried: {'; '.join(words)}."
 
 

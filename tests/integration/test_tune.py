@@ -6,9 +6,10 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psycopg
@@ -17,17 +18,18 @@ import pytest
 import etl as etl_package
 from etl.errors import TargetError
 from etl.options import build_settings, read_settings
+from etl.targets.postgres import DDL_LOCK
 from etl.targets.postgres_session import conninfo
 from etl.tuning import postgres_scratch
 from etl.tuning.scratch import scratch_place
-from tests.command import ETL, environment, etl
+from tests.command import environment, etl
 from tests.integration.bad_input import MAPPING, document, item
 from tests.integration.test_postgres_target import role, run_sql, with_user
 
 __all__ = ["role"]  # a fixture
 
 RECORDS = 3000
-FIXED = ("workers.kind=inline", "split.bytes=64KiB", "queue.max_bytes=64MiB")
+FIXED = ("workers.kind=inline", "split.bytes=64KiB", "queue.max_bytes=512MiB")
 QUICK = ["--seconds", "0.1", "--repeat", "1", *(word for setting in FIXED for word in ("--set", setting))]
 """Trials of a moment, and few of them."""
 LEFT = {"items.xml", "items.mapping.yaml", "etl.settings.yaml"}
@@ -42,6 +44,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+PATIENT = """
+import etl.background
+from etl.cli import main
+
+etl.background.ABORT_SECONDS = 300.0
+main()
+"""
+"""The command, on a machine that may be too busy to clean up in time after a second Ctrl-C."""
+
+
 @pytest.fixture
 def tuning(folder: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Starts a long tune of a database and waits until it has measured the defaults."""
@@ -50,7 +62,9 @@ def tuning(folder: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     def start(url: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [
-                ETL,
+                sys.executable,
+                "-c",
+                PATIENT,
                 "tune",
                 "items.xml",
                 "--to",
@@ -172,9 +186,18 @@ def test_ctrl_c_leaves_nothing(
     folder: Path, target_url: str, tuning: Callable[[str], subprocess.Popen[str]], presses: int
 ) -> None:
     process = tuning(target_url)
-    for _ in range(presses):
+    assert process.stderr is not None
+    with ExitStack() as held_up:
+        if presses == 2:  # the second one is to come before all is removed
+            holder = held_up.enter_context(psycopg.connect(target_url))
+            holder.execute("SELECT pg_advisory_lock(%s)", (DDL_LOCK,))
         process.send_signal(signal.SIGINT)
-        time.sleep(0.02)
+        while "Stopping: " not in (line := process.stderr.readline()):
+            assert line, "ended before"
+        if presses == 2:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert process.poll() is None
     _, err = process.communicate(timeout=60)
     assert process.returncode == 4, err
     assert err.endswith("Error: Stopped. The scratch place is removed, and no settings are written.\n")

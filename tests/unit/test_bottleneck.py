@@ -76,6 +76,19 @@ def test_mapping(cores: int, kind: str, turn: str) -> None:
     assert told.startswith(f"{evidence} {turn}")
 
 
+@pytest.mark.parametrize(
+    ("cores", "most", "turn"),
+    [
+        (8, 2, "raise workers.count.max"),
+        (8, 3, "while that lasts, workers are added up to workers.count.max (3)"),
+        (2, 3, "more cores, or fewer columns"),
+    ],
+)
+def test_mapping_by_workers_that_come_and_go(cores: int, most: int, turn: str) -> None:
+    told = said(metrics(workers=9.0, room=1.0), cores=cores, workers={"count": {"min": 1, "max": most}})
+    assert f"there are {cores} cores: {turn}" in told
+
+
 def test_reading() -> None:
     told = said(metrics(reading=9.0, workers=1.0))
     assert told.startswith("reading: 90% of the reader's time went to the source")
@@ -91,9 +104,23 @@ def test_a_database_at_its_limit_and_one_that_is_far_away_need_different_things(
     limit = said(metrics(reading=3.8, room=6.2))
     assert limit.startswith(f"{evidence} 100 ms: the database itself is at its limit")
     assert "more insert.threads (now 1) use idle cores of its server" in limit
-    far = said(metrics(reading=3.8, room=6.2, commit=0.9), insert={"batch_bytes": "8MiB"})
+    far = said(metrics(reading=3.8, room=6.2, commit=0.9), queue={"max_bytes": "128MiB"})
     assert far.startswith(f"{evidence} 900 ms: larger transactions (insert.batch_bytes, insert.batch_records)")
     assert far.endswith("more insert.threads (now 1) wait for several at once")
+
+
+def test_larger_batches_need_room_first() -> None:
+    slow_commits = metrics(room=5.0, commit=0.9)
+    both = "raise queue.max_bytes (now 64MiB) together with insert.threads (now 1)"
+    room = ", since larger or more transactions need room"
+    then = "; then larger transactions (insert.batch_bytes, insert.batch_records) wait for fewer commits"
+    assert said(slow_commits).endswith(f"900 ms: {both}{room}{then}")
+    assert said(slow_commits, insert={"batch_bytes": "auto"}).endswith(f"900 ms: {both}{room}")
+    alone = said(slow_commits, most_insert_threads=1)
+    assert alone.endswith(f"900 ms: raise queue.max_bytes (now 64MiB), since larger transactions need room{then}")
+    assert "queue.max_bytes" not in said(slow_commits, insert={"batch_bytes": "4MiB"})
+    assert "queue.max_bytes" not in said(slow_commits, insert={"batch_bytes": "auto"}, queue={"max_bytes": "1GiB"})
+    assert "queue.max_bytes" not in said(metrics(room=5.0))
 
 
 def test_only_what_can_be_turned_is_named() -> None:
@@ -102,7 +129,8 @@ def test_only_what_can_be_turned_is_named() -> None:
     assert "insert.threads" not in said(slow_commits, most_insert_threads=1)
     assert "keys: after" in said(slow_commits, keys="before")
     assert "keys" not in said(slow_commits, write="upsert")
-    nothing = said(slow_commits, insert={"batch_bytes": "auto"}, most_insert_threads=1)
+    roomy = {"max_bytes": "1GiB"}
+    nothing = said(slow_commits, insert={"batch_bytes": "auto"}, queue=roomy, most_insert_threads=1)
     assert nothing.endswith("the commit alone 900 ms: nothing here is to be turned")
     assert "transaction takes" not in said(metrics(room=5.0, transaction=0.0))
 

@@ -8,9 +8,11 @@ import pytest
 
 from etl.options import Settings, build_settings
 from etl.targets.memory import MemoryTarget
+from etl.targets.postgres import PostgresTarget
 from etl.targets.sqlite import SqliteTarget
 from etl.tuning import factors
 from etl.tuning.factors import factors_of, with_choice, worker_counts, written
+from etl.tuning.search import Choice
 
 
 @pytest.mark.parametrize(
@@ -28,10 +30,10 @@ def test_each_factor_begins_at_its_default(monkeypatch: pytest.MonkeyPatch) -> N
     assert list(found) == [
         "workers.count",
         "insert.threads",
+        "queue.max_bytes",
         "insert.batch_bytes",
         "split.bytes",
         "workers.prefetch",
-        "queue.max_bytes",
     ]
     assert all(factor.start in factor.values for factor in found.values())
     assert (found["workers.count"].start, found["insert.batch_bytes"].start) == (5, 8 * 2**20)
@@ -42,6 +44,24 @@ def test_what_the_user_has_set_and_what_means_nothing_is_not_turned(tmp_path: Pa
     given = build_settings({"workers": {"kind": "inline"}, "queue": {"max_bytes": "64MiB"}})
     names = [factor.name for factor in factors_of(given, SqliteTarget(tmp_path / "x.db", "sqlite:///x.db"))]
     assert names == ["insert.batch_bytes", "split.bytes"]
+
+
+@pytest.mark.parametrize(
+    ("given", "choice", "mebibytes"),
+    [
+        ({}, {}, [1, 2, 4, 8]),
+        ({}, {"insert.threads": 4}, [1, 2, 4]),
+        ({}, {"insert.threads": 1, "queue.max_bytes": 128 * 2**20}, [1, 2, 4, 8, 16, 32]),
+        ({"insert": {"threads": 8}, "queue": {"max_bytes": "16MiB"}}, {}, []),
+    ],
+)
+def test_larger_batches_matter_as_far_as_their_share_of_the_queue_lets_them_be(
+    given: dict[str, object], choice: Choice, mebibytes: list[int]
+) -> None:
+    target = PostgresTarget("postgresql://nowhere/db", "copy", None)
+    (batches,) = [found for found in factors_of(build_settings(given), target) if found.name == "insert.batch_bytes"]
+    mattering = [value for value in batches.values if batches.matters({**choice, batches.name: value})]
+    assert mattering == [size * 2**20 for size in mebibytes]
 
 
 def test_a_choice_changes_those_settings_alone() -> None:

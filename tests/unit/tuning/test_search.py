@@ -50,6 +50,21 @@ def test_what_is_flat_stays_as_it_is_and_costs_a_step_each_way() -> None:
     assert tried == [{"workers": 4}, {"workers": 2}, {"batch": 8}, {"batch": 2}]
 
 
+def test_values_that_do_not_matter_with_the_best_of_the_earlier_are_passed_over() -> None:
+    tried: list[Choice] = []
+
+    def measure(_factor: Factor, choice: Choice, _to_exceed: float) -> float:
+        tried.append(choice)
+        return 100.0 * choice.get("workers", 3)
+
+    def matters(choice: Choice) -> bool:
+        return choice["batch"] < choice["workers"]
+
+    batch = Factor("batch", (1, 2, 4, 8, 16), start=16, matters=matters)
+    assert search([WORKERS, batch], 300.0, 0.03, measure) == {"workers": 8}
+    assert [choice["batch"] for choice in tried if "batch" in choice] == [4]
+
+
 def test_gains_within_the_noise_do_not_count() -> None:
     random = Random(5)
     for _ in range(200):
