@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,8 +29,17 @@ def mapping(tmp_path: Path) -> Path:
 def test_batches_grow_while_commits_are_dear(
     tmp_path: Path, mapping: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    delay, told = 0.1, list[Committed]()
+
+    class OfCommitsAlone(BatchSize):
+        """Goes by transactions without their rows: how long this machine takes over these decides nothing."""
+
+        def after(self, committed: Committed) -> None:
+            told.append(committed)
+            super().after(replace(committed, seconds=committed.commit_seconds))
+
     monkeypatch.setattr(stages, "FIRST", LEAST)
-    monkeypatch.setattr(stages, "BatchSize", partial(BatchSize, row_bytes=LEAST))
+    monkeypatch.setattr(stages, "BatchSize", partial(OfCommitsAlone, row_bytes=LEAST))
     source = tmp_path / "items.xml"
     source.write_bytes(document(*(item(number, b"%050000d" % number) for number in range(1, 201))))
     # Nothing but the size decides when a batch is written.
@@ -41,9 +51,11 @@ def test_batches_grow_while_commits_are_dear(
         }
     )
     batches: list[Committed] = []
-    with Proxy(postgres_url, DelayedCommits(0.1)) as proxy:
+    with Proxy(postgres_url, DelayedCommits(delay)) as proxy:
         report = etl.load(source, mapping=mapping, target=proxy.url, settings=settings, on_batch=batches.append)
     assert report.tables["item"] == 200
+    assert told == batches
+    assert all(delay < batch.commit_seconds < batch.seconds for batch in batches)
     sizes = [batch.source_bytes for batch in batches]
     assert max(sizes[:SAMPLE]) < 1.1 * LEAST
     assert 1.5 * LEAST < max(sizes) < 2.1 * LEAST
