@@ -55,7 +55,9 @@ def tune(
     ] = 2,
     max_time: Annotated[
         str,
-        typer.Option(metavar="TIME", rich_help_panel="Trials", help="When it ends at the latest, with what it has."),
+        typer.Option(
+            metavar="TIME", rich_help_panel="Trials", help="After it nothing more is tried: it ends with what it has."
+        ),
     ] = "5min",
     as_json: Annotated[
         bool,
