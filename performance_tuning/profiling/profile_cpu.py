@@ -22,9 +22,10 @@ from performance_tuning.benchmarks.command import note  # noqa: E402
 from performance_tuning.benchmarks.databases import open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import make_dump  # noqa: E402
 from performance_tuning.benchmarks.loads import LoadRun  # noqa: E402
+from performance_tuning.benchmarks.markdown import table  # noqa: E402
 from performance_tuning.profiling.observed_load import observed_load  # noqa: E402
 from performance_tuning.profiling.sampled_load import SAMPLER, UNNAMED  # noqa: E402
-from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
+from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
 from performance_tuning.profiling.worker_files import OTHER, worker_files  # noqa: E402
 
 _THREADS = {
@@ -65,15 +66,17 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     lines = [
         f"{described}, 2 process workers; the median of {options.repeat} loads.",
         "",
-        *table(("", "CPU s", "share"), _seconds({name: median(each[name] for each in stages) for name in stages[0]})),
+        *table(
+            [("", "CPU s", "share"), *_seconds({name: median(each[name] for each in stages) for name in stages[0]})]
+        ),
         "",
         f"Within a worker, by {profiler}; what a file of `etl` calls in libraries (libxml2) is its own:",
         "",
-        *table(("", "share"), [[work, f"{share:.1%}"] for work, share in _shares(_by_work(files))]),
+        *table([("", "share"), *([work, f"{share:.1%}"] for work, share in _shares(_by_work(files)))]),
         "",
         "The files with most of it:",
         "",
-        *table(("", "share"), [[f"`{file}`", f"{share:.1%}"] for file, share in _shares(files)[:8]]),
+        *table([("", "share"), *([f"`{file}`", f"{share:.1%}"] for file, share in _shares(files)[:8])]),
     ]
     return lines, [{"loads": [load.report["cpu"] for load in loads[1:]], "profiler": profiler, "files": files}]
 

@@ -16,19 +16,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
 from etl.measuring import Durations  # noqa: E402
+from performance_tuning.benchmarks.baseline import per_minute  # noqa: E402
 from performance_tuning.benchmarks.command import note, some_of  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.loads import LoadRun  # noqa: E402
+from performance_tuning.benchmarks.markdown import table  # noqa: E402
 from performance_tuning.profiling.observed_load import observed_load  # noqa: E402
 from performance_tuning.profiling.polling import POLL_SECONDS, polled, woken  # noqa: E402
-from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
+from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
 
 _KINDS = ("process", "thread")
 _INTERVALS = ("5", "1", "0.5", "0.1")
@@ -76,21 +78,22 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
         cases = _cases(options)
         observed_load("timed_queue", dump, database, cases[0].arguments(), folder)  # warms up
         for case in cases:
-            told = _loads(case, options.repeat, dump, database, folder)
+            loads = _loads(case, options.repeat, dump, database, folder)
+            told = [load.report for load in loads]
             seconds = [second for load in told for second in load["handed_over"]]
             pushes += sum(load["pushes"] for load in told)
-            pace = median(load["records_per_minute"] for load in told)
+            pace = median(per_minute(dump, load.run) for load in loads)
             delays = [second for load in told for second in load["for_processor"]]
             slow = _slow_for_processor(seconds, delays)
             rows.append([case.title, f"{case.interval} ms", *_figures(seconds), slow, f"{pace:,.0f}"])
-            raw.append({**asdict(case), "loads": told})
+            raw.append({**asdict(case), "loads": [asdict(load) for load in loads]})
     described = [
         f"A nested dump of {dump.size / 1e6:.0f} MB into {database.name}, 4 insert threads, every split a transaction"
         f" of its own; {options.repeat} loads a row. Goal: p99 under {_GOAL * 1000:g} ms with process workers.",
         f"Of {pushes:,} pushes those are counted that found an insert thread waiting.",
         "",
     ]
-    return [*described, *table(_COLUMNS, rows)], raw
+    return [*described, *table([_COLUMNS, *rows], texts=(0, 1))], raw
 
 
 def _cases(options: argparse.Namespace) -> list[_Case]:
@@ -98,13 +101,12 @@ def _cases(options: argparse.Namespace) -> list[_Case]:
     return [*alone, *(_Case(kind, 2, interval) for kind in options.kinds for interval in options.intervals)]
 
 
-def _loads(case: _Case, repeat: int, dump: Dump, database: Database, folder: Path) -> list[dict[str, Any]]:
-    """What each load told."""
-    told = []
+def _loads(case: _Case, repeat: int, dump: Dump, database: Database, folder: Path) -> list[LoadRun]:
+    loads = []
     for number in range(1, repeat + 1):
-        told.append(observed_load("timed_queue", dump, database, case.arguments(), folder).report)
+        loads.append(observed_load("timed_queue", dump, database, case.arguments(), folder))
         note(f"{case.title}, switch interval {case.interval} ms: {number} of {repeat}")
-    return told
+    return loads
 
 
 def _figures(seconds: Sequence[float]) -> list[str]:

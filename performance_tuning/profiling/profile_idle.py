@@ -2,8 +2,9 @@
 
     python3 env_prep/bootstrap.py python performance_tuning/profiling/profile_idle.py
 
-Loads generated dumps by the architecture before (`batch_and_wait.py`) and by `etl load`, with as many workers and on
-the same server, as that is and where every COMMIT is answered later. It measures and does not judge.
+Loads generated dumps by the architecture before (`batch_and_wait.py`) and by `etl load`, in turns, with as many
+workers, the same dumps and the same server, as that is and where every COMMIT is answered later. It measures and does
+not judge.
 """
 
 from __future__ import annotations
@@ -11,69 +12,84 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.baseline import (  # noqa: E402
-    REGIMES,
-    WORKERS,
-    Regime,
-    idle_share,
-    measured_baseline,
-    per_minute,
-)
+from performance_tuning.benchmarks.baseline import REGIMES, WORKERS, Regime, idle_share, per_minute  # noqa: E402
 from performance_tuning.benchmarks.command import note  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.loads import LoadRun, measured_load  # noqa: E402
-from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
+from performance_tuning.benchmarks.markdown import table  # noqa: E402
+from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
+from performance_tuning.profiling.watched_load import BEFORE, NOW, WatchedLoad, watched_load  # noqa: E402
 
-_BEFORE, _AFTER = "workers insert (before)", "workers push (now)"
-_COLUMNS = ("", "", "dump MB", "mapping s", "waiting s", "without a split s", "not mapping", "records/min")
+_COLUMNS = (
+    "",
+    "",
+    "dump MB",
+    "mapping s",
+    "waiting s",
+    "without a split s",
+    "not mapping",
+    *(f"worker {number} idle" for number in range(1, WORKERS + 1)),
+    "records/min",
+)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> Measured:
-    big = make_dump("nested", options.size, folder)
-    small = make_dump("nested", options.delayed_size, folder)
+    dumps = {
+        "plain": make_dump("nested", options.size, folder),
+        "delayed": make_dump("nested", options.delayed_size, folder),
+    }
     rows, raw = [], []
     with open_databases(["postgres"], folder) as (database,):
-        measured_load(small, database, [], folder)  # warms up
+        for architecture in (BEFORE, NOW):
+            watched_load(architecture, dumps["delayed"], database, folder)  # warms up
         for regime in REGIMES:
-            for name in (_BEFORE, _AFTER):
-                dump = small if name == _BEFORE and regime.delay else big
-                loads = _loads(name, regime, dump, database, options.repeat, folder)
-                rows.append([regime.title, name, f"{dump.size / 1e6:.0f}", *_figures(dump, loads)])
-                raw.append({"regime": regime.name, "what": name, "loads": [load.report for load in loads]})
+            dump = dumps[regime.name]
+            for architecture, loads in _in_turns(regime, dump, database, options.repeat, folder).items():
+                rows.append([regime.title, architecture, f"{dump.size / 1e6:.0f}", *_figures(dump, loads)])
+                raw.append({"regime": regime.name, "what": architecture, "loads": [_values(each) for each in loads]})
     described = (
-        f"Nested dumps, {WORKERS} process workers; the seconds of all workers together, the median of {options.repeat}"
-        " loads. *Waiting* is for the database: in their own inserts before, for room in the queue now."
+        f"Nested dumps, {WORKERS} process workers; medians of {options.repeat} loads; seconds are those of all workers"
+        " together."
     )
-    return [described, "", *table(_COLUMNS, rows)], raw
+    return [described, "", *table([_COLUMNS, *rows], texts=(0, 1))], raw
 
 
-def _loads(name: str, regime: Regime, dump: Dump, database: Database, repeat: int, folder: Path) -> list[LoadRun]:
-    loads = []
+def _in_turns(
+    regime: Regime, dump: Dump, database: Database, repeat: int, folder: Path
+) -> dict[str, list[WatchedLoad]]:
+    """By architecture."""
+    loads: dict[str, list[WatchedLoad]] = {BEFORE: [], NOW: []}
     with regime.way(database) as way:
         for number in range(1, repeat + 1):
-            if name == _BEFORE:
-                loads.append(measured_baseline(dump, database, WORKERS, folder, way))
-            else:
-                loads.append(measured_load(dump, database, [f"workers.count={WORKERS}"], folder, way))
-            note(f"{regime.title}, {name}: {number} of {repeat}")
+            for architecture, own in loads.items():
+                own.append(watched_load(architecture, dump, database, folder, way))
+                note(f"{regime.title}, {architecture}: {number} of {repeat}")
     return loads
 
 
-def _figures(dump: Dump, loads: Sequence[LoadRun]) -> list[str]:
+def _figures(dump: Dump, loads: Sequence[WatchedLoad]) -> list[str]:
+    reports = [each.load.report for each in loads]
     times = [
-        f"{median(load.report['metrics']['mapping'][state] for load in loads):.2f}"
+        f"{median(report['metrics']['mapping'][state] for report in reports):.2f}"
         for state in ("busy", "waiting", "idle")
     ]
-    idle = median(idle_share(load.report) for load in loads)
-    return [*times, f"{idle:.0%}", f"{median(per_minute(dump, load.run) for load in loads):,.0f}"]
+    idle = [median(each.workers[number].idle for each in loads) for number in range(WORKERS)]
+    shares = [median(idle_share(report) for report in reports), *idle]
+    pace = median(per_minute(dump, each.load.run) for each in loads)
+    return [*times, *(f"{share:.0%}" for share in shares), f"{pace:,.0f}"]
+
+
+def _values(watched: WatchedLoad) -> dict[str, Any]:
+    return {**asdict(watched.load), "workers": [asdict(worker) for worker in watched.workers]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,11 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Measure how much of their time workers do not map, before and now.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--size", type=parse_size, default="80MB", help="of the dump")
-    parser.add_argument(
-        "--delayed-size", type=parse_size, default="10MB", help="of the dump for workers that wait for slow commits"
-    )
-    options = profile_options(parser, arguments, repeat=2)
+    parser.add_argument("--size", type=parse_size, default="80MB", help="of the dump for the database as it is")
+    parser.add_argument("--delayed-size", type=parse_size, default="20MB", help="of the dump for slow commits")
+    options = profile_options(parser, arguments, repeat=3)
     return run_profile("idle", options, lambda folder: measure(options, folder))
 
 

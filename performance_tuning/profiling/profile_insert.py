@@ -1,9 +1,10 @@
-"""How long transactions and their commits take, how much of that is waiting, and how often a client waits.
+"""How long transactions and their commits take, how much of that is no work here, and round trips.
 
     python3 env_prep/bootstrap.py python performance_tuning/profiling/profile_insert.py
 
-Loads generated dumps by each method and batch size. Waiting is the share of the transactions' time in which the insert
-threads computed nothing: the database's answers, and turns on a processor. It measures and does not judge.
+Loads generated dumps by each method and batch size. Not computing is the share of the transactions' time in which the
+insert threads were on no processor: they waited for the database's answer, for a turn on a processor or for Python's
+global lock. It measures and does not judge.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,12 +24,14 @@ sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's ow
 
 from env_prep.generate_dump import parse_size  # noqa: E402
 from env_prep.postgres_proxy import Proxy  # noqa: E402
+from performance_tuning.benchmarks.baseline import per_minute  # noqa: E402
 from performance_tuning.benchmarks.command import note, some_of  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.loads import LoadRun, measured_load  # noqa: E402
+from performance_tuning.benchmarks.markdown import table  # noqa: E402
 from performance_tuning.profiling.round_trips import CountedRoundTrips  # noqa: E402
-from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
+from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
 
 _METHODS = {"postgres": ("copy", "executemany"), "sqlite": ("executemany",)}
 _BATCHES = ("64KiB", "1MiB", "8MiB")
@@ -39,6 +43,8 @@ _COLUMNS = (
     "batch",
     "transactions",
     *(f"{what} {time} ms" for what in ("transaction", "commit") for time in _TIMES),
+    "not computing",
+    "records/min",
 )
 
 
@@ -54,22 +60,24 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
                 for batch in options.batches:
                     settings = [f"insert.method={method}", f"insert.batch_bytes={batch}"]
                     loads = _loads(nested, database, settings, options.repeat, folder)
-                    rows.append([f"{database.name}, {method}", batch, *_figures([load.report for load in loads])])
-                    raw.append({"database": database.name, "settings": settings, "loads": [x.report for x in loads]})
+                    rows.append([f"{database.name}, {method}", batch, *_figures(nested, loads)])
+                    raw.append(
+                        {"database": database.name, "settings": settings, "loads": [asdict(load) for load in loads]}
+                    )
                 if database.name == "postgres":
                     trips += [_round_trips(dump, database, method, folder) for dump in (flat, nested)]
     lines = [
         f"A nested dump of {nested.size / 1e6:.0f} MB ({nested.records:,} records, {sum(nested.rows.values()):,} rows"
         f" in {len(nested.rows)} tables); the median of {options.repeat} loads.",
         "",
-        *table((*_COLUMNS, "waiting", "records/min"), rows),
+        *table([_COLUMNS, *rows], texts=(0, 1)),
     ]
     if trips:
         lines += [
             "",
             "Round trips of a transaction of PostgreSQL, BEGIN and COMMIT included:",
             "",
-            *table(("", "tables", "fewest", "median", "most"), trips),
+            *table([("", "tables", "fewest", "median", "most"), *trips]),
         ]
     return lines, raw
 
@@ -82,11 +90,11 @@ def _loads(dump: Dump, database: Database, settings: list[str], repeat: int, fol
     return loads
 
 
-def _figures(reports: Sequence[dict[str, Any]]) -> list[str]:
+def _figures(dump: Dump, loads: Sequence[LoadRun]) -> list[str]:
     def middle(figure: Callable[[dict[str, Any]], float]) -> float:
-        return median(figure(report) for report in reports)
+        return median(figure(load.report) for load in loads)
 
-    def waiting(report: dict[str, Any]) -> float:
+    def not_computing(report: dict[str, Any]) -> float:
         writing = report["metrics"]["writing"]
         return float(writing["waiting"] / (writing["busy"] + writing["waiting"]))
 
@@ -98,8 +106,8 @@ def _figures(reports: Sequence[dict[str, Any]]) -> list[str]:
     return [
         f"{middle(lambda report: report['metrics']['insert']['count']):,.0f}",
         *times,
-        f"{middle(waiting):.0%}",
-        f"{middle(lambda report: report['records_per_minute']):,.0f}",
+        f"{middle(not_computing):.0%}",
+        f"{median(per_minute(dump, load.run) for load in loads):,.0f}",
     ]
 
 
@@ -123,7 +131,7 @@ def _round_trips(dump: Dump, database: Database, method: str, folder: Path) -> l
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        description="Measure transactions and commits: how long, how much of it waiting, how many round trips.",
+        description="Measure transactions and commits: how long, how much of it computing, how many round trips.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--size", type=parse_size, default="20MB", help="of each dump")

@@ -23,8 +23,9 @@ from performance_tuning.benchmarks.databases import open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import MEMORY_MEASURE  # noqa: E402
 from performance_tuning.benchmarks.loads import LoadRun  # noqa: E402
+from performance_tuning.benchmarks.markdown import table  # noqa: E402
 from performance_tuning.profiling.observed_load import observed_load  # noqa: E402
-from performance_tuning.profiling.sections import Measured, profile_options, run_profile, table  # noqa: E402
+from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
 
 _MOMENTS = 10
 """Parts into which the load's time is cut."""
@@ -40,11 +41,11 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
         f"A nested dump of {dump.size / 1e6:.0f} MB into postgres, 2 process workers; the load with the median peak of"
         f" {options.repeat}. Memory is {MEMORY_MEASURE}.",
         "",
-        *table(("", "MB", "known from"), _parts(load)),
+        *table([("", "MB", "known from"), *_parts(load)], texts=(0, 2)),
         "",
         "Over time, the largest of each tenth of the load:",
         "",
-        *table(("seconds", "memory window MB", "parent MB", "workers MB", "all MB"), _over_time(load)),
+        *table([("seconds", "memory window MB", "parent MB", "workers MB", "all MB"), *_over_time(load)]),
     ]
     return lines, [{"run_peak": each.run.peak_memory, "samples": each.report["samples"]} for each in loads]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,17 +26,26 @@ from performance_tuning.benchmarks.command import note  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
 from performance_tuning.benchmarks.loads import LoadRun, measured_load  # noqa: E402
+from performance_tuning.benchmarks.markdown import table  # noqa: E402
 from performance_tuning.profiling.sections import (  # noqa: E402
     QUEUE_ARCHITECTURE,
     Measured,
     profile_options,
     run_profile,
-    table,
 )
 
 _LARGEST = 256
 """MiB."""
-_COLUMNS = ("", "window MiB", "waited for room s", "workers not mapping", "records/min", "most in window MB", "peak MB")
+_COLUMNS = (
+    "",
+    "window MiB",
+    "waited for room s",
+    "workers not mapping",
+    "records/min",
+    "records/transaction",
+    "most in window MB",
+    "peak MB",
+)
 _COLOURS = {"plain": OURS, "delayed": OTHER}
 _CHART = Path("results") / "queue_memory.png"
 """Beside the file that the section is written to."""
@@ -55,6 +64,8 @@ class Point:
     """Share of the workers' time."""
     pace: float
     """Records a minute."""
+    per_transaction: float
+    """Records, the mean."""
     most: int
     """Bytes in the window."""
     peak: int
@@ -72,12 +83,12 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
             for window in windows:
                 loads = _loads(regime, window, dump, database, options.repeat, folder)
                 points.append(_point(regime, window, dump, loads))
-                raw.append({"regime": regime.name, "window": window, "loads": [load.report for load in loads]})
+                raw.append({"regime": regime.name, "window": window, "loads": [asdict(load) for load in loads]})
     lines = [
         f"A nested dump of {dump.size / 1e6:.0f} MB into postgres, {WORKERS} process workers; the median of"
         f" {options.repeat} loads.",
         "",
-        *table(_COLUMNS, [_row(point) for point in points]),
+        *table([_COLUMNS, *(_row(point) for point in points)]),
     ]
     if options.write:
         draw(points, options.write.parent / _CHART)
@@ -122,6 +133,7 @@ def _point(regime: Regime, window: int, dump: Dump, loads: Sequence[LoadRun]) ->
         waited_for_room=median(load.report["metrics"]["waited_for_room"] for load in loads),
         not_mapping=median(idle_share(load.report) for load in loads),
         pace=median(per_minute(dump, load.run) for load in loads),
+        per_transaction=median(dump.records / load.report["metrics"]["insert"]["count"] for load in loads),
         most=max(load.report["metrics"]["queue_most_bytes"] for load in loads),
         peak=max(load.run.peak_memory for load in loads),
     )
@@ -134,6 +146,7 @@ def _row(point: Point) -> list[str]:
         f"{point.waited_for_room:.2f}",
         f"{point.not_mapping:.0%}",
         f"{point.pace:,.0f}",
+        f"{point.per_transaction:,.0f}",
         f"{point.most / 1e6:.1f}",
         f"{point.peak / 1e6:.0f}",
     ]

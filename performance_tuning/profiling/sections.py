@@ -1,7 +1,8 @@
-"""Sections of a Markdown file that scripts write: what was measured, with the command, the day and the machine.
+"""Sections of a Markdown file that scripts write: what was measured, with the command and the day.
 
 A section stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. The text around it is written by hand and stays as it
-is, so it holds no figures.
+is, so it holds no figures. The section `machine` says on what all others were measured; a section that was measured on
+something else says so itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ from performance_tuning.benchmarks.reporting import machine_lines
 
 PROFILING_RESULTS = ROOT / "performance_tuning" / "PROFILING_RESULTS.md"
 QUEUE_ARCHITECTURE = ROOT / "performance_tuning" / "QUEUE_ARCHITECTURE.md"
+
+MACHINE = "machine"
+"""Every file has this section."""
 
 Measured = tuple[list[str], list[Any]]
 """Lines of Markdown, and the raw values behind them."""
@@ -56,8 +61,10 @@ def run_profile(name: str, options: argparse.Namespace, measure: Callable[[Path]
 
     def work(folder: Path) -> list[Any]:
         if options.write:  # before minutes are spent
-            _place(_text(options.write), name)
-        head = [*_made_by(name, options.given), ""]
+            _section(options.write, name)
+        described, warnings = _machine()
+        known = options.write and _section(options.write, MACHINE) == described
+        head = [*_made_by(name, options.given, [*([] if known else described), *warnings]), ""]
         lines, raw = measure(folder)
         print("\n".join([*head, *lines]), flush=True)
         if options.write:
@@ -75,10 +82,24 @@ def write_section(file: Path, name: str, lines: Sequence[str]) -> None:
     file.write_text(f"{text[:start]}\n\n{chr(10).join(lines)}\n\n{text[end:]}", "utf-8")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table in Markdown; all columns but the first hold figures."""
-    aligned = ["---", *["---:"] * (len(columns) - 1)]
-    return [f"| {' | '.join(cells)} |" for cells in (columns, aligned, *rows)]
+def write_machine(file: Path) -> None:
+    """Write the section `machine`. Raises NoPlace."""
+    described, _warnings = _machine()
+    write_section(file, MACHINE, described)
+
+
+@cache  # or a profile would be warned of the load that the one before it in this process has left
+def _machine() -> tuple[list[str], list[str]]:
+    """What the figures are measured on, and what may be wrong with that."""
+    lines = [line if line.endswith(".") else f"{line}." for line in machine_lines()]
+    warnings = [line for line in lines if line.startswith("WARNING")]
+    return [line for line in lines if line not in warnings], warnings
+
+
+def _section(file: Path, name: str) -> list[str]:
+    """Its lines. Raises NoPlace."""
+    text = _text(file)
+    return text[slice(*_place(text, name))].strip().splitlines()
 
 
 def _text(file: Path) -> str:
@@ -96,15 +117,7 @@ def _place(text: str, name: str) -> tuple[int, int]:
     return found.span(1)
 
 
-def _made_by(name: str, given: Sequence[str]) -> list[str]:
+def _made_by(name: str, given: Sequence[str], remarks: Sequence[str]) -> list[str]:
     script = f"performance_tuning/profiling/profile_{name}.py"
     command = shlex.join(["python3", "env_prep/bootstrap.py", "python", script, *given])
-    return [
-        f"    {command}",
-        "",
-        f"{datetime.now(UTC):%Y-%m-%d}. " + " ".join(_sentence(line) for line in machine_lines()),
-    ]
-
-
-def _sentence(line: str) -> str:
-    return line if line.endswith(".") else f"{line}."
+    return [f"    {command}", "", " ".join([f"{datetime.now(UTC):%Y-%m-%d}.", *remarks])]

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -22,8 +21,7 @@ from etl import stages
 from etl.loading.insert_queue import InsertQueue, QueuedBatch, Reservation
 from etl.messages import MappedBatch
 from etl.options import build_settings
-
-_SCHEDULED = Path("/proc/thread-self/schedstat")
+from performance_tuning.profiling.run_delay import run_delay
 
 
 class TimedQueue(InsertQueue):
@@ -50,7 +48,7 @@ class TimedQueue(InsertQueue):
         super().put(reservation, mapped)
 
     def take(self) -> list[QueuedBatch]:
-        own, delayed = threading.get_ident(), _run_delay()
+        own, delayed = threading.get_ident(), run_delay("thread-self")
         self._waiting.add(own)
         try:
             batch = super().take()
@@ -61,16 +59,8 @@ class TimedQueue(InsertQueue):
             pushed = self._pushed.pop(entry.split.number)
             if pushed is not None:
                 self.seconds.append(now - pushed)
-                self.for_processor.append(min(now - pushed, _run_delay() - delayed))
+                self.for_processor.append(min(now - pushed, run_delay("thread-self") - delayed))
         return batch
-
-
-def _run_delay() -> float:
-    """Seconds that this thread was ready to run and did not, so far."""
-    try:
-        return int(_SCHEDULED.read_text("ascii").split()[1]) / 1e9
-    except OSError:
-        return 0.0
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -86,14 +76,9 @@ def main(arguments: Sequence[str]) -> None:
     insert = {"batch_bytes": 1, "threads": 4}
     settings = build_settings({"workers": {"count": int(workers), "kind": kind}, "insert": insert})
     with patch.object(stages, "InsertQueue", make_queue):
-        report = etl.load(dump, mapping=mapping, target=url, settings=settings)
+        etl.load(dump, mapping=mapping, target=url, settings=settings)
     (queue,) = made
-    told = {
-        "pushes": queue.pushes,
-        "handed_over": queue.seconds,
-        "for_processor": queue.for_processor,
-        "records_per_minute": report.records_per_minute,
-    }
+    told = {"pushes": queue.pushes, "handed_over": queue.seconds, "for_processor": queue.for_processor}
     print(json.dumps(told))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import re
@@ -20,7 +21,15 @@ from performance_tuning.benchmarks.loads import MAPPINGS, ROOT, LoadRun
 from performance_tuning.profiling.polling import polled, woken
 from performance_tuning.profiling.profile_all import PROFILES
 from performance_tuning.profiling.round_trips import CountedRoundTrips
-from performance_tuning.profiling.sections import PROFILING_RESULTS, QUEUE_ARCHITECTURE, NoPlace, write_section
+from performance_tuning.profiling.sections import (
+    PROFILING_RESULTS,
+    QUEUE_ARCHITECTURE,
+    NoPlace,
+    profile_options,
+    run_profile,
+    write_machine,
+    write_section,
+)
 from performance_tuning.profiling.worker_files import OTHER, by_file_of_stacks
 
 Profile = Callable[..., tuple[list[list[str]], object]]
@@ -30,45 +39,64 @@ def rows_of(lines: Sequence[str]) -> list[list[str]]:
     """The cells of all tables, without their heads."""
     rows: list[list[str]] = []
     for line in lines:
-        if line.startswith("| --- |"):
+        if re.match(r"\| -*:? \|", line):
             rows.pop()
-        elif line.startswith(("| ", "|  |")):
+        elif line.startswith("| "):
             rows.append([cell.strip() for cell in line.strip("|").split("|")])
     return rows
 
 
-def once(load: Callable[..., LoadRun]) -> Callable[..., LoadRun]:
-    """Gives the first load's result ever after: to warm up, and to repeat with other settings, changes no form."""
-    taken: list[LoadRun] = []
+LOADS = ("measured_load", "observed_load", "watched_load")
+Taken = dict[tuple[str, ...], LoadRun]
+
+
+def once(load: Callable[..., LoadRun], taken: Taken) -> Callable[..., LoadRun]:
+    """Gives the first result of this way to load into this database ever after: to warm up, to repeat, and to load with
+    other settings changes no form."""
 
     def first(*arguments: object) -> LoadRun:
-        if not taken:
-            taken.append(load(*arguments))
-        return taken[0]
+        names = [each.name if isinstance(each, Database) else each for each in arguments]
+        key = (load.__name__, *(name for name in names if isinstance(name, str)))
+        if key not in taken:
+            taken[key] = load(*arguments)
+        return taken[key]
 
     return first
 
 
+@pytest.fixture(scope="module")
+def taken() -> Taken:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bytecode")
+
+
 @pytest.fixture
-def profile(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+def profile(
+    postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: Taken, bytecode: Path
+) -> Profile:
     """Runs a profile on the tests' server with --write; out come the cells of its section, and the raw values."""
 
     @contextmanager
     def databases(names: Sequence[str], folder: Path) -> Iterator[list[Database]]:
+        (folder / "bytecode").symlink_to(bytecode)  # where `measure` has modules compiled: once for all of the tests
         yield [Postgres(postgres_server) if name == "postgres" else Sqlite(folder) for name in names]
 
     def run(name: str, *arguments: str) -> tuple[list[list[str]], object]:
         module = importlib.import_module(f"performance_tuning.profiling.profile_{name}")
         file, raw = tmp_path / "results.md", tmp_path / "raw.json"
-        file.write_text(f"Before.\n\n<!-- {name} -->\nold\n<!-- /{name} -->\n\nAfter.\n", "utf-8")
+        file.write_text(f"<!-- machine --><!-- /machine -->\n\n<!-- {name} -->\nold\n<!-- /{name} -->\n", "utf-8")
         monkeypatch.setattr(module, "open_databases", databases)
-        for load in ("measured_load", "measured_baseline", "observed_load"):
+        for load in LOADS:
             if hasattr(module, load):
-                monkeypatch.setattr(module, load, once(getattr(module, load)))
+                monkeypatch.setattr(module, load, once(getattr(module, load), taken))
         given = ["--size", "100KB", "--repeat", "1", *arguments, "--write", str(file), "--json", str(raw)]
         script = f"performance_tuning/profiling/profile_{name}.py"
         assert module.main(given) == 0
-        begin, *section, end = file.read_text("utf-8").partition(f"<!-- {name} -->")[2].splitlines()[:-2]
+        begin, *section, end = file.read_text("utf-8").partition(f"<!-- {name} -->")[2].splitlines()
         assert (begin, end) == ("", f"<!-- /{name} -->")
         assert section[1].startswith(f"    python3 env_prep/bootstrap.py python {script} --size 100KB")
         assert re.match(r"\d{4}-\d\d-\d\d\. .* cores", section[3])
@@ -98,16 +126,20 @@ def test_insert(profile: Profile) -> None:
 def test_idle(profile: Profile) -> None:
     rows, _raw = profile("idle", "--delayed-size", "50KB")
     assert [row[1] for row in rows] == ["workers insert (before)", "workers push (now)"] * 2
-    assert all(re.fullmatch(r"\d+%", row[6]) for row in rows)
+    assert all(re.fullmatch(r"\d+%", cell) for row in rows for cell in row[6:9])
 
 
 def test_cpu(profile: Profile) -> None:
     rows, _raw = profile("cpu")
-    names = [row[0] for row in rows]
-    assert {"workers (parse, map, encode)", "feeder (cutting, handing out; then the keys)", "database server"} < {
-        *names
-    }
-    assert {"parse", "map", "convert", "encode"} < {*names}
+    last = next(number for number, row in enumerate(rows) if row[0] == "all")
+    stages = {row[0]: row[1:] for row in rows[:last]}
+    works = {row[0]: row[1] for row in rows[last + 1 :][:6]}
+    assert float(stages["workers (parse, map, encode)"][0]) > 0
+    assert float(stages["main thread (start of Python, imports, tables, report)"][0]) > 0
+    assert sum(float(seconds) for seconds, _share in stages.values()) == pytest.approx(float(rows[last][1]), abs=0.1)
+    for shares in ([share for _seconds, share in stages.values()], works.values()):
+        assert sum(float(share.rstrip("%")) for share in shares) == pytest.approx(100, abs=6)
+    assert {"parse", "map", "convert", "encode", OTHER} < {*works}
 
 
 def test_memory(profile: Profile) -> None:
@@ -123,8 +155,23 @@ def test_queue_memory_with_its_curve(profile: Profile, tmp_path: Path) -> None:
     assert (tmp_path / "results" / "queue_memory.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_machine_is_told_by_the_document_or_else_by_the_section(tmp_path: Path) -> None:
+    file = tmp_path / "results.md"
+    file.write_text("<!-- machine --><!-- /machine --><!-- cpu --><!-- /cpu -->", "utf-8")
+    arguments = ["--write", str(file)]
+    options = profile_options(argparse.ArgumentParser(), arguments, repeat=1)
+    told = []
+    for _ in range(2):
+        assert run_profile("cpu", options, lambda _folder: (["Measured."], [])) == 0
+        told.append(file.read_text("utf-8").partition("<!-- cpu -->")[2])
+        write_machine(file)
+    assert [" cores" in each for each in told] == [True, False]
+    assert " cores" in file.read_text("utf-8")
+
+
 def test_all_profiles_have_a_place_in_a_file() -> None:
     places = PROFILING_RESULTS.read_text("utf-8") + QUEUE_ARCHITECTURE.read_text("utf-8")
+    assert len(re.findall("<!-- machine -->.*?<!-- /machine -->", places, re.S)) == 2
     for name in PROFILES:
         assert len(re.findall(rf"<!-- {name} -->.*?<!-- /{name} -->", places, re.S)) == 1
         assert (ROOT / "performance_tuning" / "profiling" / f"profile_{name}.py").is_file()
