@@ -5,8 +5,8 @@
 The baseline has no queue: workers map, insert their batch of 500 rows by `executemany`, wait for its commit, and map
 again (`performance_tuning/benchmarks/batch_and_wait.py`). It loads a generated nested dump (5 tables) into an embedded
 PostgreSQL, as that is and again where every COMMIT is answered 100 ms later, and the rows are counted after every run.
-Nothing is written (exit code 1, with a sentence) where the machine is busy, a count is wrong, or the runs differ too
-much to be a measure.
+Nothing is written (exit code 1, with a sentence) where the machine is busy before or while it measures, a count is
+wrong, or the runs differ too much to be a measure.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from performance_tuning.benchmarks.baseline import (  # noqa: E402
 from performance_tuning.benchmarks.command import note, options_of, run_command  # noqa: E402
 from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import SEED, Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import RunFailed, spread  # noqa: E402
+from performance_tuning.benchmarks.harness import FOREIGN_LIMIT, RunFailed, noise, spread  # noqa: E402
 from performance_tuning.benchmarks.loads import LoadRun, WrongRows  # noqa: E402
 from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
 from performance_tuning.benchmarks.usual_loader import BATCH_ROWS  # noqa: E402
@@ -76,13 +76,23 @@ def measured(regime: Regime, dump: Dump, database: Database, workers: int, repea
             rate = f"{done.run.wall:.2f} s, {per_minute(dump, done.run):,.0f} records/min"
             note(f"{regime.name}, {f'run {number} of {repeat}' if number else 'warm-up'}: {rate}")
             runs += [done] if number else []
+    check_runs(regime, runs)
+    return runs
+
+
+def check_runs(regime: Regime, runs: Sequence[LoadRun]) -> None:
+    """Raise NoMeasure where the machine did something else meanwhile."""
+    if (foreign := max(each.run.foreign for each in runs)) > FOREIGN_LIMIT:
+        raise NoMeasure(
+            f"Other processes used {foreign:.0%} of the machine during a run on {regime.title}, more than"
+            f" {FOREIGN_LIMIT:.0%}. End what runs there, or come back later; nothing was written."
+        )
     share = spread([each.run.wall for each in runs]).share
     if share > _SPREAD_LIMIT:
         raise NoMeasure(
             f"The runs on {regime.title} differ by {share:.0%} of their median, more than {_SPREAD_LIMIT:.0%}: the"
             " machine did something else meanwhile. Nothing was written."
         )
-    return runs
 
 
 def values(regime: Regime, dump: Dump, runs: Sequence[LoadRun]) -> dict[str, Any]:
@@ -143,7 +153,9 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             dump = make_dump("nested", sizes[regime.name], folder)
             runs = measured(regime, dump, database, options.workers, options.repeat, folder)
             found[regime.name] = values(regime, dump, runs)
-            print("\n".join(["", *lines(regime, found[regime.name], before)]), flush=True)
+            warning = noise([each.run for each in runs])
+            warnings = [f"  WARNING: {warning}"] if warning else []
+            print("\n".join(["", *lines(regime, found[regime.name], before), *warnings]), flush=True)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -168,8 +180,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Measure the loader without a queue, which etl is compared with, and keep its figures.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--size", type=parse_size, default="50MB", help="of the dump")
-    parser.add_argument("--delayed-size", type=parse_size, default="10MB", help="of the dump where commits take longer")
+    parser.add_argument("--size", type=parse_size, default="100MB", help="of the dump")
+    parser.add_argument("--delayed-size", type=parse_size, default="50MB", help="of the dump where commits take longer")
     parser.add_argument("--workers", type=int, default=WORKERS, help="that map and insert")
     parser.set_defaults(json=METRICS)
     return options_of(parser, arguments)

@@ -1,8 +1,12 @@
-"""What loads are compared with: the loader without a queue, on the database as it is and where commits take longer."""
+"""What loads are compared with: the loader without a queue, on the database as it is and where commits take longer.
+
+And what no load can be faster than: mapping alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +16,8 @@ from etl.metrics import StageTimes
 from performance_tuning.benchmarks.databases import Database
 from performance_tuning.benchmarks.delayed_commits import delayed
 from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import Run
-from performance_tuning.benchmarks.loads import LoadRun, measured_loader
+from performance_tuning.benchmarks.harness import Run, measure
+from performance_tuning.benchmarks.loads import ROOT, LoadRun, WrongRows, last_line, measured_loader
 
 WORKERS = 2
 
@@ -46,15 +50,33 @@ REGIMES = (
 
 
 def measured_baseline(
-    dump: Dump, database: Database, workers: int, scratch: Path, way: Callable[[str], str] = lambda url: url
+    dump: Dump,
+    database: Database,
+    workers: int,
+    scratch: Path,
+    way: Callable[[str], str] = lambda url: url,
+    options: Sequence[str] = (),
 ) -> LoadRun:
-    """Load into a fresh database without a queue. Raises RunFailed, WrongRows."""
+    """Load into a fresh database without a queue. Raises RunFailed, WrongRows.
+
+    `options`: more of them for `batch_and_wait`.
+    """
 
     def command(url: str) -> list[str]:
         module = ["-m", "performance_tuning.benchmarks.batch_and_wait"]
-        return [*module, dump.kind, str(dump.path), way(url), "--workers", str(workers)]
+        return [*module, dump.kind, str(dump.path), way(url), "--workers", str(workers), *options]
 
     return measured_loader("the loader without a queue", command, dump, database, scratch)
+
+
+def measured_mapping(dump: Dump, scratch: Path) -> LoadRun:
+    """Map without a database, with as many workers as by default. Raises RunFailed, WrongRows."""
+    command = [sys.executable, "-m", "performance_tuning.benchmarks.mapping_alone", dump.kind, str(dump.path)]
+    run = measure(command, cwd=ROOT, scratch=scratch, server_cpu=lambda: 0.0)
+    report = last_line(scratch)
+    if report["tables"] != dump.rows:
+        raise WrongRows(f"Mapping alone: expected {dump.rows}, found {report['tables']}.")
+    return LoadRun(run, report)
 
 
 def per_minute(dump: Dump, run: Run) -> float:

@@ -4,34 +4,29 @@
 
 There is no queue: a worker gets its next split when the rows of the last one are committed (see `waiting_worker`). The
 documents are cut and mapped by the code of `etl load`, the tables and keys are the same, and the keys are built after
-the last row, so that only the architecture differs. PostgreSQL only. The last line printed is JSON: `records`, and such
-`metrics` of an `etl load` as there are here, in the same form; `mapping.waiting` is the time of the inserts, which the
-workers do themselves.
+the last row. Besides the queue it has no ledger, its batches are small, their method is `executemany`, and every commit
+waits for the disk, as on a connection that nobody has set up. `etl load` commits its batches with `synchronous_commit =
+off`, and so does this with ``--asynchronous``: what that gives is not the queue's. PostgreSQL only.
+
+The last line printed is JSON: `records`, and such `metrics` of an `etl load` as there are here, in the same form;
+`mapping.waiting` is the time of the inserts, which the workers do themselves.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import asdict
 from time import perf_counter
 from typing import Any, cast
 
 import psycopg
 
-from etl.engines.processes import ProcessEngine
-from etl.extract.source import expand
-from etl.feeding import FedSource, Feeder, make_splitter
-from etl.loading.ledger_base import Totals
-from etl.mapping.model import Mapping
 from etl.mapping.reader import read_mapping
 from etl.measuring import Durations
-from etl.messages import MappedBatch, SourceInfo
 from etl.metrics import StageTimes
-from etl.options import Settings
+from performance_tuning.benchmarks.fed_workers import SOURCE, answers
 from performance_tuning.benchmarks.loads import MAPPINGS
 from performance_tuning.benchmarks.tables import TABLES, create_statements, key_statements
 from performance_tuning.benchmarks.waiting_worker import InsertedSplit, WaitingSetup
@@ -39,35 +34,23 @@ from performance_tuning.benchmarks.waiting_worker import InsertedSplit, WaitingS
 _WORKER = "performance_tuning.benchmarks.waiting_worker"
 
 
-def load(kind: str, dump: str, url: str, workers: int) -> dict[str, Any]:
-    """Load a dump into fresh tables; what it took. Raises whatever a worker raised."""
+def load(kind: str, dump: str, url: str, workers: int, *, asynchronous: bool = False) -> dict[str, Any]:
+    """Load a dump into fresh tables; what it took. Raises whatever a worker raised.
+
+    `asynchronous`: commits are answered before they are on the disk.
+    """
     began = perf_counter()
     with psycopg.connect(url) as connection:
         for statement in create_statements(kind, "postgres"):
             connection.execute(statement.encode())
-    splits = _insert_all(kind, dump, read_mapping(MAPPINGS / f"{kind}.mapping.yaml"), url, workers)
+    mapping = read_mapping(MAPPINGS / f"{kind}.mapping.yaml")
+    setup = WaitingSetup(mapping, "tuples", (SOURCE,), url=url, kind=kind, asynchronous=asynchronous)
+    splits = [cast(InsertedSplit, answer) for answer in answers(dump, _WORKER, setup, workers, prefetch=1)]
     inserted = perf_counter() - began
     with psycopg.connect(url) as connection:
         for statement in key_statements(kind, "postgres"):
             connection.execute(statement.encode())
     return _report(splits, workers, inserted)
-
-
-def _insert_all(kind: str, dump: str, mapping: Mapping, url: str, workers: int) -> list[InsertedSplit]:
-    (source,) = expand([dump])
-    info = SourceInfo(number=1, label=source.label, load_id="", loaded_at="")
-    fed = FedSource(source, info, done=(), state="loading", totals=Totals(), rereadable=True)
-    engine = ProcessEngine(_WORKER, WaitingSetup(mapping, "tuples", (info,), url=url, kind=kind), workers, prefetch=1)
-    free = threading.Semaphore(workers)
-    futures: list[Future[MappedBatch]] = []
-    try:
-        for split in Feeder([fed], make_splitter(mapping, Settings()), None):
-            free.acquire()
-            futures.append(engine.submit(split))
-            futures[-1].add_done_callback(lambda _done: free.release())
-        return [cast(InsertedSplit, future.result()) for future in futures]
-    finally:
-        engine.close()
 
 
 def _report(splits: Sequence[InsertedSplit], workers: int, seconds: float) -> dict[str, Any]:
@@ -91,8 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("dump")
     parser.add_argument("url", help="postgresql://...")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--asynchronous", action="store_true", help="commit with synchronous_commit = off")
     options = parser.parse_args(arguments)
-    print(json.dumps(load(options.kind, options.dump, options.url, options.workers)))
+    print(json.dumps(load(**vars(options))))
 
 
 if __name__ == "__main__":

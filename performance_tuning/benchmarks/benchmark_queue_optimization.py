@@ -4,10 +4,11 @@
 
 Loads a generated nested dump (5 tables) into fresh databases: by the baseline (`batch_and_wait`), measured again here,
 step by step from there to the defaults, one factor at a time from the defaults, and with the best of each factor
-together; on the database as it is, and where every COMMIT is answered 100 ms later. All rows are loaded in turn,
-several times over, so that a change of the machine meets them all; rows that take long only once. Tables are counted
-and their keys looked for after every load. PostgreSQL only: SQLite has neither a COPY nor commits that are answered
-over a network. It measures and does not judge: the exit code is 1 only where something could not be measured.
+together, in turns with the defaults; on the database as it is, with mapping alone as the limit, and where every COMMIT
+is answered 100 ms later. All rows are loaded in turn, several times over, so that a change of the machine meets them
+all: steps `--repeat` times, factors and what takes long twice at most. Tables are counted and their keys looked for
+after every load. PostgreSQL only: SQLite has neither a COPY nor commits that are answered over a network. It measures
+and does not judge: the exit code is 1 only where something could not be measured.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's ow
 
 from env_prep.generate_dump import parse_size  # noqa: E402
 from etl.options import default_worker_count  # noqa: E402
-from performance_tuning.benchmarks.baseline import REGIMES, WORKERS  # noqa: E402
+from performance_tuning.benchmarks.baseline import REGIMES, WORKERS, Regime  # noqa: E402
 from performance_tuning.benchmarks.command import note, options_of, run_command, some_of  # noqa: E402
 from performance_tuning.benchmarks.databases import open_databases  # noqa: E402
 from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
@@ -39,7 +40,7 @@ from performance_tuning.benchmarks.usual_loader import BATCH_ROWS  # noqa: E402
 
 NAME = "queue_optimization"
 _SIZES = {
-    False: {"size": 50_000_000, "delayed_size": 80_000_000},
+    False: {"size": 100_000_000, "delayed_size": 80_000_000},
     True: {"size": 2_000_000, "delayed_size": 2_000_000},
 }
 """Bytes of the two dumps, by whether it is to be quick. A load has some 20 commits before and after its rows: where
@@ -55,11 +56,11 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     results: list[Result] = []
     with open_databases(["postgres"], folder) as (database,):
         machine = [*machine_lines(), database.description]
-        said = ["# What the queue gives", "", *(f"- {line}" for line in machine), "", LEGEND]
+        said = ["# What the queue gives", "", *(f"- {line}" for line in machine), "", *LEGEND]
         print("\n".join(said), flush=True)
         for regime in (regime for regime in REGIMES if regime.name in options.regimes):
             dump = make_dump("nested", options.delayed_size if regime.delay else options.size, folder)
-            result = Result(regime, dump, _sweep(dump, quick=options.quick))
+            result = Result(regime, dump, _sweep(dump, regime, quick=options.quick))
             with regime.way(database) as way:
                 load_all(result, options.repeat, database, way, folder)
             lines = ["", *result_lines(result)]
@@ -72,11 +73,12 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return values
 
 
-def _sweep(dump: Dump, *, quick: bool) -> Sweep:
+def _sweep(dump: Dump, regime: Regime, *, quick: bool) -> Sweep:
     batch_records = max(1, round(BATCH_ROWS * dump.records / sum(dump.rows.values())))
+    limit = not regime.delay  # it has no commits to wait for
     if quick:
-        return quick_sweep(batch_records, WORKERS)
-    return full_sweep(batch_records, WORKERS, default_worker_count())
+        return quick_sweep(batch_records, WORKERS, limit=limit)
+    return full_sweep(batch_records, WORKERS, default_worker_count(), limit=limit)
 
 
 def _write(folder: Path, results: Sequence[Result], lines: Sequence[str], values: dict[str, Any]) -> None:
@@ -92,16 +94,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Measure the queue and the settings around it against the loader without a queue.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a few rows, once, with small dumps: in under a minute")
     names = [regime.name for regime in REGIMES]
     parser.add_argument("--regimes", type=some_of(*names), default=",".join(names), help="how the database commits")
     size: dict[str, Any] = {"type": parse_size, "default": argparse.SUPPRESS, "metavar": "SIZE"}
-    parser.add_argument("--size", **size, help="of the dump for the database as it is (50MB; --quick: 2MB)")
+    parser.add_argument("--size", **size, help="of the dump for the database as it is (100MB; --quick: 2MB)")
     parser.add_argument("--delayed-size", **size, help="of the other dump (80MB; --quick: 2MB)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"where to write {NAME}.json, .csv, .md, .png")
-    options = options_of(parser, arguments)
-    if options.quick:
-        options.repeat = 1
+    options = options_of(parser, arguments, quick="a few rows, once, with small dumps: in under a minute")
     return argparse.Namespace(**(_SIZES[options.quick] | vars(options)))
 
 

@@ -59,6 +59,7 @@ def options_of(
     """The options, with those that every benchmark has: --repeat and --json; --output where its results have a `name`.
 
     `quick`: the help of --quick, where there is to be that option, with which everything runs once.
+    `given`, of what it returns: the arguments themselves.
     """
     how_often = parser.add_mutually_exclusive_group()
     if quick:
@@ -71,6 +72,7 @@ def options_of(
             "--output", type=Path, metavar="FOLDER", help=f"write {name}.json, .md and charts to FOLDER"
         )
     options = parser.parse_args(arguments)
+    options.given = sys.argv[1:] if arguments is None else list(arguments)
     if options.repeat < 1:
         parser.error("--repeat: at least 1 run is needed")
     if quick and options.quick:

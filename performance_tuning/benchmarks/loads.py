@@ -69,9 +69,15 @@ def measured_loader(
     """
     with database.fresh() as url:
         run = measure([sys.executable, *command(url)], cwd=ROOT, scratch=scratch, server_cpu=database.server_cpu)
-        report = json.loads((scratch / "output.txt").read_text("utf-8").splitlines()[-1])
+        report = last_line(scratch)
         check_rows(dump, database, url, name)
     return LoadRun(run, report)
+
+
+def last_line(scratch: Path) -> dict[str, Any]:
+    """The report of a run that was measured with this scratch folder: the last line it printed, which is JSON."""
+    report: dict[str, Any] = json.loads((scratch / "output.txt").read_text("utf-8").splitlines()[-1])
+    return report
 
 
 def check_rows(dump: Dump, database: Database, url: str, loader: str) -> None:

@@ -2,7 +2,8 @@
 
 Maps exactly as a worker of `etl load` does (`etl.worker`, rows as tuples). Then its records go into the database in
 batches of about `BATCH_ROWS` rows: whole records, parents before children, `executemany` for each table, a transaction
-each, over a connection of its own as psycopg opens it. Started by `etl.engines.processes` as that starts its workers.
+each, over a connection of its own: as psycopg opens it, or with commits that do not wait for the disk. Started by
+`etl.engines.processes` as that starts its workers.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class WaitingSetup(WorkerSetup):
     url: str = field(kw_only=True)
     kind: str = field(kw_only=True)
     """Of the dump: a key of `TABLES`."""
+    asynchronous: bool = field(kw_only=True)
+    """Whether commits are answered before they are on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ def make_worker(setup: WorkerSetup) -> RunSplit:
     assert isinstance(setup, WaitingSetup)
     map_split = worker.make_worker(setup)
     connection = psycopg.connect(setup.url)
+    if setup.asynchronous:
+        connection.execute("SET synchronous_commit = off")
+        connection.commit()
     statements = [insert_statement(table, "%s").encode() for table in TABLES[setup.kind]]
 
     def insert(batch: Batch) -> float:
