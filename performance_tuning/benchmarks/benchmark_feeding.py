@@ -107,7 +107,7 @@ def lines(compared: Compared) -> list[str]:
         f" best: median of {repeat}",
         "",
         *table([_HEAD, *rows]),
-        *(f"WARNING: {name}: {warning}." for name, warning in warnings if warning),
+        *(f"\nWARNING: {name}: {warning}." for name, warning in warnings if warning),
     ]
 
 
@@ -136,7 +136,8 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         said.extend(["", *more])
         print("\n".join(["", *more]), flush=True)
 
-    say(*machine_lines())
+    environment = machine_lines()
+    print("\n".join(environment), flush=True)
     results = []
     for engine in options.engines:
         for tasks, make in TASKS.items():
@@ -146,12 +147,13 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             say(*lines(compared))
     say(_LEGEND)
     with open_databases(["postgres"], folder) as (database,):
+        environment.append(database.description)
         following = follow(database, options.seconds, options.most, folder)
     warning = noise([following.run])
-    say(*following_lines(following), *([f"WARNING: {warning}."] if warning else []))
-    values = {"feeding": results, "following": asdict(following)}
+    say(*following_lines(following), *([f"\nWARNING: {warning}."] if warning else []))
+    values = {"environment": environment, "feeding": results, "following": asdict(following)}
     if options.output:
-        write_results(options.output, NAME, [f"# {_TITLE}", *said], values)
+        write_results(options, NAME, _TITLE, said[1:], values)
         draw(following, options.output / f"{NAME}.png")
     return values
 

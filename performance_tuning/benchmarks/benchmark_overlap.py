@@ -50,7 +50,6 @@ tables:
       rounds:   {{value: "{rounds}", type: integer}}
       checksum: {{path: "@Checksum", type: bigint}}     # only the function gives it a value
 """
-_COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_overlap.py"
 _BATCH_RECORDS = 300
 """Records of a split and of a transaction: many commits, so that the delay of one is a small part of the whole."""
 _INSERT_THREADS = 2
@@ -204,8 +203,7 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "runs": raw,
     }
     if options.output:
-        text = [f"# {_TITLE}", "", f"    {_COMMAND}", "", *(f"- {line}" for line in environment), "", *said]
-        write_results(options.output, NAME, text, values)
+        write_results(options, NAME, _TITLE, said, values)
     return values
 
 

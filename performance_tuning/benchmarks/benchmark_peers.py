@@ -37,11 +37,11 @@ from performance_tuning.benchmarks.peers.report import (  # noqa: E402
     draw,
     environment_lines,
     legend_lines,
-    result_lines,
 )
 from performance_tuning.benchmarks.reporting import write_results  # noqa: E402
 
 NAME = "peers"
+_TITLE = "Peers, side by side"
 
 _WARM_UP_BYTES = 2_000_000
 
@@ -53,7 +53,7 @@ def compare(dump: Dump, database: Database, repeat: int, folder: Path) -> Compar
         taken = [Taken(loader, fitting(loader, dump, psutil.virtual_memory().available, ready)) for loader in LOADERS]
         # The warm-up: modules compiled, the dump in the page cache, the server past its first pages.
         run_once(OURS, dump, database, ready, folder, extract=True)
-        small = make_dump(dump.kind, _WARM_UP_BYTES, ready)
+        small = make_dump(dump.kind, min(dump.size, _WARM_UP_BYTES), ready)
         for peer in PEERS:
             run_once(peer, small, database, ready, folder)
         for number in range(1, repeat + 1):
@@ -106,7 +106,8 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     print("\n".join(["", *legend_lines()]))
     results = {"environment": environment, "results": [comparison.as_json() for comparison in comparisons]}
     if options.output:
-        write_results(options.output, NAME, result_lines(comparisons, environment), results)
+        tables = [line for comparison in comparisons for line in (*comparison_lines(comparison), "")]
+        write_results(options, NAME, _TITLE, [*tables, *legend_lines()], results)
         draw(options.output / f"{NAME}.png", comparisons)
     return results
 

@@ -26,9 +26,10 @@ from performance_tuning.benchmarks.dumps import make_dump  # noqa: E402
 from performance_tuning.benchmarks.harness import RunFailed  # noqa: E402
 from performance_tuning.benchmarks.loads import WrongRows, measured_load  # noqa: E402
 from performance_tuning.benchmarks.reporting import machine_lines, write_results  # noqa: E402
-from performance_tuning.benchmarks.scaling_report import Point, Speeds, draw, result_lines, speed_lines  # noqa: E402
+from performance_tuning.benchmarks.scaling_report import Point, Speeds, draw, speed_lines  # noqa: E402
 
 NAME = "scaling"
+_TITLE = "Speed by size and by workers"
 _ONCE_FROM = 1_000_000_000
 """Bytes. A load that takes this long meets the machine's moods by itself, so one run of it is enough."""
 
@@ -67,7 +68,8 @@ def _run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             print("\n".join(["", *speed_lines(speeds[-1])]), flush=True)
     results = {"environment": environment, "results": [each.as_json() for each in speeds]}
     if options.output:
-        write_results(options.output, NAME, result_lines(speeds, environment), results)
+        tables = [line for each in speeds for line in (*speed_lines(each), "")]
+        write_results(options, NAME, _TITLE, tables[:-1], results)
         draw(options.output / f"{NAME}.png", speeds)
     return results
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
+import shlex
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -33,10 +35,20 @@ def machine_lines() -> list[str]:
     return lines
 
 
-def write_results(folder: Path, name: str, lines: Sequence[str], values: dict[str, Any]) -> None:
-    """Write NAME.md and, with raw values, NAME.json into `folder`, which is made where it is missing."""
+def write_results(
+    options: argparse.Namespace, name: str, title: str, lines: Sequence[str], values: dict[str, Any]
+) -> None:
+    """Write NAME.md, with the command that gave it, and NAME.json into the folder `options.output`.
+
+    `options`: of `options_of`. `values`: raw ones, and under ``environment`` what they were measured on.
+    """
+    script = f"performance_tuning/benchmarks/benchmark_{name}.py"
+    command = shlex.join(["python3", "env_prep/bootstrap.py", "python", script, *options.given])
+    environment = [f"- {line}" for line in values["environment"]]
+    text = [f"# {title}", "", f"    {command}", "", *environment, "", *lines]
+    folder: Path = options.output
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / f"{name}.md").write_text("\n".join(text) + "\n", "utf-8")
     (folder / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
 
 

@@ -20,7 +20,6 @@ from performance_tuning.benchmarks.harness import noise, spread
 from performance_tuning.benchmarks.loads import LoadRun
 from performance_tuning.benchmarks.markdown import table
 
-_COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_speeds.py"
 _CORES = default_worker_count()
 _BELOW: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "frameon": False}
 """Where a legend stands in no one's way."""
@@ -144,14 +143,6 @@ def speed_lines(speeds: Speeds) -> list[str]:
         LIMIT_MEANS,
         *(f"\nWARNING: {name}: {warning}." for name, warning in noises if warning),
     ]
-
-
-def result_lines(speeds: Sequence[Speeds], environment: Sequence[str]) -> list[str]:
-    """All of it as a Markdown file."""
-    text = ["# Speed by size and by workers", "", f"    {_COMMAND}", "", *(f"- {line}" for line in environment)]
-    for each in speeds:
-        text += ["", *speed_lines(each)]
-    return text
 
 
 _SIZE_HEAD = ("dump", "runs", "wall s", "least to most", "records/min", "off the line", "peak MB")

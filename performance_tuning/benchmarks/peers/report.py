@@ -24,7 +24,6 @@ from performance_tuning.benchmarks.reporting import machine_lines
 
 _PACKAGES = ("pandas", "pyarrow", "xml2arrow", "adbc-driver-postgresql", "adbc-driver-sqlite")
 _HEAD = ("loader", "wall s", "least to most", "CPU s", "server CPU s", "peak MB", "times ours", "cannot")
-_COMMAND = "python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_peers.py"
 
 
 @dataclass(frozen=True)
@@ -118,14 +117,6 @@ def legend_lines() -> list[str]:
         "",
         f"*{LIMIT.name}*: the database takes rows that were extracted before, without the start of Python.",
     ]
-
-
-def result_lines(comparisons: Sequence[Comparison], environment: Sequence[str]) -> list[str]:
-    """All of it as a Markdown file."""
-    text = ["# Peers, side by side", "", f"    {_COMMAND}", "", *(f"- {line}" for line in environment)]
-    for comparison in comparisons:
-        text += ["", *comparison_lines(comparison)]
-    return [*text, "", *legend_lines()]
 
 
 def _row(comparison: Comparison, taken: Taken) -> tuple[str, ...]:

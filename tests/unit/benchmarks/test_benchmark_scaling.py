@@ -32,6 +32,10 @@ def test_prints_tables_by_size_and_by_workers_and_writes_them(
     assert len(re.findall(rf"^\| 1 +\|{times}( +[\d.,%]+ \|){{5}}$", printed, re.M)) == 1
     assert len(re.findall(r"the least is [\d.]+ times the most", printed)) == 2
     written = (tmp_path / "results" / "scaling.md").read_text("utf-8")
+    assert (
+        "    python3 env_prep/bootstrap.py python performance_tuning/benchmarks/benchmark_scaling.py --sizes 200KB"
+        in written
+    )
     assert set(re.findall(r"^\|.*$", printed, re.M)) <= set(written.splitlines())
     (result,) = json.loads((tmp_path / "results" / "scaling.json").read_text("utf-8"))["results"]
     assert [len(result[name]) for name in ("sizes", "workers")] == [2, 1]
