@@ -115,8 +115,8 @@ def legend_lines() -> list[str]:
         "",
         *(f"- {name}: {meaning}." for name, meaning in MEANINGS.items()),
         "",
-        f"*{LIMIT.name}*: the database takes rows that were extracted before. Its wall time is without the start of Python"
-        " and, into SQLite, the reading of these rows; its CPU time and memory are those of the whole process.",
+        f"*{LIMIT.name}*: the database takes rows that were extracted before. Its wall time is without the start of"
+        " Python and, into SQLite, the reading of these rows; its CPU time and memory are those of the whole process.",
     ]
 
 
