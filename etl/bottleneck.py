@@ -75,7 +75,7 @@ def format_latency(seconds: float) -> str:
 
 
 def _reader_seconds(metrics: LoadMetrics) -> float:
-    return metrics.reading.busy + metrics.waited_for_workers + metrics.waited_for_room
+    return metrics.reading.busy + metrics.reading.waiting + metrics.reading.idle
 
 
 def _shares(metrics: LoadMetrics) -> dict[Stage, float]:
@@ -84,7 +84,7 @@ def _shares(metrics: LoadMetrics) -> dict[Stage, float]:
     return {
         "reading": metrics.reading.busy / total,
         "mapping": metrics.waited_for_workers / total,
-        "writing": metrics.waited_for_room / total,
+        "writing": (metrics.waited_for_room + metrics.waited_for_commits) / total,
     }
 
 

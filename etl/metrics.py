@@ -46,14 +46,18 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class LoadMetrics:
-    """Where the time of a load's stages and the room of its queue went so far."""
+    """Where the time of a load's stages and the room of its queue went so far.
+
+    Each stage's three times make what passed from the start of the stages to the last commit, times its threads or
+    workers.
+    """
 
     reading: StageTimes
-    """The feeder: reading, decompressing and cutting."""
+    """The feeder: reading, decompressing and cutting; idle when all is mapped, and the last commits are to come."""
     mapping: StageTimes
     """The workers, all together. Busy is by the clock: what waits for a core, or for something that a Python function
     asks, counts; a split does when it is answered. None of them ever waits for the database: waiting here is a worker
-    without a split while the feeder waits for room. Idle includes their start."""
+    without a split while the feeder waits for room. Idle includes their start, and the time after the last split."""
     writing: StageTimes
     """The insert threads, all together: busy is their time on a processor (encoding, sending; with SQLite the database
     itself), waiting the rest of the transactions: the database's answers, a turn on a processor or on Python's lock,
@@ -61,7 +65,9 @@ class LoadMetrics:
     waited_for_workers: float
     """Seconds of `reading.waiting` in which every worker had enough in hand."""
     waited_for_room: float
-    """The others: the memory window was full, or all was mapped and the last commits were to come."""
+    """The others: the memory window was full."""
+    waited_for_commits: float
+    """`reading.idle`: all was mapped, and the last commits were to come."""
     insert: Percentiles
     """Transactions, from the first statement to the commit's answer."""
     commit: Percentiles
@@ -108,7 +114,7 @@ class Snapshot:
     """Since the load, or the look at a sample, began."""
     pool: PoolStats | None
     metrics: LoadMetrics | None
-    """Both None where nothing is loaded: while a mapping is inferred."""
+    """Both None where nothing is loaded as yet: while a mapping is inferred, or tables are made."""
     bottleneck: str
     activity: str
     """What is going on in a few words: `inferring a mapping`, `loading`, `building keys` ..."""

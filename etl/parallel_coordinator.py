@@ -48,8 +48,8 @@ class ParallelCoordinator:
         self.most_workers = engine.workers
         """At once."""
         self.feeder = StateClock("reading")
-        """What the feeder is at: `reading` (with decompressing and cutting), waiting for `workers`, or for `room` in
-        the memory window (in the end for the last commits). What it waits for most is what limits the load."""
+        """What the feeder is at: `reading` (with decompressing and cutting), waiting for `workers` or for `room` in the
+        memory window, and when all is mapped for the last `commits`. What it waits for most is what limits the load."""
 
     def run(self, splits: Iterable[Split]) -> bool:
         """Feed all splits and wait until their results are in the queue.
@@ -67,11 +67,7 @@ class ParallelCoordinator:
             self._now_at("workers")
             # After a failure nobody wants the results, and a worker may take long over its last one.
             self._wait_until(lambda: self._in_flight == 0 or self._queue.error is not None)
-            with self._changed:
-                self._over = True
-                self._pool.enter(None)
-                self._free.enter(None)
-                self.feeder.enter("room")
+            self._now_at("commits")
 
     def resize(self, workers: int) -> None:
         """Have this many workers from now on, as `Engine.resize`. Raises OSError."""
@@ -82,6 +78,13 @@ class ParallelCoordinator:
                 self._pool.enter("there", self._engine.workers)
                 self._count_free()
             self._changed.notify_all()
+
+    def over(self) -> None:
+        """All is committed: the time of feeder and workers ends."""
+        with self._changed:
+            self._over = True
+            for clock in (self.feeder, self._pool, self._free):
+                clock.enter(None)
 
     def stop(self) -> None:
         """Hand out no more splits; what is in hand is finished and committed."""
@@ -162,6 +165,8 @@ class ParallelCoordinator:
 
     def _count_free(self) -> None:
         """Called with the lock, whenever what it depends on has changed."""
+        if self._over:
+            return
         free = max(0, self._engine.workers - self._in_flight)
         self._free.enter("waiting" if self._waits_for_room else "idle", free)
 

@@ -67,6 +67,22 @@ class Pipeline:
         """
         check_keys(self._mapping, self._settings.write)
         self._target.notify = self._progress.note
+        self._runner.show()
+        try:
+            return self._run(found, limit, source_name, callbacks, again=again)
+        finally:
+            self._progress.stop()
+
+    def abort(self, error: BaseException) -> None:
+        """From any thread, as often as one likes: give up what is in hand; `run` ends soon.
+
+        It raises `error`, or the EtlError of a statement that was interrupted.
+        """
+        self._runner.abort(self._target, self._passes[-1] if self._passes else None, error)
+
+    def _run(
+        self, found: Sequence[Source], limit: int | None, source_name: str | None, callbacks: Callbacks, *, again: bool
+    ) -> LoadReport:
         self._retries.call(self._ledger.prepare)
         self._register_all(found, source_name, again=again)
         pending = [source for source in self._sources if source.state != "finished"]
@@ -84,8 +100,6 @@ class Pipeline:
             with contextlib.suppress(EtlError):  # a database that is gone cannot tell what it has
                 error.report = self._report("failed")
             raise
-        finally:
-            self._progress.stop()
         return self._told(state)
 
     def _register_all(self, found: Sequence[Source], name: str | None, *, again: bool) -> None:
@@ -175,7 +189,6 @@ class Pipeline:
         )
         total = total_size(source for source in self._sources if source.state == "loading")
         self._passes.append(stages)
-        self._progress.stop()  # it shows the pass before, until now
         self._runner.load(stages, self._target, [self._tally], 0, total)
         if stages.queue.error is not None:
             raise stages.queue.error
@@ -195,14 +208,13 @@ class Pipeline:
 
     def _finish(self, done: Sequence[FedSource]) -> None:
         """Mark sources whose rows are all there, and build the keys."""
-        self._runner.activity = "building keys"
+        self._runner.now("building keys")
         self._finishing.run([source.info.number for source in done])
         for source in done:
             source.finished = self._finishing.finished
-        self._runner.activity = "loading"
 
     def _build_keys(self) -> None:
-        self._runner.activity = "building keys"
+        self._runner.now("building keys")
         self._finishing.build_keys()
 
     def _check_found(self) -> None:
@@ -254,6 +266,7 @@ class Pipeline:
             discarded=sum(source.discarded for source in sources),
             skipped=skipped,
             seconds=self._runner.seconds,
+            phases=self._runner.phases,
             source_bytes=tally.source_bytes,
             peak_memory=peak_memory() + (stages.engine.peak_memory() if stages else 0),
             metrics=metrics,

@@ -77,6 +77,8 @@ class LoadReport:
     discarded: int
     skipped: int
     seconds: float
+    phases: Mapping[str, float]
+    """Seconds of `preparing` (ledger, tables, waits for locks), `loading` and `building keys`, as far as it came."""
     source_bytes: int
     """Bytes of the decompressed documents read by this run."""
     peak_memory: int

@@ -170,6 +170,7 @@ class _Retry:
                 durable=True,
             )
             total = sum(size for _, size in self._counts.values())
+            self._runner.show()
             self._runner.load(stages, place, self._tallies, self._position, total)
             self._progress.stop()
         self._position += feed.position

@@ -13,6 +13,7 @@ from etl.engines.processes import ProcessEngine
 from etl.engines.threads import ThreadEngine
 from etl.errors import PermanentError
 from etl.feeding import SplitFeed
+from etl.loading.batch_share import batch_share
 from etl.loading.batch_size import FIRST, BatchSize
 from etl.loading.batch_writer import BatchWriter
 from etl.loading.error_limit import ErrorLimit
@@ -107,8 +108,8 @@ class Stages:
             self.fail(error)
         self.queue.close()
         for inserter in self.inserters:
-            inserter.join()
-        self.coordinator.feeder.enter(None)
+            inserter.over()
+        self.coordinator.over()
         self.engine.close(cancel=self.queue.error is not None)
         self.results.finish()
 
@@ -117,11 +118,12 @@ class Stages:
         feeder = self.coordinator.feeder.seconds()
         mean_fill, most_bytes = self.queue.use_so_far()
         return LoadMetrics(
-            reading=StageTimes(feeder["reading"], waiting=feeder["workers"] + feeder["room"], idle=0.0),
+            reading=StageTimes(feeder["reading"], waiting=feeder["workers"] + feeder["room"], idle=feeder["commits"]),
             mapping=self.coordinator.mapping_times(),
             writing=together([inserter.times() for inserter in self.inserters]),
             waited_for_workers=feeder["workers"],
             waited_for_room=feeder["room"],
+            waited_for_commits=feeder["commits"],
             insert=self._tally.inserts.percentiles(),
             commit=self._tally.commits.percentiles(),
             most_workers=self.coordinator.most_workers,
@@ -162,8 +164,7 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
     return BatchLimits(
         records=settings.insert.batch_records,
         row_bytes=settings.insert.batch_bytes or FIRST,
-        # Half of the window is in the insert threads' hands at most, so that the other half keeps the workers busy.
-        memory=max(1, settings.queue.max_bytes // (2 * threads)),
+        memory=batch_share(settings.queue.max_bytes, threads),
         max_wait=settings.insert.max_wait,
     )
 
@@ -173,13 +174,13 @@ def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_n
     kind = settings.workers.kind or _automatic_kind(settings, size)
     if kind == "inline":
         return InlineEngine(make_worker, setup)
-    if kind == "thread":
-        return ThreadEngine(make_worker, setup, workers, settings.workers.prefetch)
     try:
+        if kind == "thread":
+            return ThreadEngine(make_worker, setup, workers, settings.workers.prefetch)
         return ProcessEngine("etl.worker", setup, workers, settings.workers.prefetch, on_note)
     except OSError as error:
         raise PermanentError(
-            f"The system does not start {workers} worker processes: {error.strerror}. Fewer are asked for"
+            f"The system does not start {workers} workers: {error.strerror}. Fewer are asked for"
             " with --workers (workers.count); `ulimit -a` shows what is allowed. The same command goes on then."
         ) from error
 

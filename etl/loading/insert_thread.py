@@ -54,8 +54,13 @@ class InsertThread(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the load, not hang it
             self._on_error(error)
         finally:
-            self._clock.enter(None)
+            self._clock.enter("idle")
             self._writer.close()
+
+    def over(self) -> None:
+        """All is committed: the time of this thread ends."""
+        self.join()
+        self._clock.enter(None)
 
     def times(self) -> StageTimes:
         """What it did with its time; any thread may ask."""

@@ -61,9 +61,8 @@ class Watcher:
     def _watch(self) -> None:
         assert self._snapshot is not None
         while not self._stopped.wait(0.001):
-            pool = self._snapshot().pool
-            assert pool is not None
-            self.largest_window = max(self.largest_window, pool.queued_bytes)
+            if (pool := self._snapshot().pool) is not None:
+                self.largest_window = max(self.largest_window, pool.queued_bytes)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

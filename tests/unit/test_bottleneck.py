@@ -21,6 +21,7 @@ def metrics(
         writing=StageTimes(0.5, waiting=9.5, idle=0.0),
         waited_for_workers=workers,
         waited_for_room=room,
+        waited_for_commits=0.0,
         insert=Percentiles(10 if transaction else 0, transaction, transaction, transaction, transaction),
         commit=Percentiles(10 if transaction else 0, commit, commit, commit, commit),
         most_workers=2,

@@ -33,6 +33,7 @@ METRICS = LoadMetrics(
     writing=StageTimes(0.0, waiting=0.0, idle=2.0),
     waited_for_workers=1.5,
     waited_for_room=0.0,
+    waited_for_commits=0.0,
     insert=NONE_YET,
     commit=NONE_YET,
     most_workers=2,
