@@ -1,11 +1,12 @@
 """Which stage limits a load, by which numbers, and what to turn here. Pure.
 
-The reader's time decides: all of it goes to the source, to waiting for a worker, or to waiting for room in the queue,
-that is for a commit.
+While rows are loaded the reader's time decides: all of it goes to the source, to waiting for a worker, to waiting for
+room in the queue, that is for a commit, or in the end to waiting for the last commits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +28,15 @@ _SLOW_COMMIT = 0.3
 _ROOM = 4
 """Times the size of a batch from which its share of the queue does not end it first: rows are in there together with
 their XML, which may be some times as large."""
+
+_IDLE = 0.5
+"""Share of a stage's time without work from which it is not that stage that limits, but what hands it its work."""
+
+_SMALL_SPLIT = 64 * 2**10
+"""Bytes of a split below which handing it over is no small part of the work on it."""
+
+_RARE = 20
+"""Times the usual duration of a transaction from which the slowest of them waited for something of its own."""
 
 Stage = Literal["reading", "mapping", "writing"]
 
@@ -67,6 +77,23 @@ def bottleneck(metrics: LoadMetrics, given: Circumstances) -> str:
     )
 
 
+def slow_phase(phases: Mapping[str, float]) -> str:
+    """Where most of a load did not go into its rows: what it went into; else empty. `phases`: as in `LoadReport`."""
+    total = sum(phases.values())
+    keys, preparing = phases.get("building keys", 0.0), phases.get("preparing", 0.0)
+    if total < _SHORT or max(keys, preparing) < _MOST * total:
+        return ""
+    if keys > preparing:
+        return (
+            f"keys: building them took {keys:.1f} of {total:.1f} s, with what they waited for (other sessions' locks on"
+            " the tables): keys: before has them built with each row instead"
+        )
+    return (
+        f"preparing: {preparing:.1f} of {total:.1f} s went by before the first row: connections, making tables, waiting"
+        " for other sessions' locks"
+    )
+
+
 def format_latency(seconds: float) -> str:
     """``0.4 ms``, ``12 ms``, ``1.2 s``."""
     if seconds >= 1:
@@ -92,8 +119,8 @@ def _reading(metrics: LoadMetrics) -> str:
     mapping = metrics.mapping
     return (
         f"{_shares(metrics)['reading']:.0%} of the reader's time went to the source (reading, decompressing, cutting),"
-        f" and the workers had nothing to do for {mapping.share(mapping.idle):.0%} of theirs: a faster disk, or a"
-        " compression that is undone faster (zstd, gzip) or none, would feed them"
+        f" and the workers had nothing to do for {mapping.share(mapping.idle):.0%} of theirs: a faster disk (network,"
+        " or program that writes the pipe), or a compression undone faster (zstd, gzip) or none, would feed them"
     )
 
 
@@ -102,10 +129,16 @@ def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
     who = "the only worker was" if workers == 1 else f"the {workers} workers were"
     busy = metrics.mapping.share(metrics.mapping.busy)
     where = "there is 1 core" if given.cores == 1 else f"there are {given.cores} cores"
-    if given.cores > 1 and kind in ("thread", "inline"):
+    split = given.settings.split.bytes
+    if busy < _IDLE and split < _SMALL_SPLIT:
+        turn = f"handing splits over takes longer than mapping them: raise split.bytes (now {written_size(split)})"
+    elif given.cores > 1 and kind in ("thread", "inline"):
         turn = f"workers.kind is {kind}, which uses one of them; process uses all"
     elif workers >= given.cores:
-        turn = "more cores, or fewer columns and Python functions in the mapping, make it faster"
+        turn = (
+            "more cores, or fewer columns and Python functions in the mapping, make it faster; and more workers.count"
+            " where its functions wait for something else"
+        )
     elif not isinstance(count, WorkerRange):
         turn = "raise workers.count"
     elif workers < count.max:
@@ -119,19 +152,31 @@ def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
 
 
 def _writing(metrics: LoadMetrics, given: Circumstances) -> str:
-    writing = metrics.writing
-    seen = f"the reader waited {_shares(metrics)['writing']:.0%} of its time for room in the queue"
-    if metrics.insert.count:
+    writing, insert = metrics.writing, metrics.insert
+    waits = {
+        "room in the queue": metrics.reading.share(metrics.waited_for_room),
+        "the last commits, when all was mapped": metrics.reading.share(metrics.waited_for_commits),
+    }
+    told = " and ".join(f"{share:.0%} of its time for {what}" for what, share in waits.items() if share >= 0.01)
+    seen = f"the reader waited {told}"
+    if insert.count:
         waiting = writing.waiting / ((writing.busy + writing.waiting) or 1.0)
         seen += (
-            f"; a transaction takes {format_latency(metrics.insert.p50)} (p50), {waiting:.0%} of it waiting for the"
+            f"; a transaction takes {format_latency(insert.p50)} (p50), {waiting:.0%} of it waiting for the"
             f" database, and the commit alone {format_latency(metrics.commit.p50)}"
         )
+        if insert.most >= max(1.0, _RARE * insert.p50):
+            seen += f"; single ones took up to {format_latency(insert.most)} (other sessions' locks, a checkpoint)"
     return f"{seen}: {'; '.join(_faster_writing(metrics, given))}"
 
 
 def _faster_writing(metrics: LoadMetrics, given: Circumstances) -> list[str]:
     """What would help, the likeliest first."""
+    queue, idle = given.settings.queue, metrics.writing.share(metrics.writing.idle)
+    if idle >= _IDLE and metrics.waited_for_room > metrics.waited_for_commits:
+        bounds = [f"queue.max_bytes (now {written_size(queue.max_bytes)})"]
+        bounds += [f"queue.max_records (now {queue.max_records:,})"] if queue.max_records is not None else []
+        return [f"yet the insert threads had nothing to do for {idle:.0%} of theirs: raise {' and '.join(bounds)}"]
     more_threads = given.most_insert_threads is None or metrics.insert_threads < given.most_insert_threads
     if metrics.insert.count and metrics.commit.p50 >= _SLOW_COMMIT * metrics.insert.p50:
         turns = _faster_commits(given.settings, metrics.insert_threads, more_threads=more_threads)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -17,7 +17,7 @@ from typing import NoReturn
 import typer
 from rich.text import Text
 
-from etl.errors import EXIT_FAILED, EXIT_STOPPED, EtlError, mask_password
+from etl.errors import EXIT_FAILED, EXIT_STOPPED, EtlError, SettingsError, mask_password
 from etl.options import Settings, read_settings
 from etl.screen import show_error, stderr
 
@@ -67,6 +67,16 @@ def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool 
         stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
     show_error(sentence)
     raise typer.Exit(exit_code)
+
+
+def check_apart(outputs: Mapping[str, Path | None], used: Iterable[str | Path | None]) -> None:
+    """Raise SettingsError where a file that an option has lines appended to is what the command reads or loads into."""
+    others = [Path(other) for other in used if other is not None]
+    for option, file in outputs.items():
+        for other in others:
+            with suppress(OSError):  # what is not there is no other's
+                if file is not None and file.samefile(other):
+                    raise SettingsError(f"{option} {file}: lines would be appended to {other}, which this load uses.")
 
 
 def settings_of(

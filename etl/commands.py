@@ -34,7 +34,7 @@ from etl.arguments import (
     Workers,
     Write,
 )
-from etl.command_line import ABORTED, clear_errors, settings_of
+from etl.command_line import ABORTED, check_apart, clear_errors, settings_of
 from etl.errors import EXIT_FAILED, EtlError, MappingError, SettingsError, mask_password
 from etl.ledger_commands import add_to
 from etl.log_file import log_to
@@ -142,13 +142,14 @@ def load(
     """
     nameless = source_name is None and is_nameless(sources)
     with clear_errors(verbose=verbose, interrupted=_BEGINS_ANEW if nameless else ABORTED):
-        if log is not None:
-            log_to(log)
-        logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
         settings = settings_of(settings_file, overrides, workers, write)
         chosen = mapping or find_mapping(sources, source_name)
         name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)
+        check_apart({"--log": log, "--metrics": metrics_file}, [*sources, chosen, target.removeprefix("sqlite:///")])
+        if log is not None:
+            log_to(log)
+        logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
         if target.partition(":")[0] == "memory":
             raise SettingsError(
                 f"{target} would load the rows and throw them away: it is for programs (`etl.load` returns them). Name"

@@ -6,12 +6,16 @@ once, so that `tail -f` follows them. What goes wrong with the file ends the lin
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,10 +50,10 @@ class MetricsFile(ThreadedProgress, AbstractContextManager["MetricsFile"]):
         self._label = file
         self._report: LoadReport | None = None
         try:
-            # Without a buffer: what could not be written once must not be tried again in the end.
-            self._file = file.open("ab", buffering=0)
+            self._file = _appending(file)
         except OSError as error:
-            raise SettingsError(f"Cannot write the metrics {file}: {error.strerror}.") from error
+            why = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+            raise SettingsError(f"Cannot write the metrics {file}: {why}.") from error
 
     def note(self, sentence: str) -> None:
         """Sentences are for people."""
@@ -84,7 +88,8 @@ class MetricsFile(ThreadedProgress, AbstractContextManager["MetricsFile"]):
     def _put(self, **values: Any) -> None:
         if self._file.closed:
             return
-        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **values}).encode() + b"\n"
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"time": now, "pid": os.getpid(), **values}).encode() + b"\n"
         try:
             while line:
                 line = line[self._file.write(line) :]
@@ -97,6 +102,25 @@ class MetricsFile(ThreadedProgress, AbstractContextManager["MetricsFile"]):
 
     def _close(self) -> None:
         """More may come: the report."""
+
+
+def _appending(file: Path) -> FileIO:
+    """Open for lines of our own at its end; without a buffer: what could not be written once is not tried again."""
+    # Without waiting for the reader of a pipe that has none.
+    opened = FileIO(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666), "a")
+    os.set_blocking(opened.fileno(), True)
+    if stat.S_ISREG(os.fstat(opened.fileno()).st_mode) and _ends_within_a_line(file):
+        opened.write(b"\n")
+    return opened
+
+
+def _ends_within_a_line(file: Path) -> bool:
+    """Whether whoever wrote to it before was cut short, by a full disk say."""
+    with suppress(OSError), file.open("rb") as before:
+        if before.seek(0, os.SEEK_END):
+            before.seek(-1, os.SEEK_END)
+            return before.read() != b"\n"
+    return False
 
 
 def metrics_to(file: Path | None, tell: Callable[[str], object]) -> MetricsFile | NoMetrics:

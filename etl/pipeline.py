@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 
+from etl.bottleneck import slow_phase
 from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.source import Source
 from etl.feeding import FedSource, Feeder, make_splitter, total_size
@@ -244,7 +245,7 @@ class Pipeline:
     def _report(self, state: State) -> LoadReport:
         # A further pass feeds a little again: what the first one did tells where the time went.
         tally, stages = self._tally, self._passes[0] if self._passes else None
-        metrics = stages.metrics() if stages else None
+        metrics, phases = stages.metrics() if stages else None, self._runner.phases
         passed = {path for source in self._sources for path in source.passed}
         sources = tuple(self._source_report(source) for source in self._sources)
         skipped = sum(source.skipped for source in sources)
@@ -266,11 +267,11 @@ class Pipeline:
             discarded=sum(source.discarded for source in sources),
             skipped=skipped,
             seconds=self._runner.seconds,
-            phases=self._runner.phases,
+            phases=phases,
             source_bytes=tally.source_bytes,
             peak_memory=peak_memory() + (stages.engine.peak_memory() if stages else 0),
             metrics=metrics,
-            bottleneck=stages.bottleneck(metrics) if stages and metrics else "nothing to do",
+            bottleneck=slow_phase(phases) or (stages.bottleneck(metrics) if stages and metrics else "nothing to do"),
             stop_reason=next((stages.stop_reason for stages in self._passes if stages.stop_reason), ""),
             rows=self._target.rows(self._mapping) if isinstance(self._target, MemoryTarget) else None,
         )

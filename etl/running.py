@@ -85,7 +85,7 @@ class Runner:
             seconds=self.seconds,
             pool=fed.stages.coordinator.stats() if fed else None,
             metrics=metrics,
-            bottleneck=fed.stages.bottleneck(metrics) if fed and metrics else "",
+            bottleneck=fed.stages.bottleneck(metrics) if fed and metrics and self._activity == "loading" else "",
             activity=self._activity,
         )
 

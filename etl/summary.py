@@ -82,22 +82,25 @@ def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
     )
     if report.bottleneck and (verbose or report.seconds >= _LONG):
         yield f"  bottleneck: {report.bottleneck}"
+    if verbose:
+        yield f"  {', '.join(f'{phase} {format_duration(seconds)}' for phase, seconds in report.phases.items())}"
     if verbose and report.metrics is not None:
         yield from _stages(report.metrics)
 
 
 def _stages(metrics: LoadMetrics) -> Iterator[str]:
-    """Where the time of each stage went, in percent, and what its figures are."""
+    """Where the time of each stage went while rows were loaded, in percent, and what its figures are."""
     writing = f"{_counted(metrics.insert_threads, 'insert thread')}, {_counted(metrics.insert.count, 'transaction')}"
     stages = {
         "reading": (metrics.reading, ""),
         "mapping": (metrics.mapping, _counted(metrics.most_workers, "worker")),
         "writing": (metrics.writing, writing),
     }
-    yield f"  {'':9}{'busy':>6}{'waiting':>9}{'idle':>6}"
+    seconds = metrics.reading.busy + metrics.reading.waiting + metrics.reading.idle
+    yield f"  {f'of {format_duration(seconds)}':13}{'busy':>6}{'waiting':>9}{'idle':>6}"
     for name, (times, who) in stages.items():
         busy, waiting, idle = (f"{times.share(seconds):.0%}" for seconds in (times.busy, times.waiting, times.idle))
-        yield f"  {name:9}{busy:>6}{waiting:>9}{idle:>6}  {who}".rstrip()
+        yield f"  {name:13}{busy:>6}{waiting:>9}{idle:>6}  {who}".rstrip()
     for name, took in (("transaction", metrics.insert), ("its commit", metrics.commit)):
         p50, p95, p99, most = (format_latency(value) for value in (took.p50, took.p95, took.p99, took.most))
         yield f"  {name:12} p50 {p50:>7}, p95 {p95:>7}, p99 {p99:>7}, most {most:>7}"

@@ -72,3 +72,14 @@ def test_a_load_that_is_watched_and_stopped(folder: Path) -> None:
     assert first["metrics"]["insert"].keys() == {"count", "p50", "p95", "p99", "most"}
     assert first["pool"]["workers"] == last["report"]["metrics"]["most_workers"]
     assert (last["activity"], last["error"], last["report"]["exit_code"]) == ("stopped", None, 4)
+
+
+@pytest.mark.parametrize("file", ["items.xml", "items.yaml", "out.db"])
+@pytest.mark.parametrize("option", ["--metrics", "--log"])
+def test_what_the_load_uses_is_no_place_for_lines(folder: Path, option: str, file: str) -> None:
+    (folder / "out.db").touch()
+    before = (folder / file).read_bytes()
+    refused = etl("load", "items.xml", "--map", "items.yaml", "--to", "sqlite:///out.db", option, file, cwd=folder)
+    assert refused.code == 2
+    assert f"{option} {file}: lines would be appended to {file}, which this load uses." in refused.err
+    assert (folder / file).read_bytes() == before

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from etl.bottleneck import Circumstances, bottleneck, format_latency, limiting_stage
+from etl.bottleneck import Circumstances, bottleneck, format_latency, limiting_stage, slow_phase
 from etl.metrics import LoadMetrics, Percentiles, StageTimes
 from etl.options import build_settings
 
 
 def metrics(
-    reading: float = 0.0, workers: float = 0.0, room: float = 0.0, *, transaction: float = 1.2, commit: float = 0.1
+    reading: float = 0.0,
+    workers: float = 0.0,
+    room: float = 0.0,
+    commits: float = 0.0,
+    *,
+    transaction: float = 1.2,
+    commit: float = 0.1,
 ) -> LoadMetrics:
-    """Seconds of the reader at its source, waiting for workers and for room, and of a transaction and its commit."""
+    """Seconds of the reader at its source, waiting for workers, for room and for the last commits, and of a transaction
+    and its commit."""
     return LoadMetrics(
-        reading=StageTimes(reading, waiting=workers + room, idle=0.0),
+        reading=StageTimes(reading, waiting=workers + room, idle=commits),
         mapping=StageTimes(19.4, waiting=0.0, idle=0.6),
         writing=StageTimes(0.5, waiting=9.5, idle=0.0),
         waited_for_workers=workers,
         waited_for_room=room,
-        waited_for_commits=0.0,
+        waited_for_commits=commits,
         insert=Percentiles(10 if transaction else 0, transaction, transaction, transaction, transaction),
         commit=Percentiles(10 if transaction else 0, commit, commit, commit, commit),
         most_workers=2,
@@ -122,6 +130,45 @@ def test_larger_batches_need_room_first() -> None:
     assert "queue.max_bytes" not in said(slow_commits, insert={"batch_bytes": "4MiB"})
     assert "queue.max_bytes" not in said(slow_commits, insert={"batch_bytes": "auto"}, queue={"max_bytes": "1GiB"})
     assert "queue.max_bytes" not in said(metrics(room=5.0))
+
+
+def test_the_last_commits_are_told_from_a_full_queue() -> None:
+    told = said(metrics(reading=1.0, commits=9.0))
+    assert told.startswith("writing: the reader waited 90% of its time for the last commits, when all was mapped; a")
+    assert "room in the queue" not in told
+    both = said(metrics(reading=1.0, room=6.0, commits=3.0))
+    assert "waited 60% of its time for room in the queue and 30% of its time for the last commits" in both
+
+
+def test_a_queue_that_is_too_small_is_told_from_a_database_at_its_limit() -> None:
+    idle = replace(metrics(room=5.0), writing=StageTimes(0.5, waiting=2.5, idle=7.0))
+    told = said(idle, queue={"max_bytes": "64KiB", "max_records": 1})
+    assert told.endswith(
+        ": yet the insert threads had nothing to do for 70% of theirs: raise queue.max_bytes (now 64KiB) and"
+        " queue.max_records (now 1)"
+    )
+
+
+def test_splits_that_are_too_small_are_told_from_workers_at_their_limit() -> None:
+    handing = replace(metrics(workers=5.0), mapping=StageTimes(3.0, waiting=0.0, idle=7.0))
+    turn = "handing splits over takes longer than mapping them: raise split.bytes (now 4KiB)"
+    assert said(handing, split={"bytes": "4KiB"}).endswith(turn)
+    assert "split.bytes" not in said(handing)
+
+
+def test_single_transactions_that_waited_are_named() -> None:
+    waited = replace(metrics(room=5.0, transaction=0.019, commit=0.001), insert=Percentiles(100, 0.019, 0.03, 8.0, 8.0))
+    assert "; single ones took up to 8.0 s (other sessions' locks, a checkpoint): the database" in said(waited)
+    assert "single ones" not in said(metrics(room=5.0))
+
+
+def test_what_took_most_of_a_load_may_not_be_its_rows() -> None:
+    assert slow_phase({"preparing": 0.1, "loading": 1.5, "building keys": 11.0}).startswith(
+        "keys: building them took 11.0 of 12.6 s"
+    )
+    assert slow_phase({"preparing": 9.0, "loading": 1.5}).startswith("preparing: 9.0 of 10.5 s went by before")
+    assert slow_phase({"preparing": 1.0, "loading": 9.0, "building keys": 5.0}) == ""
+    assert slow_phase({"preparing": 0.6}) == ""
 
 
 def test_only_what_can_be_turned_is_named() -> None:

@@ -68,6 +68,22 @@ def test_a_file_that_cannot_be_written_is_told_before_the_load(tmp_path: Path) -
         MetricsFile(tmp_path / "nowhere" / "metrics", pytest.fail)
 
 
+def test_a_pipe_that_nobody_reads_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingsError, match=r"Cannot write the metrics .*/pipe: nobody reads this pipe\."):
+        MetricsFile(tmp_path / "pipe", pytest.fail)
+
+
+def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "metrics"
+    file.write_text('{"cut', "ascii")
+    with MetricsFile(file, pytest.fail):
+        pass
+    cut, line = file.read_text("ascii").splitlines()
+    assert cut == '{"cut'
+    assert json.loads(line)["pid"] == os.getpid()
+
+
 def test_a_full_disk_ends_the_lines_with_one_sentence() -> None:
     said: list[str] = []
     with MetricsFile(Path("/dev/full"), said.append) as metrics:

@@ -70,11 +70,12 @@ def test_a_finished_load_says_what_it_did() -> None:
 def test_more_is_said_where_more_is_asked_for() -> None:
     lines = summarize_load(FINISHED, verbose=True)
     assert "  dumps/releases.xml.gz: finished, 1,234,567 records" in lines
-    stages = lines.index("             busy  waiting  idle")
+    assert "  loading 1 min 30 s" in lines
+    stages = lines.index("  of 1 min 40 s  busy  waiting  idle")
     assert lines[stages + 1 : stages + 7] == [
-        "  reading     20%      80%    0%",
-        "  mapping     75%      15%   10%  2 workers",
-        "  writing     15%      80%    5%  2 insert threads, 100 transactions",
+        "  reading         20%      80%    0%",
+        "  mapping         75%      15%   10%  2 workers",
+        "  writing         15%      80%    5%  2 insert threads, 100 transactions",
         "  transaction  p50   1.9 s, p95   2.4 s, p99   2.6 s, most   2.7 s",
         "  its commit   p50  100 ms, p95  200 ms, p99  300 ms, most  400 ms",
         "  queue 75% full on average, 67 MB at most",
