@@ -326,7 +326,7 @@ def _explain(error: ValidationError) -> str:
             continue
         words = _PLAIN_WORDS.get(item["type"])
         message = words.format(**item.get("ctx", {})) if words else item["msg"].removeprefix("Value error, ")
-        word = _special_word(names)
+        word = special_word(names)
         found = "nothing" if item["input"] is None else repr(item["input"])
         problems.append(f"{name} {message}{f', or {word}' if word else ''}, found {found}")
     return "; ".join(problems) + ". `etl docs settings` explains them."
@@ -365,7 +365,8 @@ def _groups(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _groups(form)
 
 
-def _special_word(path: Sequence[str]) -> str:
+def special_word(path: Sequence[str]) -> str:
+    """What None is written as at that place: ``auto``, ``unlimited``; empty where it has no word."""
     info = _fields(path[:-1]).get(path[-1]) if path else None
     metadata = info.metadata if info else []
     return "auto" if Auto in metadata else "unlimited" if Unlimited in metadata else ""

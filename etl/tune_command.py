@@ -13,7 +13,7 @@ import typer
 
 from etl.arguments import MapFile, Overrides, Quiet, SettingsFile, Sources, Target, Verbose
 from etl.command_line import clear_errors, settings_of
-from etl.errors import SettingsError
+from etl.errors import PermanentError, SettingsError
 from etl.naming import find_mapping
 from etl.new_file import new_file
 from etl.options import parse_duration
@@ -56,7 +56,7 @@ def tune(
     max_time: Annotated[
         str,
         typer.Option(
-            metavar="TIME", rich_help_panel="Trials", help="After it nothing more is tried: it ends with what it has."
+            metavar="TIME", rich_help_panel="Trials", help="After it nothing more is loaded: it ends with what it has."
         ),
     ] = "5min",
     as_json: Annotated[
@@ -85,13 +85,11 @@ def tune(
         allowed = _duration(max_time)
         _check_output(output)
         progress = new_progress(quiet=quiet)
-        rates: list[float] = []
 
         def show(trial: Trial) -> None:
-            if not rates:
-                progress.note(HEADING)
-            rates.append(trial.rate)
-            progress.note(trial_line(trial, rates[0]))
+            is_first = not (trial.setting or trial.again)
+            for line in (*(HEADING if is_first else ()), trial_line(trial)):
+                progress.note(line)
 
         try:
             report = find_settings(
@@ -111,17 +109,32 @@ def tune(
             typer.echo(report.to_json())
         elif not quiet:
             print_lines(stderr(), summarize_tune(report))
-        with new_file(output) as file:
-            file.write(report.yaml.encode())
+        _write(report.yaml, output, as_json=as_json)
         if not quiet:
             print_lines(stderr(), [f"Written to {output}, for `etl load --settings {output}`."])
 
 
 def _duration(text: str) -> float:
     try:
-        return float(str(parse_duration(text)))
+        seconds = float(str(parse_duration(text)))
     except ValueError as error:
         raise SettingsError(f"--max-time {text}: {error}.") from error
+    if not seconds > 0:
+        raise SettingsError(f"--max-time {text} is too little; expected more than 0.")
+    return seconds
+
+
+def _write(text: str, file: Path, *, as_json: bool) -> None:
+    """Minutes of trials are not lost where the file cannot be written any more: its text is shown."""
+    try:
+        with new_file(file) as out:
+            out.write(text.encode())
+    except OSError as error:
+        typer.echo(text, err=as_json, nl=False)
+        shown = "error" if as_json else "output"
+        raise PermanentError(
+            f"{file} cannot be written: {error.strerror}. What it was to hold is on standard {shown}."
+        ) from error
 
 
 def _check_output(file: Path) -> None:

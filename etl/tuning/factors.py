@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from etl.loading.batch_share import batch_share
+from etl.metrics import LoadMetrics
 from etl.options import Settings, default_worker_count
 from etl.sizes import KIB, MIB, written_size
 from etl.targets.base import Target
@@ -23,22 +24,37 @@ _VALUES = {
 """What matters most comes first, after the workers: a later one is turned with the best of those before it."""
 
 
-def factors_of(settings: Settings, target: Target) -> tuple[Factor, ...]:
-    """What there is to turn: not what the user has set, nor what means nothing for this database or these workers."""
+def factors_of(settings: Settings, target: Target, metrics: LoadMetrics) -> tuple[Factor, ...]:
+    """What there is to turn: not what the user has set, nor what means nothing for this database or these workers.
+
+    `metrics`: of a load with the defaults.
+    """
     cores = default_worker_count()
     automatic = {"workers.count": cores, "insert.threads": target.default_insert_threads}
     meaningless = {"insert.threads"} if target.max_insert_threads == 1 else set()
-    if settings.workers.kind == "inline":
+    if _is_inline(settings, metrics):
         meaningless |= {"workers.count", "workers.prefetch"}
     factors = []
     for name, values in {"workers.count": worker_counts(cores), **_VALUES}.items():
         if name not in meaningless and not is_set(settings, name):
             group, _, field = name.partition(".")
             start = automatic.get(name) or getattr(getattr(settings, group), field)
-            factors.append(
-                Factor(name, tuple(sorted({*values, start})), start, partial(_matters, settings, target, name))
-            )
+            # A larger queue is of no use where the one there is was never more than half full.
+            most = start if name == "queue.max_bytes" and 2 * metrics.queue_most_bytes <= start else max(values)
+            taken = sorted({*(value for value in values if value <= most), start})
+            factors.append(Factor(name, tuple(taken), start, partial(_matters, settings, target, name)))
     return tuple(factors)
+
+
+def _is_inline(settings: Settings, metrics: LoadMetrics) -> bool:
+    """Whether there are no workers, as the user wants it or since the sources are tiny."""
+    least, _ = settings.workers.least_and_most()
+    return settings.workers.kind == "inline" or metrics.most_workers < least
+
+
+def splits_in_hand(settings: Settings, metrics: LoadMetrics) -> int:
+    """That the workers of a load with these metrics have in hand at most, all together; 0 where there are none."""
+    return 0 if _is_inline(settings, metrics) else metrics.most_workers * settings.workers.prefetch
 
 
 def _matters(settings: Settings, target: Target, name: str, choice: Choice) -> bool:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import quote as quote_url
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from etl.errors import TargetError
+from etl.errors import EtlError, TargetError, TransientError
 from etl.targets.postgres import PostgresTarget
 from etl.targets.postgres_session import Session, connect, conninfo
 from etl.targets.schema import quote
@@ -25,6 +25,8 @@ _NAME = re.compile(rf"{_PREFIX}([0-9a-f]{{8}})")
 _MARK = "Scratch place of a running etl tune; the next one removes it where that was killed."
 """The schema's comment: a schema of anybody else's that has such a name is not touched."""
 
+_LOCK_TIMEOUT = b"SET LOCAL lock_timeout = '3s'"
+"""The tables are nobody's but a tune's: who looks at one and holds it so long is not waited for."""
 _LEFT = """
     SELECT nspname FROM pg_namespace
     WHERE obj_description(oid, 'pg_namespace') = %s AND pg_has_role(nspowner, 'MEMBER') ORDER BY nspname
@@ -80,7 +82,7 @@ class PostgresScratch(Scratch):
     def remove(self) -> None:
         try:
             self._drop(self._schema)
-        except TargetError as error:
+        except EtlError as error:
             raise TargetError(
                 f"{error} So {self.name} is left; the next tune of this database removes it, or DROP SCHEMA"
                 f" {quote(self._schema)} CASCADE."
@@ -93,8 +95,9 @@ class PostgresScratch(Scratch):
         for name in names:
             number = _NAME.fullmatch(name)
             if number and self._target.holder(int(number[1], 16)) is None:
-                self._drop(name)
-                removed.append(f"the schema {name}")
+                with suppress(TransientError):  # somebody has locked a table of it: a later tune removes it
+                    self._drop(name)
+                    removed.append(f"the schema {name}")
         return removed
 
     def _drop(self, schema: str) -> None:
@@ -116,6 +119,7 @@ class PostgresScratch(Scratch):
         with closing(self._target.connect()) as connection, connection.translated():
             connection.begin()
             connection.lock()
+            connection.driver.execute(_LOCK_TIMEOUT)
             yield connection.driver
             connection.commit(durable=False)
 

@@ -19,6 +19,9 @@ class Trial:
     """What differs from the defaults, or from what the user has set: sizes in bytes."""
     rates: tuple[float, ...]
     """Records a minute, by run; none where the load failed."""
+    times: float = 0.0
+    """How many times as fast as the defaults: through the best before it, which was loaded beside it. A machine that
+    becomes faster or slower meanwhile changes the rates, and not this. 0 where the load failed."""
     insert_p50: float = 0.0
     insert_p95: float = 0.0
     """Seconds of a transaction. These and what follows: medians of the runs."""
@@ -62,17 +65,22 @@ class TuneReport:
     whole: bool
     """Whether the sample is all there is."""
     seconds: float
-    """That the defaults take for the sample."""
+    """That the defaults take for the sample; of the same loads as `default_rate`."""
     noise: float
     """By which share the runs of the defaults differ, from the slowest to the fastest."""
     least_gain: float
     """The share by which something must be faster to count."""
     trials: tuple[Trial, ...]
     """In order: the defaults, what was tried, and where something was better the defaults and the best once more."""
+    values: int
+    """How many values there were to try, of all settings that are turned."""
     choice: Mapping[str, str]
     """The best settings, where they are not the defaults, as a settings file has them: ``{"workers.count": "4"}``."""
+    given_up: Mapping[str, str]
+    """Settings that seemed better, and were not when measured once more."""
     default_rate: float
-    """Records a minute with the defaults. Like `rate` measured once more at the end, where there was time."""
+    """Records a minute with the defaults. Like `rate` measured once more at the end, where there was time; else `rate`
+    is this one so many times as the trial of the best was faster."""
     rate: float
     """Records a minute with the best settings."""
     bottleneck: str
@@ -87,10 +95,15 @@ class TuneReport:
         """How many times as fast as the defaults."""
         return self.rate / self.default_rate
 
+    @property
+    def tried(self) -> int:
+        """How many of `values` were."""
+        return sum(1 for trial in self.trials if trial.setting)
+
     def to_json(self) -> str:
         """The report as one JSON object (without `yaml`)."""
         values = dataclasses.asdict(self)
         del values["yaml"]
         for trial, told in zip(self.trials, values["trials"], strict=True):
             told["rate"] = trial.rate
-        return json.dumps({**values, "gain": self.gain}, ensure_ascii=False)
+        return json.dumps({**values, "gain": self.gain, "tried": self.tried}, ensure_ascii=False)

@@ -5,21 +5,27 @@ In: a choice of settings. Out: the load's report. Runs on a thread that no signa
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
-from etl.errors import CallbackError, SourceError
-from etl.loader import load
+from etl.errors import SourceError, TargetError
+from etl.extract.source import expand
 from etl.mapping.model import Mapping
 from etl.options import LedgerSettings, Settings
+from etl.pipeline import Pipeline
 from etl.progress import Progress
 from etl.report import LoadReport
+from etl.stages import Callbacks
+from etl.targets.base import Target
+from etl.targets.open import open_target
+from etl.targets.sql import driver_error
 from etl.tuning.factors import with_choice
 from etl.tuning.scratch import Scratch
-from etl.tuning.search import Choice, OutOfTime
+from etl.tuning.search import Choice
+from etl.tuning.until import Until
+
+_NO_SUCH_TYPE = "42704"
 
 
 class Sample:
@@ -31,41 +37,35 @@ class Sample:
         mapping: Mapping,
         settings: Settings,
         scratch: Scratch,
+        target: Target,
         progress: Progress,
-        ends: float,
-        stopping: threading.Event,
+        until: Until,
     ) -> None:
-        """`ends`: the moment from which on nothing is loaded any more, by the clock of `time.monotonic`; `stopping` is
-        set when the user wants no more."""
+        """`target`: the database that the scratch place is in."""
         self._sources = sources
         self._mapping = mapping
         # Whatever schema the user's ledger is in: that of a trial is in the scratch place.
         self._settings = settings.model_copy(update={"ledger": LedgerSettings()})
         self._scratch = scratch
+        self._target = target
         self._progress = progress
-        self._ends = ends
-        self._stopping = stopping
+        self._until = until
         self.limit = 1
         """How many records it has at most."""
 
     def load(self, choice: Choice) -> LoadReport:
         """Load it once. Raises OutOfTime, KeyboardInterrupt, and EtlError where it does not load."""
-        self._check()
-        self._scratch.renew()
+        self._until.check()
+        with self._until.interrupting(lambda _reason: self._target.interrupt()):
+            self._scratch.renew()
         _forget_peak_memory()
-        try:
-            report = load(
-                self._sources,
-                mapping=self._mapping,
-                target=self._scratch.url,
-                settings=with_choice(self._settings, choice),
-                limit=self.limit,
-                on_batch=lambda _committed: self._check(),
-                progress=self._progress,
-            )
-        except CallbackError:
-            self._check()
-            raise
+        settings = with_choice(self._settings, choice)
+        with closing(open_target(self._scratch.url, settings)) as place:
+            place.label = self._target.label  # the name that the user knows
+            pipeline = Pipeline(self._mapping, place, settings, self._progress)
+            with self._until.interrupting(pipeline.abort):
+                report = self._run(pipeline)
+        self._until.check()
         if report.stop_reason:
             refused = SourceError(f"{report.stop_reason} `etl check` shows why.")
             refused.exit_code = report.exit_code
@@ -74,11 +74,18 @@ class Sample:
             raise SourceError(f"Of the first {report.records:,} records none was loaded. `etl check` shows why.")
         return report
 
-    def _check(self) -> None:
-        if self._stopping.is_set():
-            raise KeyboardInterrupt
-        if time.monotonic() >= self._ends:
-            raise OutOfTime
+    def _run(self, pipeline: Pipeline) -> LoadReport:
+        try:
+            return pipeline.run(expand(self._sources), self.limit, None, Callbacks())
+        except TargetError as error:
+            # Of tables whose types the mapping names: what the target says of them, behind it the driver's own.
+            refused = error.__cause__
+            if refused is None or getattr(driver_error(refused), "sqlstate", None) != _NO_SUCH_TYPE:
+                raise
+            raise TargetError(
+                f"{error} The loads of a tune see no schema but their own: a type that the mapping names by `sql` needs"
+                " its schema in front."
+            ) from error
 
 
 def _forget_peak_memory() -> None:

@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from etl.errors import SettingsError
+from etl.errors import EtlError, SettingsError
 from etl.options import Settings
 from etl.targets.base import Target
 from etl.targets.open import open_target
+from etl.tuning.until import Until
 
 
 class Scratch(ABC):
@@ -43,21 +44,32 @@ class Scratch(ABC):
 
 
 @contextmanager
-def scratch_place(url: str, note: Callable[[str], object]) -> Iterator[tuple[Scratch, Target]]:
+def scratch_place(
+    url: str, settings: Settings, note: Callable[[str], object], until: Until
+) -> Iterator[tuple[Scratch, Target]]:
     """A scratch place for trials of `url`, removed at the end, whatever ends it; and the database itself.
 
-    `note` is told what killed tunes have left. Raises SettingsError where there is no database to tune for, TargetError
-    where its user may make no scratch place there.
+    `note` is told what killed tunes have left, and what is left now although all else went well. Raises SettingsError
+    where there is no database to tune for or `settings` do not go with it, TargetError where its user may make no
+    scratch place there, and what `until` raises.
     """
-    with closing(open_target(url, Settings())) as target:
-        scratch = _scratch(url, target)
-        for name in scratch.remove_left():
+    with closing(open_target(url, settings)) as target:
+        with until.interrupting(lambda _reason: target.interrupt()):
+            scratch = _scratch(url, target)
+            left = scratch.remove_left()
+        for name in left:
             note(f"Removed {name}, which a tune that was killed had left.")
         try:
-            scratch.renew()
+            with until.interrupting(lambda _reason: target.interrupt()):
+                scratch.renew()
             yield scratch, target
-        finally:
+        except BaseException:
             scratch.remove()
+            raise
+        try:
+            scratch.remove()
+        except EtlError as error:
+            note(str(error))  # what was found is worth more
 
 
 def _scratch(url: str, target: Target) -> Scratch:

@@ -35,30 +35,25 @@ class OutOfTime(Exception):
     """There is no time left to measure anything."""
 
 
-def search(
-    factors: Sequence[Factor], start: float, least_gain: float, measure: Callable[[Factor, Choice, float], float]
-) -> Choice:
-    """The choice with the highest rate that was found.
+def search(factors: Sequence[Factor], least_gain: float, measure: Callable[[Factor, Choice, Choice], float]) -> Choice:
+    """The fastest choice that was found.
 
     Each factor in turn is walked up from its start, to the first value that gains nothing; where the first one up
-    gains nothing, down likewise. What gains is kept while the next factors are turned. `start`: the rate with every
-    factor as it is; `least_gain`: the share by which a rate must exceed the best one so far to be better. `measure`
-    gets the factor, the choice to try and the rate that it has to exceed; it returns its rate, 0 where it is unusable.
-    Where it raises OutOfTime, the search ends with what it has.
+    gains nothing, down likewise. What gains is kept while the next factors are turned. `measure` gets the factor, the
+    choice to try and the best one so far, and returns how many times as fast as that it is, 0 where it is unusable; it
+    is better where that is above 1 + `least_gain`. Where it raises OutOfTime, the search ends with what it has.
     """
     best: dict[str, int] = {}
-    rate = start
     try:
         for factor in factors:
             for walk in factor.walks():
                 for value in walk:
-                    choice, to_exceed = {**best, factor.name: value}, rate * (1 + least_gain)
+                    choice = {**best, factor.name: value}
                     if not factor.matters(choice):
                         continue
-                    found = measure(factor, choice, to_exceed)
-                    if found <= to_exceed:
+                    if measure(factor, choice, best) <= 1 + least_gain:
                         break
-                    best, rate = choice, found
+                    best = choice
                 if factor.name in best:
                     break
     except OutOfTime:

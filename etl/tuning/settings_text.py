@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from etl.options import Settings, Share
+from etl.options import Settings, Share, special_word
 from etl.progress import format_bytes, format_list
 from etl.tuning.factors import written
 from etl.tuning.report import Trial, TuneReport
@@ -25,11 +25,13 @@ def settings_text(report: TuneReport, settings: Settings, factors: Sequence[Fact
     for group in Settings.model_fields:
         values, turned = given.get(group, {}), [factor for factor in factors if factor.name.startswith(f"{group}.")]
         if not isinstance(values, dict):
-            lines.append(f"{group}: {_yaml(group, values)}  # given")
+            lines.append(f"{group}: {_yaml((group,), values)}  # given")
         elif values or turned:
             is_said = bool(values) or any(factor.name in report.choice for factor in turned)
             lines.append(f"{group}:" if is_said else f"# {group}:")
-            lines += [f"  {name}: {_yaml(name, value)}  # given, and not turned" for name, value in values.items()]
+            lines += [
+                f"  {name}: {_yaml((group, name), value)}  # given, and not turned" for name, value in values.items()
+            ]
             for factor in turned:
                 lines += _turned(factor, report)
     return "\n".join(lines) + "\n"
@@ -45,7 +47,8 @@ def _head(report: TuneReport, moment: datetime) -> Iterator[str]:
         f" ({format_bytes(report.source_bytes)}), {report.seconds:.1f} s with the defaults, "
         f"{report.default_rate:,.0f} records/min.",
         *summarize_tune(report),
-        "Below, x is times the defaults. What is commented out is best as it is.",
+        "Below, x is times the defaults. What is commented out stays at its default: nothing better was found, or"
+        " nothing else tried.",
     )
     for paragraph in paragraphs:
         yield from _comment(paragraph, "")
@@ -61,23 +64,17 @@ def _turned(factor: Factor, report: TuneReport) -> Iterator[str]:
 
 
 def _tried(factor: Factor, trials: Sequence[Trial]) -> str:
-    """Every value that was tried, with its rate."""
-    default, before = trials[0].rate, trials[0].rate
-    words = []
+    """Every value that was tried, with how fast it was."""
+    before, words = 1.0, []
     for trial in trials:
         if trial.setting == factor.name:
-            value = written(factor.name, trial.choice[factor.name])
-            result = f"fails ({trial.problem})" if trial.problem else _rate(trial.rate, default)
-            words.append(f"{value}: {result}")
+            result = f"fails ({trial.problem})" if trial.problem else f"{trial.times:.2f} x"
+            words.append(f"{written(factor.name, trial.choice[factor.name])}: {result}")
         elif trial.better and not words:
-            before = trial.rate
+            before = trial.times
     if not words:
         return "Not tried: the time was over, or no other value would change anything."
-    return f"{written(factor.name, factor.start)}: {_rate(before, default)}. Tried: {'; '.join(words)}."
-
-
-def _rate(rate: float, default: float) -> str:
-    return f"{rate / default:.2f} x ({rate:,.0f} records/min)"
+    return f"{written(factor.name, factor.start)}: {before:.2f} x. Tried: {'; '.join(words)}."
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
@@ -89,9 +86,11 @@ def _comment(text: str, indent: str) -> Iterator[str]:
     )
 
 
-def _yaml(name: str, value: Any) -> str:
+def _yaml(path: Sequence[str], value: Any) -> str:
+    if value is None:
+        return special_word(path) or "null"
     if isinstance(value, Share):
         return str(value)
-    if isinstance(value, int) and name.endswith("bytes"):
-        return written(name, value)
+    if isinstance(value, int) and path[-1].endswith("bytes"):
+        return written(path[-1], value)
     return json.dumps(value, ensure_ascii=False)

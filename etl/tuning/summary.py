@@ -8,18 +8,21 @@ from etl.progress import format_bytes
 from etl.tuning.factors import written
 from etl.tuning.report import Trial, TuneReport
 
-HEADING = f"  {'setting':<25} {'records/min':>11} {'times':>5} {'insert p50':>10} {'p95':>8} {'idle':>4} {'memory':>7}"
-"""Above the lines of trials. Times: the defaults' rate; insert: a transaction; idle: the workers. 79 characters."""
+HEADING = (
+    f"  {'':<25} {'':>11} {'':>5} {'insert':>8} {'':>8} {'workers':>7}",
+    f"  {'setting':<25} {'records/min':>11} {'times':>5} {'p50':>8} {'p95':>8} {'idle':>7} {'memory':>7}",
+)
+"""Above the lines of trials. Times: as fast as the defaults; insert: a transaction. 79 characters."""
 
 
-def trial_line(trial: Trial, default_rate: float) -> str:
+def trial_line(trial: Trial) -> str:
     """A trial as a row of a table; with a star where it was better than all before it."""
     name = f"{'*' if trial.better else ' '} {trial_name(trial):<25}"
     if trial.problem:
         return f"{name} unusable: {trial.problem}"
     return (
-        f"{name} {trial.rate:>11,.0f} {trial.rate / default_rate:>5.2f} {_milliseconds(trial.insert_p50):>10}"
-        f" {_milliseconds(trial.insert_p95):>8} {trial.workers_idle:>4.0%} {format_bytes(trial.peak_memory):>7}"
+        f"{name} {trial.rate:>11,.0f} {trial.times:>5.2f} {_milliseconds(trial.insert_p50):>8}"
+        f" {_milliseconds(trial.insert_p95):>8} {trial.workers_idle:>7.0%} {format_bytes(trial.peak_memory):>7}"
     )
 
 
@@ -37,13 +40,22 @@ def _milliseconds(seconds: float) -> str:
 def summarize_tune(report: TuneReport) -> list[str]:
     """What was found, and what to think of it."""
     noise = f"runs of the defaults differ by {report.noise:.0%}"
+    values = f"the {report.tried} of {report.values} values tried"
     if report.choice:
         head = (
-            f"Best here: {choice_words(report.choice)}: {report.rate:,.0f} records/min,"
+            f"Best among {values}: {choice_words(report.choice)}: {report.rate:,.0f} records/min,"
             f" {report.gain:.2f} times the defaults ({noise})."
         )
+    elif report.given_up:
+        head = (
+            f"Nothing better than the defaults was confirmed among {values}: {choice_words(report.given_up)} seemed"
+            f" so, but not when measured once more ({noise})."
+        )
     else:
-        head = f"The defaults are best here: only a gain above {report.least_gain:.0%} counts ({noise})."
+        head = (
+            f"Nothing better than the defaults was found among {values}: only a gain above {report.least_gain:.0%}"
+            f" counts ({noise})."
+        )
     return [head, f"  What limits now: {report.bottleneck}", *(f"  {notice}" for notice in report.notices)]
 
 

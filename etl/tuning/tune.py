@@ -5,6 +5,7 @@ What is loaded goes to a scratch place, which is removed whatever ends the tune.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.errors import SettingsError, SourceError
-from etl.extract.source import expand
+from etl.extract.source import Source, expand
 from etl.loader import SourceNames
 from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
@@ -31,6 +32,7 @@ from etl.tuning.search import OutOfTime
 from etl.tuning.settings_text import settings_text
 from etl.tuning.stopping import run_stoppable
 from etl.tuning.tuner import Tuner
+from etl.tuning.until import Until
 
 
 def tune(
@@ -63,40 +65,48 @@ def tune(
     progress = progress or SilentProgress()
     names = [str(name) for name in ([sources] if isinstance(sources, str | Path) else sources)]
     url = target or settings.target or default_target(names)
-    checked = _mapping(mapping, names, progress)
-
-    def find(stopping: threading.Event) -> TuneReport:
-        with scratch_place(url, progress.note) as (scratch, place):
-            progress.note(
-                f"Tuning for {place.label}, mapped by {checked.label}: loads of a sample write to {scratch.name} there"
-                f" for {format_duration(max_time)} at most; then it is removed. Nothing else there is touched."
-            )
-            ends = time.monotonic() + max_time
-            shown = TuneProgress(progress, ends)
-            sample = Sample(names, checked, settings, scratch, shown, ends, stopping)
-            tuner = Tuner(sample, shown, repeat, on_trial or _tell_nobody, ends)
-            factors = factors_of(settings, place)
-            try:
-                tuner.calibrate(seconds)
-                tuner.find(factors)
-            except OutOfTime:
-                raise SettingsError(
-                    f"In {format_duration(max_time)} not even the defaults could be measured: allow more time"
-                    " (--max-time), or a smaller sample (--seconds)."
-                ) from None
-            finally:
-                shown.close()
-            report = tuner.report(place.label, scratch.server, names, checked.label)
-        return replace(report, yaml=settings_text(report, settings, factors, datetime.now(UTC)))
+    found = _sources(names)
 
     def tell() -> None:
         progress.note("Stopping: the load in hand is given up. Ctrl-C again does not wait long for that.")
 
+    def look(stopping: threading.Event) -> None:
+        with scratch_place(url, settings, progress.note, Until(math.inf, stopping)):
+            pass
+
+    # What is wrong with the database is told before minutes go into a mapping.
+    run_stoppable(look, tell)
+    checked = _mapping(mapping, found, progress)
+
+    def find(stopping: threading.Event) -> TuneReport:
+        ends = time.monotonic() + max_time
+        until, shown = Until(ends, stopping), TuneProgress(progress, ends)
+        try:
+            with scratch_place(url, settings, progress.note, until) as (scratch, place):
+                progress.note(
+                    f"Tuning for {place.label}, mapped by {checked.label}: loads of a sample write to {scratch.name}"
+                    f" there for {format_duration(max_time)} at most; then it is removed. Nothing else there is"
+                    " touched."
+                )
+                sample = Sample(names, checked, settings, scratch, place, shown, until)
+                tuner = Tuner(sample, settings, shown, repeat, on_trial or _tell_nobody, ends)
+                factors = factors_of(settings, place, tuner.calibrate(seconds))
+                tuner.find(factors)
+                report = tuner.report(place.label, scratch.server, names, checked.label)
+        except OutOfTime:
+            raise SettingsError(
+                f"In {format_duration(max_time)} not even the defaults could be measured: allow more time"
+                " (--max-time), or a smaller sample (--seconds)."
+            ) from None
+        finally:
+            shown.close()
+        return replace(report, yaml=settings_text(report, settings, factors, datetime.now(UTC)))
+
     return run_stoppable(find, tell)
 
 
-def _mapping(mapping: str | Path | Mapping | None, names: Sequence[str], progress: Progress) -> Mapping:
-    """The mapping, given or inferred, for sources that can be read again and again."""
+def _sources(names: Sequence[str]) -> list[Source]:
+    """Those that can be read again and again."""
     found = expand(names)
     once = [source.label for source in found if not source.rereadable]
     if once:
@@ -105,6 +115,11 @@ def _mapping(mapping: str | Path | Mapping | None, names: Sequence[str], progres
         )
     if not found:
         raise SourceError("No source is given: expected paths, directories or patterns.")
+    return found
+
+
+def _mapping(mapping: str | Path | Mapping | None, found: Sequence[Source], progress: Progress) -> Mapping:
+    """The mapping, given or inferred."""
     if mapping is None:
         return inferred_mapping(found, None, progress)
     checked = mapping if isinstance(mapping, Mapping) else read_mapping(Path(mapping))

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 import etl as etl_package
 from etl.errors import TargetError
-from etl.options import build_settings, read_settings
+from etl.options import Settings, build_settings, read_settings
+from etl.targets.base import Target
 from etl.targets.postgres import DDL_LOCK
 from etl.targets.postgres_session import conninfo
 from etl.tuning import postgres_scratch
-from etl.tuning.scratch import scratch_place
+from etl.tuning.scratch import Scratch, scratch_place
+from etl.tuning.until import Until
 from tests.command import environment, etl
 from tests.integration.bad_input import MAPPING, document, item
 from tests.integration.test_postgres_target import role, run_sql, with_user
@@ -93,6 +98,11 @@ def tuning(folder: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
         process.communicate()
 
 
+def scratch(url: str, note: Callable[[str], object]) -> AbstractContextManager[tuple[Scratch, Target]]:
+    """A scratch place for as long as it takes."""
+    return scratch_place(url, Settings(), note, Until(math.inf, threading.Event()))
+
+
 def schemas(url: str) -> list[str]:
     """Of tunes."""
     with psycopg.connect(url) as connection:
@@ -155,10 +165,10 @@ def test_tables_of_the_same_names_are_neither_written_nor_looked_at(folder: Path
 
 def test_options_of_the_url_and_of_the_environment_stay(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def work_mem(url: str) -> str:
-        with scratch_place(url, print) as (scratch, _), psycopg.connect(conninfo(scratch.url)) as connection:
+        with scratch(url, print) as (place, _), psycopg.connect(conninfo(place.url)) as connection:
             (found,) = connection.execute("SELECT current_setting('work_mem')").fetchone() or ("",)
             (path,) = connection.execute("SELECT current_schemas(false)").fetchone() or ("",)
-        assert path == [scratch.name.split()[-1]]
+        assert path == [place.name.split()[-1]]
         return str(found)
 
     monkeypatch.setenv("PGOPTIONS", "-c work_mem=5MB")
@@ -168,14 +178,14 @@ def test_options_of_the_url_and_of_the_environment_stay(postgres_url: str, monke
 
 def test_a_pooler_that_leaves_the_options_out_is_refused(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_scratch, "_with_options", lambda url, _options: url)
-    with pytest.raises(TargetError, match="in place of a pooler"), scratch_place(postgres_url, print):
+    with pytest.raises(TargetError, match="in place of a pooler"), scratch(postgres_url, print):
         pytest.fail("trials would meet the user's tables")
     assert schemas(postgres_url) == []
 
 
 def test_who_may_create_no_schema_is_told_the_right_it_takes(postgres_url: str, role: str) -> None:
     url = with_user(postgres_url, role)
-    with pytest.raises(TargetError, match=rf'GRANT CREATE ON DATABASE "\w+" TO "{role}"'), scratch_place(url, print):
+    with pytest.raises(TargetError, match=rf'GRANT CREATE ON DATABASE "\w+" TO "{role}"'), scratch(url, print):
         pytest.fail("without the right")
 
 
@@ -207,20 +217,58 @@ def test_ctrl_c_leaves_nothing(
         assert schemas(target_url) == []
 
 
+def test_a_locked_table_holds_up_no_ctrl_c(
+    folder: Path, postgres_url: str, tuning: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = tuning(postgres_url)
+    (name,) = schemas(postgres_url)
+    with closing(psycopg.connect(postgres_url)) as holder:
+        lock_when_there(holder, f"{name}.item")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 4, err
+    assert "Error: Stopped, and no settings are written. " in err
+    assert f"So the schema {name} is left; " in err
+    assert sorted(os.listdir(folder)) == ["items.mapping.yaml", "items.xml"]
+
+
+def lock_when_there(holder: psycopg.Connection[Any], table: str) -> None:
+    """Lock a table that comes and goes."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            holder.execute(f"LOCK TABLE {table}".encode())
+        except psycopg.errors.UndefinedTable:
+            holder.rollback()
+        else:
+            return
+    pytest.fail(f"no {table}")
+
+
+def test_a_type_without_its_schema_is_told_by_the_users_database(folder: Path, postgres_url: str) -> None:
+    run_sql(postgres_url, "CREATE DOMAIN mood AS text")
+    mapping = MAPPING.replace("name: name", "name: {path: name, sql: mood}")
+    (folder / "items.mapping.yaml").write_text(mapping)
+    tuned = etl("tune", "items.xml", "--to", postgres_url, *QUICK, cwd=folder)
+    assert tuned.code == 1
+    assert "etl_tune_" not in tuned.err.partition("Error: ")[2]
+    assert "needs its schema in front" in tuned.err
+
+
 def test_what_a_killed_tune_left_is_removed_by_the_next_and_nothing_else(
     postgres_url: str, tuning: Callable[[str], subprocess.Popen[str]]
 ) -> None:
     alive, told = tuning(postgres_url), list[str]()
     run_sql(postgres_url, "CREATE SCHEMA etl_tune_0000abcd")  # somebody else's, who likes such names
     (name,) = set(schemas(postgres_url)) - {"etl_tune_0000abcd"}
-    with scratch_place(postgres_url, told.append):
+    with scratch(postgres_url, told.append):
         assert told == []
         assert {name, "etl_tune_0000abcd"} < set(schemas(postgres_url))
     alive.kill()
     alive.wait()
     deadline = time.monotonic() + 30
     while not told and time.monotonic() < deadline:  # until the server has noticed
-        with scratch_place(postgres_url, told.append):
+        with scratch(postgres_url, told.append):
             pass
     assert told == [f"Removed the schema {name}, which a tune that was killed had left."]
     assert schemas(postgres_url) == ["etl_tune_0000abcd"]
@@ -230,10 +278,10 @@ def test_what_a_killed_tune_left_beside_a_sqlite_file_is_removed(folder: Path) -
     url, told = f"sqlite:///{folder / 'x.db'}", list[str]()
     for name in (".x.db.etl-tune-0000abcd", ".x.db.etl-tune-0000abcd-wal", ".x.db.etl-tune-mine", "x.db"):
         (folder / name).touch()
-    with scratch_place(url, told.append) as (scratch, _):
-        with closing(sqlite3.connect(scratch.url.removeprefix("sqlite:///"))) as database:
+    with scratch(url, told.append) as (place, _):
+        with closing(sqlite3.connect(place.url.removeprefix("sqlite:///"))) as database:
             database.execute("CREATE TABLE a (b)")
-        with scratch_place(url, told.append):
+        with scratch(url, told.append):
             assert len([name for name in os.listdir(folder) if name.startswith(".x.db.etl-tune-")]) == 2
     assert told == ["Removed the file .x.db.etl-tune-0000abcd, which a tune that was killed had left."]
     assert sorted(set(os.listdir(folder)) - LEFT) == [".x.db.etl-tune-mine", "x.db"]

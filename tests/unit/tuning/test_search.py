@@ -15,14 +15,16 @@ def found(rate: Callable[[int, int], float], least_gain: float = 0.03, most: int
     """What is found where `rate` of workers and batch is measured; and all that was tried, at most so many."""
     tried: list[Choice] = []
 
-    def measure(_factor: Factor, choice: Choice, _to_exceed: float) -> float:
+    def measured(choice: Choice) -> float:
+        return rate(choice.get("workers", WORKERS.start), choice.get("batch", BATCH.start))
+
+    def measure(_factor: Factor, choice: Choice, best: Choice) -> float:
         if len(tried) == most:
             raise OutOfTime
         tried.append(choice)
-        return rate(choice.get("workers", WORKERS.start), choice.get("batch", BATCH.start))
+        return measured(choice) / measured(best)
 
-    start = rate(WORKERS.start, BATCH.start)
-    return search([WORKERS, BATCH], start, least_gain, measure), tried
+    return search([WORKERS, BATCH], least_gain, measure), tried
 
 
 def test_it_walks_up_until_gains_flatten() -> None:
@@ -53,15 +55,15 @@ def test_what_is_flat_stays_as_it_is_and_costs_a_step_each_way() -> None:
 def test_values_that_do_not_matter_with_the_best_of_the_earlier_are_passed_over() -> None:
     tried: list[Choice] = []
 
-    def measure(_factor: Factor, choice: Choice, _to_exceed: float) -> float:
+    def measure(_factor: Factor, choice: Choice, best: Choice) -> float:
         tried.append(choice)
-        return 100.0 * choice.get("workers", 3)
+        return choice.get("workers", 3) / best.get("workers", 3)
 
     def matters(choice: Choice) -> bool:
         return choice["batch"] < choice["workers"]
 
     batch = Factor("batch", (1, 2, 4, 8, 16), start=16, matters=matters)
-    assert search([WORKERS, batch], 300.0, 0.03, measure) == {"workers": 8}
+    assert search([WORKERS, batch], 0.03, measure) == {"workers": 8}
     assert [choice["batch"] for choice in tried if "batch" in choice] == [4]
 
 
@@ -89,12 +91,12 @@ def test_out_of_time_it_has_the_best_so_far() -> None:
     assert found(lambda workers, _batch: float(workers), most=0)[0] == {}
 
 
-def test_what_has_to_be_exceeded_is_told() -> None:
-    told: list[float] = []
+def test_each_is_compared_with_the_best_so_far() -> None:
+    told: list[Choice] = []
 
-    def measure(_factor: Factor, choice: Choice, to_exceed: float) -> float:
-        told.append(to_exceed)
-        return 200.0 if choice == {"batch": 8} else 0.0
+    def measure(_factor: Factor, choice: Choice, best: Choice) -> float:
+        told.append(best)
+        return 2.0 if choice == {"batch": 8} else 0.0
 
-    search([BATCH, WORKERS], 100.0, 0.1, measure)
-    assert [round(rate) for rate in told] == [110, 220, 220]
+    search([BATCH, WORKERS], 0.1, measure)
+    assert told == [{}, {"batch": 8}, {"batch": 8}]

@@ -34,10 +34,11 @@ def test_help_fits_80_columns_and_has_examples(etl: Command) -> None:
         (["-"], "standard input can be read only once"),
         (["items.xml", "--to", "memory://"], "memory:// is no database"),
         (["items.xml", "--to", "mysql://x"], "no target of the kind mysql"),
+        (["items.xml", "--to", "sqlite:///x.db", "--set", "ledger.schema=foo"], "has no schemas"),
         (["items.xml", "--output", "items.xml"], "items.xml is there already"),
         (["items.xml", "--output", "no/such/folder.yaml"], "no/such/folder.yaml cannot be written"),
         (["items.xml", "--max-time", "soon"], "--max-time soon: should be a number with one of the units"),
-        (["items.xml", "--max-time", "0"], "max_time: 0 is too little"),
+        (["items.xml", "--max-time", "0"], "--max-time 0 is too little"),
         (["items.xml", "--repeat", "0"], "--repeat"),
         (["items.xml", "--set", "cue=1"], "there is no setting 'cue'"),
     ],
@@ -66,6 +67,28 @@ def test_the_report_as_json_stands_alone_on_standard_output(etl: Command) -> Non
     assert (run.code, run.err) == (0, "")
     assert json.loads(run.out)["records"] == 2
     assert sorted(os.listdir()) == [*ALONE, "o.yaml"]
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+def test_what_cannot_be_written_in_the_end_is_shown(
+    etl: Command, monkeypatch: pytest.MonkeyPatch, json_too: bool
+) -> None:
+    monkeypatch.setattr("etl.tune_command._check_output", lambda _file: None)
+    run = etl("tune", "items.xml", *QUICK, "-q", "--output", "items.xml", *(["--json"] if json_too else []))
+    assert run.code == 1
+    shown, stream = (run.err, "error") if json_too else (run.out, "output")
+    assert shown.startswith("# Settings for `etl load`, found by `etl tune`")
+    assert run.err.endswith(
+        f"Error: items.xml cannot be written: File exists. What it was to hold is on standard {stream}.\n"
+    )
+
+
+def test_the_database_is_looked_at_before_a_mapping_is_inferred(etl: Command, tmp_path: Path) -> None:
+    (tmp_path / "items.xml").write_bytes(b"no XML")
+    (tmp_path / "items.mapping.yaml").unlink()
+    run = etl("tune", "items.xml", "--to", "sqlite:///no/such/folder/x.db", "-q")
+    assert "no/such/folder" in run.err
+    assert "XML" not in run.err
 
 
 def test_a_sample_full_of_rejects_is_told_as_by_a_load(etl: Command, tmp_path: Path) -> None:
