@@ -3,8 +3,9 @@
     python3 env_prep/bootstrap.py python env_prep/establish_baseline.py
 
 The baseline has no queue: workers map, insert their batch of 500 rows by `executemany`, wait for its commit, and map
-again (`performance_tuning/benchmarks/batch_and_wait.py`). It loads a generated nested dump (5 tables) into an embedded
-PostgreSQL, as that is and again where every COMMIT is answered 100 ms later, and the rows are counted after every run.
+again (`performance_tuning/benchmarks/without_queue/batch_and_wait.py`). It loads a generated nested dump (5 tables) into
+an embedded PostgreSQL, as that is and again where every COMMIT is answered 100 ms later, and the rows are counted after
+every run.
 Nothing is written (exit code 1, with a sentence) where the machine is busy before or while it measures, a count is
 wrong, or the runs differ too much to be a measure.
 """
@@ -29,7 +30,14 @@ _ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.baseline import (  # noqa: E402
+from performance_tuning.benchmarks.common.command import note, options_of, run_command  # noqa: E402
+from performance_tuning.benchmarks.common.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import SEED, Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.harness import FOREIGN_LIMIT, RunFailed, noise, spread  # noqa: E402
+from performance_tuning.benchmarks.common.loads import LoadRun, WrongRows  # noqa: E402
+from performance_tuning.benchmarks.common.reporting import machine_lines  # noqa: E402
+from performance_tuning.benchmarks.peers.usual_loader import BATCH_ROWS  # noqa: E402
+from performance_tuning.benchmarks.without_queue.baseline import (  # noqa: E402
     REGIMES,
     WORKERS,
     Regime,
@@ -37,13 +45,6 @@ from performance_tuning.benchmarks.baseline import (  # noqa: E402
     measured_baseline,
     per_minute,
 )
-from performance_tuning.benchmarks.command import note, options_of, run_command  # noqa: E402
-from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import SEED, Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import FOREIGN_LIMIT, RunFailed, noise, spread  # noqa: E402
-from performance_tuning.benchmarks.loads import LoadRun, WrongRows  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
-from performance_tuning.benchmarks.usual_loader import BATCH_ROWS  # noqa: E402
 
 METRICS = _ROOT / "baseline_metrics.json"
 _BUSY_PERCENT = 20.0

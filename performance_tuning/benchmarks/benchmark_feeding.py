@@ -23,14 +23,14 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
-from performance_tuning.benchmarks.command import at_least_one, note, options_of, run_command, some_of  # noqa: E402
-from performance_tuning.benchmarks.databases import open_databases  # noqa: E402
-from performance_tuning.benchmarks.following import draw, follow, following_lines  # noqa: E402
-from performance_tuning.benchmarks.harness import RunFailed, differences, noise, spread  # noqa: E402
-from performance_tuning.benchmarks.loads import WrongRows  # noqa: E402
-from performance_tuning.benchmarks.markdown import table  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines, write_results  # noqa: E402
-from performance_tuning.benchmarks.timed_feeding import (  # noqa: E402
+from performance_tuning.benchmarks.common.command import at_least_one, note, options_of, run_command, some_of  # noqa: E402
+from performance_tuning.benchmarks.common.databases import open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.harness import RunFailed, differences, noise, spread  # noqa: E402
+from performance_tuning.benchmarks.common.loads import WrongRows  # noqa: E402
+from performance_tuning.benchmarks.common.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.common.reporting import machine_lines, write_results  # noqa: E402
+from performance_tuning.benchmarks.feeding.following import draw, follow, following_lines  # noqa: E402
+from performance_tuning.benchmarks.feeding.timed_feeding import (  # noqa: E402
     ENGINES,
     Feeding,
     LostTasks,

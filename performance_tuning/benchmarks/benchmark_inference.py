@@ -22,14 +22,14 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size, write_dump  # noqa: E402
-from performance_tuning.benchmarks.command import note, options_of, run_command, some_of  # noqa: E402
-from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import Run, RunFailed, measure, noise, spread  # noqa: E402
+from performance_tuning.benchmarks.common.command import note, options_of, run_command, some_of  # noqa: E402
+from performance_tuning.benchmarks.common.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.harness import Run, RunFailed, measure, noise, spread  # noqa: E402
+from performance_tuning.benchmarks.common.loads import WrongRows  # noqa: E402
+from performance_tuning.benchmarks.common.reporting import machine_lines  # noqa: E402
 from performance_tuning.benchmarks.inferred_mappings import infer_same_tables  # noqa: E402
-from performance_tuning.benchmarks.loads import WrongRows  # noqa: E402
 from performance_tuning.benchmarks.one_survey import WAYS, document_bytes  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
 
 _MAPPINGS = Path(__file__).parent / "mappings"
 _WORKERS = 2

@@ -25,14 +25,14 @@ sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's ow
 from env_prep.generate_dump import parse_size  # noqa: E402
 from etl.options import default_worker_count  # noqa: E402
 from performance_tuning.benchmarks import heavy_work  # noqa: E402
-from performance_tuning.benchmarks.command import note, options_of, run_command  # noqa: E402
-from performance_tuning.benchmarks.databases import TITLES, Database, open_databases  # noqa: E402
-from performance_tuning.benchmarks.delayed_commits import delayed  # noqa: E402
-from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import Run, RunFailed, noise, spread  # noqa: E402
-from performance_tuning.benchmarks.loads import WrongRows, measured_load  # noqa: E402
-from performance_tuning.benchmarks.markdown import table  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines, write_results  # noqa: E402
+from performance_tuning.benchmarks.common.command import note, options_of, run_command  # noqa: E402
+from performance_tuning.benchmarks.common.databases import TITLES, Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.delayed_commits import delayed  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.harness import Run, RunFailed, noise, spread  # noqa: E402
+from performance_tuning.benchmarks.common.loads import WrongRows, measured_load  # noqa: E402
+from performance_tuning.benchmarks.common.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.common.reporting import machine_lines, write_results  # noqa: E402
 
 NAME = "overlap"
 _TITLE = "Costly mapping and a slow database: each alone, and both together"

@@ -24,11 +24,12 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.command import note, options_of, run_command, some_of  # noqa: E402
-from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import Run, RunFailed, measure  # noqa: E402
-from performance_tuning.benchmarks.loads import WrongRows, check_rows  # noqa: E402
+from performance_tuning.benchmarks.common.command import note, options_of, run_command, some_of  # noqa: E402
+from performance_tuning.benchmarks.common.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.harness import Run, RunFailed, measure  # noqa: E402
+from performance_tuning.benchmarks.common.loads import WrongRows, check_rows  # noqa: E402
+from performance_tuning.benchmarks.common.reporting import write_results  # noqa: E402
 from performance_tuning.benchmarks.peers.loaders import LOADERS, OURS, PEERS, Loader  # noqa: E402
 from performance_tuning.benchmarks.peers.report import (  # noqa: E402
     Comparison,
@@ -38,7 +39,6 @@ from performance_tuning.benchmarks.peers.report import (  # noqa: E402
     environment_lines,
     legend_lines,
 )
-from performance_tuning.benchmarks.reporting import write_results  # noqa: E402
 
 NAME = "peers"
 _TITLE = "Peers, side by side"

@@ -25,18 +25,18 @@ sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's ow
 
 from env_prep.generate_dump import parse_size  # noqa: E402
 from etl.options import default_worker_count  # noqa: E402
-from performance_tuning.benchmarks.baseline import REGIMES, WORKERS, Regime  # noqa: E402
-from performance_tuning.benchmarks.command import note, options_of, run_command, some_of  # noqa: E402
-from performance_tuning.benchmarks.databases import open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import RunFailed  # noqa: E402
-from performance_tuning.benchmarks.loads import WrongRows  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines  # noqa: E402
-from performance_tuning.benchmarks.sweep import Sweep, full_sweep, quick_sweep  # noqa: E402
-from performance_tuning.benchmarks.sweep_loads import load_all  # noqa: E402
-from performance_tuning.benchmarks.sweep_report import LEGEND, draw, result_lines, write_csv  # noqa: E402
-from performance_tuning.benchmarks.sweep_result import Result  # noqa: E402
-from performance_tuning.benchmarks.usual_loader import BATCH_ROWS  # noqa: E402
+from performance_tuning.benchmarks.common.command import note, options_of, run_command, some_of  # noqa: E402
+from performance_tuning.benchmarks.common.databases import open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.harness import RunFailed  # noqa: E402
+from performance_tuning.benchmarks.common.loads import WrongRows  # noqa: E402
+from performance_tuning.benchmarks.common.reporting import machine_lines  # noqa: E402
+from performance_tuning.benchmarks.peers.usual_loader import BATCH_ROWS  # noqa: E402
+from performance_tuning.benchmarks.sweep.loads import load_all  # noqa: E402
+from performance_tuning.benchmarks.sweep.plan import Sweep, full_sweep, quick_sweep  # noqa: E402
+from performance_tuning.benchmarks.sweep.report import LEGEND, draw, result_lines, write_csv  # noqa: E402
+from performance_tuning.benchmarks.sweep.result import Result  # noqa: E402
+from performance_tuning.benchmarks.without_queue.baseline import REGIMES, WORKERS, Regime  # noqa: E402
 
 NAME = "queue_optimization"
 _SIZES = {

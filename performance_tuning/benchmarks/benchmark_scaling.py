@@ -20,12 +20,12 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.command import at_least_one, note, options_of, run_command, some_of  # noqa: E402
-from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import RunFailed  # noqa: E402
-from performance_tuning.benchmarks.loads import WrongRows, measured_load  # noqa: E402
-from performance_tuning.benchmarks.reporting import machine_lines, write_results  # noqa: E402
+from performance_tuning.benchmarks.common.command import at_least_one, note, options_of, run_command, some_of  # noqa: E402
+from performance_tuning.benchmarks.common.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.harness import RunFailed  # noqa: E402
+from performance_tuning.benchmarks.common.loads import WrongRows, measured_load  # noqa: E402
+from performance_tuning.benchmarks.common.reporting import machine_lines, write_results  # noqa: E402
 from performance_tuning.benchmarks.scaling_report import Point, Speeds, draw, speed_lines  # noqa: E402
 
 NAME = "scaling"

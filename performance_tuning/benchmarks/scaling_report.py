@@ -12,13 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from etl.options import default_worker_count
-from performance_tuning.benchmarks.baseline import per_minute
-from performance_tuning.benchmarks.charts import LIMIT, OTHER, OURS, THEIRS, chart
-from performance_tuning.benchmarks.databases import TITLES
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import noise, spread
-from performance_tuning.benchmarks.loads import LoadRun
-from performance_tuning.benchmarks.markdown import table
+from performance_tuning.benchmarks.common.charts import LIMIT, OTHER, OURS, THEIRS, chart
+from performance_tuning.benchmarks.common.databases import TITLES
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import noise, spread
+from performance_tuning.benchmarks.common.loads import LoadRun
+from performance_tuning.benchmarks.common.markdown import table
+from performance_tuning.benchmarks.without_queue.baseline import per_minute
 
 _CORES = default_worker_count()
 _BELOW: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "frameon": False}

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from performance_tuning.benchmarks.databases import Database
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.loads import MAPPINGS, LoadRun, measured_loader
+from performance_tuning.benchmarks.common.databases import Database
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.loads import MAPPINGS, LoadRun, measured_loader
 
 
 def observed_load(module: str, dump: Dump, database: Database, arguments: list[str], scratch: Path) -> LoadRun:

@@ -18,7 +18,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
-from performance_tuning.benchmarks.command import note  # noqa: E402
+from performance_tuning.benchmarks.common.command import note  # noqa: E402
 from performance_tuning.profiling.sections import PROFILING_RESULTS, QUEUE_ARCHITECTURE, write_machine  # noqa: E402
 
 PROFILES = ("handoff", "insert", "idle", "cpu", "memory", "queue_memory")

@@ -18,11 +18,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.command import note  # noqa: E402
-from performance_tuning.benchmarks.databases import open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import make_dump  # noqa: E402
-from performance_tuning.benchmarks.loads import LoadRun  # noqa: E402
-from performance_tuning.benchmarks.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.common.command import note  # noqa: E402
+from performance_tuning.benchmarks.common.databases import open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.loads import LoadRun  # noqa: E402
+from performance_tuning.benchmarks.common.markdown import table  # noqa: E402
 from performance_tuning.profiling.observed_load import observed_load  # noqa: E402
 from performance_tuning.profiling.sampled_load import SAMPLER, UNNAMED  # noqa: E402
 from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402

@@ -24,12 +24,12 @@ sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's ow
 
 from env_prep.generate_dump import parse_size  # noqa: E402
 from env_prep.postgres_proxy import Proxy  # noqa: E402
-from performance_tuning.benchmarks.baseline import per_minute  # noqa: E402
-from performance_tuning.benchmarks.command import note, some_of  # noqa: E402
-from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.loads import LoadRun, measured_load  # noqa: E402
-from performance_tuning.benchmarks.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.common.command import note, some_of  # noqa: E402
+from performance_tuning.benchmarks.common.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.loads import LoadRun, measured_load  # noqa: E402
+from performance_tuning.benchmarks.common.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.without_queue.baseline import per_minute  # noqa: E402
 from performance_tuning.profiling.round_trips import CountedRoundTrips  # noqa: E402
 from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
 

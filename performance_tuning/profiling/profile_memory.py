@@ -19,11 +19,11 @@ sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's ow
 
 from env_prep.generate_dump import parse_size  # noqa: E402
 from etl.options import Settings  # noqa: E402
-from performance_tuning.benchmarks.databases import open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import make_dump  # noqa: E402
-from performance_tuning.benchmarks.harness import MEMORY_MEASURE  # noqa: E402
-from performance_tuning.benchmarks.loads import LoadRun  # noqa: E402
-from performance_tuning.benchmarks.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.common.databases import open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.harness import MEMORY_MEASURE  # noqa: E402
+from performance_tuning.benchmarks.common.loads import LoadRun  # noqa: E402
+from performance_tuning.benchmarks.common.markdown import table  # noqa: E402
 from performance_tuning.profiling.observed_load import observed_load  # noqa: E402
 from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
 

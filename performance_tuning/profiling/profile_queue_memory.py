@@ -20,13 +20,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.baseline import REGIMES, WORKERS, Regime, idle_share, per_minute  # noqa: E402
-from performance_tuning.benchmarks.charts import OTHER, OURS, chart  # noqa: E402
-from performance_tuning.benchmarks.command import note  # noqa: E402
-from performance_tuning.benchmarks.databases import Database, open_databases  # noqa: E402
-from performance_tuning.benchmarks.dumps import Dump, make_dump  # noqa: E402
-from performance_tuning.benchmarks.loads import LoadRun, measured_load  # noqa: E402
-from performance_tuning.benchmarks.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.common.charts import OTHER, OURS, chart  # noqa: E402
+from performance_tuning.benchmarks.common.command import note  # noqa: E402
+from performance_tuning.benchmarks.common.databases import Database, open_databases  # noqa: E402
+from performance_tuning.benchmarks.common.dumps import Dump, make_dump  # noqa: E402
+from performance_tuning.benchmarks.common.loads import LoadRun, measured_load  # noqa: E402
+from performance_tuning.benchmarks.common.markdown import table  # noqa: E402
+from performance_tuning.benchmarks.without_queue.baseline import REGIMES, WORKERS, Regime, idle_share, per_minute  # noqa: E402
 from performance_tuning.profiling.sections import (  # noqa: E402
     QUEUE_ARCHITECTURE,
     Measured,

@@ -23,7 +23,7 @@ import psutil
 import etl
 from etl.options import build_settings
 from etl.progress import SilentProgress, SnapshotSource
-from performance_tuning.benchmarks.harness import memory_of
+from performance_tuning.benchmarks.common.harness import memory_of
 
 _SAMPLE_SECONDS = 0.05
 SAMPLER = "sampler"

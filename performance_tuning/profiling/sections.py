@@ -17,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from performance_tuning.benchmarks.command import note, options_of, run_command
-from performance_tuning.benchmarks.harness import RunFailed
-from performance_tuning.benchmarks.loads import ROOT, WrongRows
-from performance_tuning.benchmarks.reporting import machine_lines
+from performance_tuning.benchmarks.common.command import note, options_of, run_command
+from performance_tuning.benchmarks.common.harness import RunFailed
+from performance_tuning.benchmarks.common.loads import ROOT, WrongRows
+from performance_tuning.benchmarks.common.reporting import machine_lines
 
 PROFILING_RESULTS = ROOT / "performance_tuning" / "PROFILING_RESULTS.md"
 QUEUE_ARCHITECTURE = ROOT / "performance_tuning" / "QUEUE_ARCHITECTURE.md"

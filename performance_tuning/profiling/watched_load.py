@@ -11,15 +11,15 @@ from pathlib import Path
 
 import psutil
 
-from performance_tuning.benchmarks.baseline import WORKERS, measured_baseline
-from performance_tuning.benchmarks.databases import Database
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import RunFailed
-from performance_tuning.benchmarks.loads import LoadRun, measured_load
+from performance_tuning.benchmarks.common.databases import Database
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import RunFailed
+from performance_tuning.benchmarks.common.loads import LoadRun, measured_load
+from performance_tuning.benchmarks.without_queue.baseline import WORKERS, measured_baseline
 from performance_tuning.profiling.run_delay import run_delay
 
 BEFORE, NOW = "workers insert (before)", "workers push (now)"
-_MODULES = {BEFORE: "performance_tuning.benchmarks.waiting_worker", NOW: "etl.worker"}
+_MODULES = {BEFORE: "performance_tuning.benchmarks.without_queue.waiting_worker", NOW: "etl.worker"}
 """What their worker processes run."""
 _SAMPLE_SECONDS = 0.05
 

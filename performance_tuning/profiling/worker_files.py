@@ -22,10 +22,10 @@ from etl.loading.ledger_base import Totals
 from etl.mapping.reader import read_mapping
 from etl.messages import SourceInfo
 from etl.options import Settings
-from performance_tuning.benchmarks.command import note
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import RunFailed
-from performance_tuning.benchmarks.loads import MAPPINGS, ROOT
+from performance_tuning.benchmarks.common.command import note
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import RunFailed
+from performance_tuning.benchmarks.common.loads import MAPPINGS, ROOT
 
 OTHER = "(start, libraries)"
 """In place of a file: Python's start, imports, and what no file of `etl` has called."""

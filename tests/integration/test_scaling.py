@@ -15,7 +15,7 @@ from etl.loading.batch_size import LEAST, SAMPLE, BatchSize
 from etl.messages import Committed
 from etl.options import build_settings
 from etl.scaling import Scaler
-from performance_tuning.benchmarks.delayed_commits import DelayedCommits
+from performance_tuning.benchmarks.common.delayed_commits import DelayedCommits
 from tests.integration.bad_input import MAPPING, document, item
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from performance_tuning.benchmarks import one_load
-from performance_tuning.benchmarks.dumps import make_dump
+from performance_tuning.benchmarks.common.dumps import make_dump
 from tests.breaking.outcome import Content
 
 ROOT = Path(one_load.__file__).parents[2]

@@ -13,11 +13,11 @@ import pytest
 import etl
 from etl.mapping.reader import read_mapping
 from performance_tuning.benchmarks import benchmark_inference
-from performance_tuning.benchmarks.dumps import make_dump
-from performance_tuning.benchmarks.harness import Run, RunFailed, measure, noise, spread
+from performance_tuning.benchmarks.common.dumps import make_dump
+from performance_tuning.benchmarks.common.harness import Run, RunFailed, measure, noise, spread
+from performance_tuning.benchmarks.common.loads import MAPPINGS, ROOT
+from performance_tuning.benchmarks.common.tables import TABLES
 from performance_tuning.benchmarks.inferred_mappings import infer_same_tables
-from performance_tuning.benchmarks.loads import MAPPINGS, ROOT
-from performance_tuning.benchmarks.tables import TABLES
 
 KINDS = sorted(TABLES)
 

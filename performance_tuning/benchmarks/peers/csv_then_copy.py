@@ -16,10 +16,16 @@ from typing import Any
 
 import psycopg
 
+from performance_tuning.benchmarks.common.tables import (
+    TABLES,
+    Table,
+    create_statements,
+    insert_statement,
+    key_statements,
+)
+from performance_tuning.benchmarks.peers.ready_rows import copy_file
 from performance_tuning.benchmarks.peers.starting import SQLITE, dialect_of, run
-from performance_tuning.benchmarks.ready_rows import copy_file
-from performance_tuning.benchmarks.tables import TABLES, Table, create_statements, insert_statement, key_statements
-from performance_tuning.benchmarks.usual_loader import read_rows
+from performance_tuning.benchmarks.peers.usual_loader import read_rows
 
 _BOOLEANS = {"True": True, "False": False, "": None}
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.loads import load_command
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.loads import load_command
 
 KEYS, REJECTS, RESUME, CORES, ANY_DUMP = "keys", "rejects", "resume", "several cores", "any dump"
 MEMORY, CHILD_TABLES, EMPTY_TEXTS = "bounded memory", "child tables", "empty texts"
@@ -57,7 +57,7 @@ def _etl(dump: Dump, url: str, _ready: Path) -> list[str]:
 
 
 def _ready_rows(dump: Dump, url: str, ready: Path) -> list[str]:
-    return ["-m", "performance_tuning.benchmarks.ready_rows", dump.kind, str(ready), url]
+    return ["-m", "performance_tuning.benchmarks.peers.ready_rows", dump.kind, str(ready), url]
 
 
 OURS = Loader("etl load", _etl)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import pandas
 from sqlalchemy import create_engine
 
+from performance_tuning.benchmarks.common.tables import TABLES, create_statements, key_statements
 from performance_tuning.benchmarks.peers.starting import dialect_of, run
-from performance_tuning.benchmarks.tables import TABLES, create_statements, key_statements
 
 _CHUNK_ROWS = 10_000
 _TYPES = {"bigint": "Int64", "integer": "Int32", "smallint": "Int16", "boolean": "boolean", "text": "str"}

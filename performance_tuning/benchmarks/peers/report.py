@@ -11,16 +11,16 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from performance_tuning.benchmarks.charts import LIMIT as LIMIT_COLOUR
-from performance_tuning.benchmarks.charts import OURS as OUR_COLOUR
-from performance_tuning.benchmarks.charts import THEIRS as THEIR_COLOUR
-from performance_tuning.benchmarks.charts import chart
-from performance_tuning.benchmarks.databases import TITLES
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import Run, noise, spread
-from performance_tuning.benchmarks.markdown import table
+from performance_tuning.benchmarks.common.charts import LIMIT as LIMIT_COLOUR
+from performance_tuning.benchmarks.common.charts import OURS as OUR_COLOUR
+from performance_tuning.benchmarks.common.charts import THEIRS as THEIR_COLOUR
+from performance_tuning.benchmarks.common.charts import chart
+from performance_tuning.benchmarks.common.databases import TITLES
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import Run, noise, spread
+from performance_tuning.benchmarks.common.markdown import table
+from performance_tuning.benchmarks.common.reporting import machine_lines
 from performance_tuning.benchmarks.peers.loaders import LIMIT, MEANINGS, OURS, Loader
-from performance_tuning.benchmarks.reporting import machine_lines
 
 _PACKAGES = ("pandas", "pyarrow", "xml2arrow", "adbc-driver-postgresql", "adbc-driver-sqlite")
 _HEAD = ("loader", "wall s", "least to most", "CPU s", "server CPU s", "peak MB", "times ours", "cannot")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Literal
 
-from performance_tuning.benchmarks.tables import TABLES
+from performance_tuning.benchmarks.common.tables import TABLES
 
 SQLITE = "sqlite:///"
 

@@ -18,8 +18,8 @@ import pyarrow.compute
 from adbc_driver_manager.dbapi import Connection
 from xml2arrow import XmlToArrowParser
 
+from performance_tuning.benchmarks.common.tables import TABLES, Table, create_statements, key_statements
 from performance_tuning.benchmarks.peers.starting import SQLITE, dialect_of, run
-from performance_tuning.benchmarks.tables import TABLES, Table, create_statements, key_statements
 
 _PLACE = "<release>"
 """Column of a release's place among the releases, from 0."""

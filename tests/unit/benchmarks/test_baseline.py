@@ -18,13 +18,13 @@ import sqlalchemy as sa
 import etl
 from env_prep import establish_baseline
 from etl.messages import MappedBatch, Notices, TupleRows
-from performance_tuning.benchmarks import batch_and_wait
-from performance_tuning.benchmarks.baseline import REGIMES, idle_share, measured_mapping
-from performance_tuning.benchmarks.databases import Database, Postgres, Sqlite
-from performance_tuning.benchmarks.dumps import make_dump
-from performance_tuning.benchmarks.harness import Run
-from performance_tuning.benchmarks.loads import MAPPINGS, LoadRun, WrongRows
-from performance_tuning.benchmarks.waiting_worker import batches
+from performance_tuning.benchmarks.common.databases import Database, Postgres, Sqlite
+from performance_tuning.benchmarks.common.dumps import make_dump
+from performance_tuning.benchmarks.common.harness import Run
+from performance_tuning.benchmarks.common.loads import MAPPINGS, LoadRun, WrongRows
+from performance_tuning.benchmarks.without_queue import batch_and_wait
+from performance_tuning.benchmarks.without_queue.baseline import REGIMES, idle_share, measured_mapping
+from performance_tuning.benchmarks.without_queue.waiting_worker import batches
 
 Establish = Callable[..., int]
 

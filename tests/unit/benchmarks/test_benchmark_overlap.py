@@ -12,9 +12,9 @@ import pytest
 
 from performance_tuning.benchmarks import benchmark_overlap, heavy_work
 from performance_tuning.benchmarks.benchmark_overlap import WAYS, Costs, Setting, choose_costs, fitting_delay, lines
-from performance_tuning.benchmarks.databases import Database, Postgres, Sqlite
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import Run, RunFailed
+from performance_tuning.benchmarks.common.databases import Database, Postgres, Sqlite
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import Run, RunFailed
 
 COSTS = Costs(rounds=5, delay=10)
 

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from performance_tuning.benchmarks import benchmark_peers
-from performance_tuning.benchmarks.dumps import make_dump
-from performance_tuning.benchmarks.harness import Run
-from performance_tuning.benchmarks.loads import ROOT
+from performance_tuning.benchmarks.common.dumps import make_dump
+from performance_tuning.benchmarks.common.harness import Run
+from performance_tuning.benchmarks.common.loads import ROOT
 from performance_tuning.benchmarks.peers.loaders import LOADERS, MEANINGS, OURS, Loader
 from performance_tuning.benchmarks.peers.report import Comparison, Taken, comparison_lines
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from performance_tuning.benchmarks import benchmark_scaling
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import Run
-from performance_tuning.benchmarks.loads import LoadRun
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import Run
+from performance_tuning.benchmarks.common.loads import LoadRun
 from performance_tuning.benchmarks.scaling_report import Point, line_through
 
 

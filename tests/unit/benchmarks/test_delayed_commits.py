@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.errors import OperationalError
 
-from performance_tuning.benchmarks.delayed_commits import DelayedCommits, delayed
-from performance_tuning.benchmarks.harness import RunFailed
+from performance_tuning.benchmarks.common.delayed_commits import DelayedCommits, delayed
+from performance_tuning.benchmarks.common.harness import RunFailed
 
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
 READY = b"Z\x00\x00\x00\x05I"

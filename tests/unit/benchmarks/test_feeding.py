@@ -14,10 +14,10 @@ from etl.engines.base import Engine
 from etl.loading.insert_queue import InsertQueue
 from etl.messages import Split
 from performance_tuning.benchmarks import benchmark_feeding
-from performance_tuning.benchmarks.databases import Database, Postgres
-from performance_tuning.benchmarks.following import Following, Moment, SlowMiddle, following_lines
-from performance_tuning.benchmarks.harness import Run
-from performance_tuning.benchmarks.timed_feeding import ENGINES, LostTasks, batch_and_wait, even, feed, uneven
+from performance_tuning.benchmarks.common.databases import Database, Postgres
+from performance_tuning.benchmarks.common.harness import Run
+from performance_tuning.benchmarks.feeding.following import Following, Moment, SlowMiddle, following_lines
+from performance_tuning.benchmarks.feeding.timed_feeding import ENGINES, LostTasks, batch_and_wait, even, feed, uneven
 
 
 def test_prints_every_way_of_feeding_and_the_workers_over_time_and_keeps_raw_values(

@@ -12,12 +12,11 @@ import psycopg
 import pytest
 
 import etl
-from performance_tuning.benchmarks import ready_rows, usual_loader
-from performance_tuning.benchmarks.databases import Database, Postgres, Sqlite
-from performance_tuning.benchmarks.dumps import make_dump
-from performance_tuning.benchmarks.loads import MAPPINGS
-from performance_tuning.benchmarks.peers import csv_then_copy, pandas_to_sql, xml2arrow_adbc
-from performance_tuning.benchmarks.tables import TABLES, Table
+from performance_tuning.benchmarks.common.databases import Database, Postgres, Sqlite
+from performance_tuning.benchmarks.common.dumps import make_dump
+from performance_tuning.benchmarks.common.loads import MAPPINGS
+from performance_tuning.benchmarks.common.tables import TABLES, Table
+from performance_tuning.benchmarks.peers import csv_then_copy, pandas_to_sql, ready_rows, usual_loader, xml2arrow_adbc
 
 DUMP_BYTES = {"nested": 2_500_000, "flat": 100_000}
 """Enough tracks for several Arrow batches of 8,192 rows, so that children come before their release does."""

@@ -15,9 +15,9 @@ import pytest
 import etl
 from env_prep.postgres_proxy import Proxy
 from etl.options import build_settings
-from performance_tuning.benchmarks.databases import Database, Postgres, Sqlite
-from performance_tuning.benchmarks.dumps import make_dump
-from performance_tuning.benchmarks.loads import MAPPINGS, ROOT, LoadRun
+from performance_tuning.benchmarks.common.databases import Database, Postgres, Sqlite
+from performance_tuning.benchmarks.common.dumps import make_dump
+from performance_tuning.benchmarks.common.loads import MAPPINGS, ROOT, LoadRun
 from performance_tuning.profiling.polling import polled, woken
 from performance_tuning.profiling.profile_all import PROFILES
 from performance_tuning.profiling.round_trips import CountedRoundTrips

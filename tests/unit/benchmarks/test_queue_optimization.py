@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from etl.options import Settings, read_settings
-from performance_tuning.benchmarks import benchmark_queue_optimization, sweep_loads
-from performance_tuning.benchmarks.baseline import REGIMES
-from performance_tuning.benchmarks.databases import Database, Postgres
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import Run
-from performance_tuning.benchmarks.loads import LoadRun
-from performance_tuning.benchmarks.sweep import (
+from performance_tuning.benchmarks import benchmark_queue_optimization
+from performance_tuning.benchmarks.common.databases import Database, Postgres
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import Run
+from performance_tuning.benchmarks.common.loads import LoadRun
+from performance_tuning.benchmarks.sweep import loads as sweep_loads
+from performance_tuning.benchmarks.sweep.plan import (
     DEFAULTS,
     Factor,
     Other,
@@ -30,8 +30,9 @@ from performance_tuning.benchmarks.sweep import (
     full_sweep,
     quick_sweep,
 )
-from performance_tuning.benchmarks.sweep_report import draw, result_lines, settings_yaml, write_csv
-from performance_tuning.benchmarks.sweep_result import Result
+from performance_tuning.benchmarks.sweep.report import draw, result_lines, settings_yaml, write_csv
+from performance_tuning.benchmarks.sweep.result import Result
+from performance_tuning.benchmarks.without_queue.baseline import REGIMES
 
 SWEEP = full_sweep(batch_records=37, workers=2, cores=2, limit=True)
 DUMP = Dump("nested", Path("x.xml"), 10**6, records=600, rows={"release": 600, "track": 900})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-from performance_tuning.benchmarks.harness import spread
+from performance_tuning.benchmarks.common.harness import spread
 
 
 class Other(Enum):

@@ -6,7 +6,7 @@
 The answer to a COMMIT, and what follows it on that connection, reaches the client that much later. Everything else goes
 through at once, on other connections too: this is what a synchronous replica or a slow disk does to a loader. By hand:
 
-    python -m performance_tuning.benchmarks.delayed_commits URL MILLISECONDS
+    python -m performance_tuning.benchmarks.common.delayed_commits URL MILLISECONDS
 
 prints the URL of the slow way and serves it until its standard input ends.
 """
@@ -24,9 +24,9 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from env_prep.postgres_proxy import Proxy
-from performance_tuning.benchmarks.harness import RunFailed
+from performance_tuning.benchmarks.common.harness import RunFailed
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
 """The server's message CommandComplete for a COMMIT: type, length (4 bytes), tag. A search for it costs next to
 nothing, and no other message of a load holds it."""
@@ -66,7 +66,7 @@ def delayed(url: str, milliseconds: float) -> Iterator[Callable[[str], str]]:
     The process ends with the context. Raises RunFailed where it does not start.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "performance_tuning.benchmarks.delayed_commits", url, str(milliseconds)],
+        [sys.executable, "-m", "performance_tuning.benchmarks.common.delayed_commits", url, str(milliseconds)],
         cwd=_ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

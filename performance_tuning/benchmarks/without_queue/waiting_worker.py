@@ -21,8 +21,8 @@ from etl import worker
 from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
 from etl.messages import MappedBatch, Split, TupleRows
-from performance_tuning.benchmarks.tables import TABLES, insert_statement
-from performance_tuning.benchmarks.usual_loader import BATCH_ROWS
+from performance_tuning.benchmarks.common.tables import TABLES, insert_statement
+from performance_tuning.benchmarks.peers.usual_loader import BATCH_ROWS
 
 Batch = list[list[tuple[Any, ...]]]
 """Rows of each table."""
@@ -104,6 +104,6 @@ def batches(mapped: MappedBatch, size: int) -> Iterator[Batch]:
 
 if __name__ == "__main__":
     # What it answers with is pickled, and its parent knows it by this module's name, not as `__main__`.
-    from performance_tuning.benchmarks import waiting_worker
+    from performance_tuning.benchmarks.without_queue import waiting_worker
 
     serve(waiting_worker.make_worker)

@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import mean
 from time import perf_counter
 
-from performance_tuning.benchmarks.baseline import WORKERS, measured_baseline, measured_mapping
-from performance_tuning.benchmarks.command import note
-from performance_tuning.benchmarks.databases import Database
-from performance_tuning.benchmarks.loads import LoadRun, measured_load
-from performance_tuning.benchmarks.sweep import DEFAULTS, Other, Row, Settings, best_together
-from performance_tuning.benchmarks.sweep_result import Result
+from performance_tuning.benchmarks.common.command import note
+from performance_tuning.benchmarks.common.databases import Database
+from performance_tuning.benchmarks.common.loads import LoadRun, measured_load
+from performance_tuning.benchmarks.sweep.plan import DEFAULTS, Other, Row, Settings, best_together
+from performance_tuning.benchmarks.sweep.result import Result
+from performance_tuning.benchmarks.without_queue.baseline import WORKERS, measured_baseline, measured_mapping
 
 
 def load_all(result: Result, repeat: int, database: Database, way: Callable[[str], str], scratch: Path) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from etl.metrics import StageTimes
-from performance_tuning.benchmarks.databases import Database
-from performance_tuning.benchmarks.delayed_commits import delayed
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import Run, measure
-from performance_tuning.benchmarks.loads import ROOT, LoadRun, WrongRows, last_line, measured_loader
+from performance_tuning.benchmarks.common.databases import Database
+from performance_tuning.benchmarks.common.delayed_commits import delayed
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import Run, measure
+from performance_tuning.benchmarks.common.loads import ROOT, LoadRun, WrongRows, last_line, measured_loader
 
 WORKERS = 2
 
@@ -63,7 +63,7 @@ def measured_baseline(
     """
 
     def command(url: str) -> list[str]:
-        module = ["-m", "performance_tuning.benchmarks.batch_and_wait"]
+        module = ["-m", "performance_tuning.benchmarks.without_queue.batch_and_wait"]
         return [*module, dump.kind, str(dump.path), way(url), "--workers", str(workers), *options]
 
     return measured_loader("the loader without a queue", command, dump, database, scratch)
@@ -71,7 +71,8 @@ def measured_baseline(
 
 def measured_mapping(dump: Dump, scratch: Path) -> LoadRun:
     """Map without a database, with as many workers as by default. Raises RunFailed, WrongRows."""
-    command = [sys.executable, "-m", "performance_tuning.benchmarks.mapping_alone", dump.kind, str(dump.path)]
+    module = "performance_tuning.benchmarks.without_queue.mapping_alone"
+    command = [sys.executable, "-m", module, dump.kind, str(dump.path)]
     run = measure(command, cwd=ROOT, scratch=scratch, server_cpu=lambda: 0.0)
     report = last_line(scratch)
     if report["tables"] != dump.rows:

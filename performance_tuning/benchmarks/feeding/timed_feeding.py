@@ -22,8 +22,8 @@ from etl.measuring import Durations
 from etl.messages import MappedBatch, Split
 from etl.metrics import Percentiles
 from etl.parallel_coordinator import ParallelCoordinator
-from performance_tuning.benchmarks.dumps import SEED
-from performance_tuning.benchmarks.timed_worker import SETUP, make_worker, task
+from performance_tuning.benchmarks.common.dumps import SEED
+from performance_tuning.benchmarks.feeding.timed_worker import SETUP, make_worker, task
 
 _LIMITS = BatchLimits(records=1, row_bytes=1, memory=1, max_wait=0.0)
 """Whatever comes is taken at once: a database that takes no time."""
@@ -87,7 +87,7 @@ class NotingProcesses(_Noting, ProcessEngine):
 
     def __init__(self, workers: int) -> None:
         _Noting.__init__(self)
-        ProcessEngine.__init__(self, "performance_tuning.benchmarks.timed_worker", SETUP, workers, prefetch=1)
+        ProcessEngine.__init__(self, "performance_tuning.benchmarks.feeding.timed_worker", SETUP, workers, prefetch=1)
 
 
 class NotingThreads(_Noting, ThreadEngine):

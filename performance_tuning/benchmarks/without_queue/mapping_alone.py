@@ -1,6 +1,6 @@
 """The most that any database could give: what the workers of `etl load` do, and nobody takes their rows.
 
-    python -m performance_tuning.benchmarks.mapping_alone nested releases.xml
+    python -m performance_tuning.benchmarks.without_queue.mapping_alone nested releases.xml
 
 Documents are cut, mapped and encoded as COPY text as by a load with default settings, and the answers arrive in the
 first process, which counts and drops them. `etl check` would be no limit: it carries values in place of text, and looks
@@ -22,9 +22,9 @@ from etl.engines.base import WorkerSetup
 from etl.mapping.reader import read_mapping
 from etl.metrics import StageTimes
 from etl.options import Settings, default_worker_count
-from performance_tuning.benchmarks.fed_workers import SOURCE, answers
-from performance_tuning.benchmarks.loads import MAPPINGS
-from performance_tuning.benchmarks.tables import TABLES
+from performance_tuning.benchmarks.common.loads import MAPPINGS
+from performance_tuning.benchmarks.common.tables import TABLES
+from performance_tuning.benchmarks.without_queue.fed_workers import SOURCE, answers
 
 
 def map_all(kind: str, dump: str, workers: int) -> dict[str, Any]:

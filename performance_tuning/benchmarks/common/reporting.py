@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from etl.options import default_worker_count
-from performance_tuning.benchmarks.harness import MEMORY_MEASURE
+from performance_tuning.benchmarks.common.harness import MEMORY_MEASURE
 
 _PACKAGES = ("etl", "lxml", "psycopg", "SQLAlchemy")
 

@@ -1,6 +1,6 @@
 """The architecture that `etl` replaces, as a loader: workers that map, insert, wait for the answer, and map again.
 
-    python -m performance_tuning.benchmarks.batch_and_wait nested releases.xml postgresql:///fresh --workers 2
+    python -m performance_tuning.benchmarks.without_queue.batch_and_wait nested releases.xml postgresql:///fresh
 
 There is no queue: a worker gets its next split when the rows of the last one are committed (see `waiting_worker`). The
 documents are cut and mapped by the code of `etl load`, the tables and keys are the same, and the keys are built after
@@ -26,12 +26,12 @@ import psycopg
 from etl.mapping.reader import read_mapping
 from etl.measuring import Durations
 from etl.metrics import StageTimes
-from performance_tuning.benchmarks.fed_workers import SOURCE, answers
-from performance_tuning.benchmarks.loads import MAPPINGS
-from performance_tuning.benchmarks.tables import TABLES, create_statements, key_statements
-from performance_tuning.benchmarks.waiting_worker import InsertedSplit, WaitingSetup
+from performance_tuning.benchmarks.common.loads import MAPPINGS
+from performance_tuning.benchmarks.common.tables import TABLES, create_statements, key_statements
+from performance_tuning.benchmarks.without_queue.fed_workers import SOURCE, answers
+from performance_tuning.benchmarks.without_queue.waiting_worker import InsertedSplit, WaitingSetup
 
-_WORKER = "performance_tuning.benchmarks.waiting_worker"
+_WORKER = "performance_tuning.benchmarks.without_queue.waiting_worker"
 
 
 def load(kind: str, dump: str, url: str, workers: int, *, asynchronous: bool = False) -> dict[str, Any]:

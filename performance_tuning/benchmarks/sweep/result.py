@@ -7,11 +7,11 @@ from statistics import median
 from typing import Any
 
 from etl.options import default_worker_count
-from performance_tuning.benchmarks.baseline import Regime, idle_share, per_minute
-from performance_tuning.benchmarks.dumps import SEED, Dump
-from performance_tuning.benchmarks.harness import spread
-from performance_tuning.benchmarks.loads import LoadRun
-from performance_tuning.benchmarks.sweep import DEFAULTS, Other, Row, Settings, Sweep, beats
+from performance_tuning.benchmarks.common.dumps import SEED, Dump
+from performance_tuning.benchmarks.common.harness import spread
+from performance_tuning.benchmarks.common.loads import LoadRun
+from performance_tuning.benchmarks.sweep.plan import DEFAULTS, Other, Row, Settings, Sweep, beats
+from performance_tuning.benchmarks.without_queue.baseline import Regime, idle_share, per_minute
 
 
 @dataclass(frozen=True)

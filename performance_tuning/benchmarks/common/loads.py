@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from performance_tuning.benchmarks.databases import Database
-from performance_tuning.benchmarks.dumps import Dump
-from performance_tuning.benchmarks.harness import Run, measure
+from performance_tuning.benchmarks.common.databases import Database
+from performance_tuning.benchmarks.common.dumps import Dump
+from performance_tuning.benchmarks.common.harness import Run, measure
 
-ROOT = Path(__file__).resolve().parents[2]
-MAPPINGS = Path(__file__).parent / "mappings"
+ROOT = Path(__file__).resolve().parents[3]
+MAPPINGS = ROOT / "performance_tuning" / "benchmarks" / "mappings"
 
 
 class WrongRows(Exception):

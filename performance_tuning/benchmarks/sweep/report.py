@@ -8,11 +8,11 @@ from dataclasses import astuple, fields
 from itertools import pairwise
 from pathlib import Path
 
-from performance_tuning.benchmarks.charts import LIMIT, OTHER, OURS, THEIRS, chart
-from performance_tuning.benchmarks.harness import noise
-from performance_tuning.benchmarks.markdown import table
-from performance_tuning.benchmarks.sweep import FACTOR_RUNS, LONG_SECONDS, Other, Row
-from performance_tuning.benchmarks.sweep_result import Figures, Result
+from performance_tuning.benchmarks.common.charts import LIMIT, OTHER, OURS, THEIRS, chart
+from performance_tuning.benchmarks.common.harness import noise
+from performance_tuning.benchmarks.common.markdown import table
+from performance_tuning.benchmarks.sweep.plan import FACTOR_RUNS, LONG_SECONDS, Other, Row
+from performance_tuning.benchmarks.sweep.result import Figures, Result
 
 _HEAD = (
     "",

@@ -16,13 +16,13 @@ from statistics import mean
 from sqlalchemy.engine import make_url
 
 from env_prep.postgres_proxy import Proxy
-from performance_tuning.benchmarks import slow_lookup
-from performance_tuning.benchmarks.charts import LIMIT, OURS, chart
-from performance_tuning.benchmarks.databases import Database
-from performance_tuning.benchmarks.dumps import make_dump
-from performance_tuning.benchmarks.harness import Run
-from performance_tuning.benchmarks.loads import load_command, measured_loader
-from performance_tuning.benchmarks.markdown import table
+from performance_tuning.benchmarks.common.charts import LIMIT, OURS, chart
+from performance_tuning.benchmarks.common.databases import Database
+from performance_tuning.benchmarks.common.dumps import make_dump
+from performance_tuning.benchmarks.common.harness import Run
+from performance_tuning.benchmarks.common.loads import load_command, measured_loader
+from performance_tuning.benchmarks.common.markdown import table
+from performance_tuning.benchmarks.feeding import slow_lookup
 
 _MAPPING = """\
 version: 1

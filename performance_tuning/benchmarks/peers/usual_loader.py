@@ -1,6 +1,6 @@
 """The loader most people write first: iterparse, one findtext a column, executemany of 500 rows with a commit each.
 
-    python -m performance_tuning.benchmarks.usual_loader nested releases.xml sqlite:///releases.db
+    python -m performance_tuning.benchmarks.peers.usual_loader nested releases.xml sqlite:///releases.db
 
 No tricks, and none withheld: elements are cleared once read, values go to the driver as they are, the keys are
 built after the last row.
@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from lxml import etree
 
-from performance_tuning.benchmarks.tables import TABLES, create_statements, insert_statement, key_statements
+from performance_tuning.benchmarks.common.tables import TABLES, create_statements, insert_statement, key_statements
 
 BATCH_ROWS = 500
 

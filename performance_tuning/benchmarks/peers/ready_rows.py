@@ -1,6 +1,6 @@
 """The limit: the database takes rows that are ready, over one connection in one transaction, then builds the keys.
 
-    python -m performance_tuning.benchmarks.ready_rows nested FOLDER postgresql:///fresh
+    python -m performance_tuning.benchmarks.peers.ready_rows nested FOLDER postgresql:///fresh
 
 FOLDER is what `databases.Database.extract` made of a loaded database: for PostgreSQL a file of COPY text a table, for
 SQLite the database itself, whose values are in memory before the clock runs. SQLite gets 100 rows a statement: that
@@ -20,7 +20,7 @@ from time import perf_counter
 
 import psycopg
 
-from performance_tuning.benchmarks.tables import TABLES, create_statements, insert_statement, key_statements
+from performance_tuning.benchmarks.common.tables import TABLES, create_statements, insert_statement, key_statements
 
 _CHUNK_BYTES = 1 << 20
 _STATEMENT_ROWS = 100
