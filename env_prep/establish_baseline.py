@@ -3,11 +3,10 @@
     python3 env_prep/bootstrap.py python env_prep/establish_baseline.py
 
 The baseline has no queue: workers map, insert their batch of 500 rows by `executemany`, wait for its commit, and map
-again (`performance_tuning/benchmarks/without_queue/batch_and_wait.py`). It loads a generated nested dump (5 tables) into
-an embedded PostgreSQL, as that is and again where every COMMIT is answered 100 ms later, and the rows are counted after
-every run.
-Nothing is written (exit code 1, with a sentence) where the machine is busy before or while it measures, a count is
-wrong, or the runs differ too much to be a measure.
+again (`performance_tuning/benchmarks/without_queue/batch_and_wait.py`). It loads a generated nested dump (5 tables)
+into an embedded PostgreSQL, as that is and again where every COMMIT is answered 100 ms later, and the rows are counted
+after every run. Nothing is written (exit code 1, with a sentence) where the machine is busy before or while it
+measures, a count is wrong, or the runs differ too much to be a measure.
 """
 
 from __future__ import annotations
