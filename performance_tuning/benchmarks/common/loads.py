@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[3]
 MAPPINGS = ROOT / "performance_tuning" / "benchmarks" / "mappings"
 
 
+_PLACES = ("target", "mapping", "sources", "notices")
+
+
 class WrongRows(Exception):
     """A run did not load what the dump holds."""
 
@@ -75,9 +78,12 @@ def measured_loader(
 
 
 def last_line(scratch: Path) -> dict[str, Any]:
-    """The report of a run that was measured with this scratch folder: the last line it printed, which is JSON."""
+    """The report of a run that was measured with this scratch folder: the last line it printed, which is JSON.
+
+    Without what names folders of this machine: results are to be shown elsewhere.
+    """
     report: dict[str, Any] = json.loads((scratch / "output.txt").read_text("utf-8").splitlines()[-1])
-    return report
+    return {name: value for name, value in report.items() if name not in _PLACES}
 
 
 def check_rows(dump: Dump, database: Database, url: str, loader: str) -> None:
