@@ -91,4 +91,4 @@ def test_more_workers_than_the_system_starts_are_told(place: Place) -> None:
         "load", "items.xml", *flags, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
     )
     assert result.code == 1
-    assert "does not start 16 worker processes: Too many open files. Fewer are asked for with --workers" in result.err
+    assert "does not start 16 workers: Too many open files. Fewer are asked for with --workers" in result.err

@@ -139,6 +139,7 @@ def test_the_time_of_workers_that_come_and_go_is_counted_while_they_are_there() 
     pool.coordinator.resize(100)
     time.sleep(0.05)
     pool.coordinator.run(splits(3))
+    pool.coordinator.over()
     pool.coordinator.resize(2)
     times = pool.coordinator.mapping_times()
     assert times.busy + times.waiting + times.idle > 100 * 0.05
@@ -222,11 +223,12 @@ def test_the_inline_engine_feeds_too() -> None:
 def test_the_workers_time_is_what_they_were_busy_and_what_they_were_not() -> None:
     pool = Pool(lambda split: 1, workers=2)
     assert pool.coordinator.run(splits(3))
+    pool.coordinator.over()
     times = pool.coordinator.mapping_times()
     assert times.busy > 0
     assert times.waiting >= 0
     assert times.idle >= 0
-    assert times == pool.coordinator.mapping_times()  # it stands still when all is mapped
+    assert times == pool.coordinator.mapping_times()  # it stands still when all is committed
 
 
 def drain_while(pool: Pool, feeder: threading.Thread) -> tuple[list[int], int]:

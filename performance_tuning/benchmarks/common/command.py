@@ -15,7 +15,7 @@ from typing import Any
 
 def run_command(work: Callable[[Path], Any], errors: tuple[type[Exception], ...], json_file: Path | None) -> int:
     """Run `work` in a temporary folder and write what it returns to `json_file`; the exit code of the command."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as name:
             results = work(Path(name))
@@ -25,6 +25,8 @@ def run_command(work: Callable[[Path], Any], errors: tuple[type[Exception], ...]
     except errors as error:
         note(str(error))
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if json_file:
         json_file.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     return 0

@@ -47,7 +47,7 @@ class Loader:
 
 def _module(name: str) -> Callable[[Dump, str, Path], list[str]]:
     def command(dump: Dump, url: str, _ready: Path) -> list[str]:
-        return ["-m", f"performance_tuning.benchmarks.{name}", dump.kind, str(dump.path), url]
+        return ["-m", f"performance_tuning.benchmarks.peers.{name}", dump.kind, str(dump.path), url]
 
     return command
 
@@ -64,15 +64,15 @@ OURS = Loader("etl load", _etl)
 LIMIT = Loader("ready rows (limit)", _ready_rows)
 PEERS = (
     Loader("usual loader", _module("usual_loader"), (KEYS, REJECTS, RESUME, CORES, ANY_DUMP)),
-    Loader("CSV, then COPY", _module("peers.csv_then_copy"), (KEYS, REJECTS, RESUME, CORES, ANY_DUMP, EMPTY_TEXTS)),
+    Loader("CSV, then COPY", _module("csv_then_copy"), (KEYS, REJECTS, RESUME, CORES, ANY_DUMP, EMPTY_TEXTS)),
     Loader(
         "pandas",
-        _module("peers.pandas_to_sql"),
+        _module("pandas_to_sql"),
         (KEYS, REJECTS, RESUME, CORES, ANY_DUMP, EMPTY_TEXTS, MEMORY, CHILD_TABLES),
         # Measured with dumps of 50 and 200 MB, and a tenth to spare.
         memory={"nested": 16.0, "flat": 6.0},
         tables={"nested": ("release",)},
     ),
-    Loader("xml2arrow + ADBC", _module("peers.xml2arrow_adbc"), (KEYS, REJECTS, RESUME, CORES, EMPTY_TEXTS)),
+    Loader("xml2arrow + ADBC", _module("xml2arrow_adbc"), (KEYS, REJECTS, RESUME, CORES, EMPTY_TEXTS)),
 )
 LOADERS = (OURS, *PEERS, LIMIT)
