@@ -6,7 +6,6 @@ thread only waits: so a Ctrl-C finds it at rest, and never in the middle of some
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +35,6 @@ class Runner:
     def __init__(self, progress: Progress, retries: Retries) -> None:
         self._progress = progress
         self._retries = retries
-        self._began = time.monotonic()
         self._phase = StateClock("preparing")
         self._activity = "preparing"
         self._fed: _Fed | None = None
@@ -45,7 +43,7 @@ class Runner:
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self._began
+        return sum(self._phase.seconds().values())
 
     @property
     def phases(self) -> dict[str, float]:

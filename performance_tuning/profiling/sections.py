@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -48,9 +47,7 @@ def profile_options(
         metavar="FILE",
         help=f"put the section into its place in FILE, {file.name} where none is named",
     )
-    options = options_of(parser, arguments, repeat)
-    options.given = sys.argv[1:] if arguments is None else list(arguments)
-    return options
+    return options_of(parser, arguments, repeat)
 
 
 def run_profile(name: str, options: argparse.Namespace, measure: Callable[[Path], Measured]) -> int:
