@@ -3,8 +3,9 @@
     python3 env_prep/bootstrap.py COMMAND [ARGUMENT...]
 
 In: nothing but Python 3.11 or newer with `venv`; packages come from where pip is configured to look. Out: `.venv`
-beside `pyproject.toml`, with the package (editable) and what its tests and benchmarks need; then COMMAND takes this
-process's place, so that its exit code and every signal are its own. Standard library only, and in words that an older
+beside `pyproject.toml`, with the package (editable, its modules compiled in place) and what its tests and benchmarks
+need; then COMMAND takes this process's place, so that its exit code and every signal are its own. Where only the
+sources of `etl/native` have changed, only they are compiled again. Standard library only, and in words that an older
 Python still reads, so that it can say what is missing.
 """
 
@@ -35,8 +36,10 @@ def main(arguments: list[str]) -> int:
     environment = PROJECT / ".venv"
     try:
         with _alone(PROJECT):
-            if not is_current(environment, PROJECT):
+            if not has_packages(environment, PROJECT):
                 _make(environment, PROJECT)
+            elif not is_current(environment, PROJECT):
+                _compile(environment, PROJECT)
     except subprocess.CalledProcessError as error:
         return _fail(f"{environment} could not be made: `{' '.join(error.cmd)}` failed, as it says above.")
     except OSError as error:
@@ -57,27 +60,47 @@ def missing_in_this_python(version: tuple[int, ...], has_module: Callable[[str],
 
 
 def is_current(environment: Path, project: Path) -> bool:
-    """Whether `environment` was made to its end, here, from the present `pyproject.toml`."""
-    try:
-        made_from = _marker(environment).read_text("utf-8")
-    except OSError:
-        return False
+    """Whether it was made to its end, here, from the present `pyproject.toml` and sources of `etl/native`."""
+    return has_packages(environment, project) and _made_from(environment) == _recipe(environment, project)
+
+
+def has_packages(environment: Path, project: Path) -> bool:
+    """Whether it was made here from the present `pyproject.toml`, whatever was compiled since."""
     # A link to a Python that has been removed does not exist.
-    return made_from == _recipe(environment, project) and (environment / "bin" / "python").exists()
+    same = _made_from(environment)[:1] == _recipe(environment, project)[:1]
+    return same and (environment / "bin" / "python").exists()
 
 
 def mark(environment: Path, project: Path) -> None:
     """Say what `environment` was made from; done last, so that a half-made one is not current."""
-    _marker(environment).write_text(_recipe(environment, project), "utf-8")
+    _marker(environment).write_text("\n".join(_recipe(environment, project)), "utf-8")
 
 
 def _marker(environment: Path) -> Path:
     return environment / "made-from"
 
 
-def _recipe(environment: Path, project: Path) -> str:
+def _made_from(environment: Path) -> list[str]:
+    try:
+        return _marker(environment).read_text("utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _recipe(environment: Path, project: Path) -> list[str]:
+    """What the packages are made from, and what the compiled modules are."""
     # The path counts, since the scripts of an environment name it: a moved one is broken.
-    return f"{hashlib.sha256((project / 'pyproject.toml').read_bytes()).hexdigest()} {environment}\n"
+    native = project / "etl" / "native"
+    sources = [*native.glob("*.pyx"), *native.glob("*.pxd"), *native.glob("core/*.[ch]")]
+    return [
+        f"{_digest(project / 'pyproject.toml')} {environment}",
+        _digest(project / "setup.py", *sorted(sources)),
+    ]
+
+
+def _digest(*files: Path) -> str:
+    each = (f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files)
+    return hashlib.sha256("\n".join(each).encode()).hexdigest()
 
 
 def _make(environment: Path, project: Path) -> None:
@@ -88,11 +111,17 @@ def _make(environment: Path, project: Path) -> None:
     mark(environment, project)
 
 
-def _run(*command: str) -> None:
+def _compile(environment: Path, project: Path) -> None:
+    print("Compiling etl/native again ...", file=sys.stderr, flush=True)
+    # By times alone, sources that are older than what was compiled would be taken for it.
+    _run(str(environment / "bin" / "python"), "setup.py", "-q", "build_ext", "--inplace", "--force", folder=project)
+    mark(environment, project)
+
+
+def _run(*command: str, folder: Path | None = None) -> None:
     # Standard output belongs to COMMAND. A user's `pip install --user` by default would fail in an environment.
-    subprocess.run(
-        command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr, env={**os.environ, "PIP_USER": "0"}
-    )
+    variables = {**os.environ, "PIP_USER": "0"}
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=variables, cwd=folder)
 
 
 @contextlib.contextmanager

@@ -22,11 +22,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clone") / "a project"
     folder.mkdir()
     for name in ("etl", "env_prep"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("LICENSE", "README.md"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for name in ("LICENSE", "README.md", "setup.py"):
         shutil.copy(PROJECT / name, folder)
     settings = (PROJECT / "pyproject.toml").read_text("utf-8")
-    bare = re.sub(r"^(dependencies|test) = \[.*?^\]", r"\1 = []", settings, flags=re.MULTILINE | re.DOTALL)
+    bare = re.sub(r"^dependencies = \[.*?^\]", "dependencies = []", settings, flags=re.MULTILINE | re.DOTALL)
+    bare = re.sub(r"^test = \[.*?^\]", 'test = ["Cython", "setuptools>=77"]', bare, flags=re.MULTILINE | re.DOTALL)
+    bare = re.sub(r"^bench = \[.*?^\]", "bench = []", bare, flags=re.MULTILINE | re.DOTALL)
     (folder / "pyproject.toml").write_text(bare, "utf-8")
     first = run(folder, "true")
     if "setuptools" in first.stderr and first.returncode == 1:
@@ -86,6 +88,18 @@ def test_two_at_once_wait_for_each_other(clone: Path) -> None:
         os.close(folder)
         out, _err = process.communicate(timeout=60)
     assert out == "done\n"
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_modules_are_compiled_and_again_when_their_sources_change(clone: Path) -> None:
+    look = ("python", "-c", "from etl import native; print(native.unavailable() or 'compiled')")
+    assert run(clone, *look).stdout == "compiled\n"
+    source = clone / "etl" / "native" / "core" / "cut.c"
+    source.write_text(source.read_text("utf-8") + "\n/* changed */\n", "utf-8")
+    done = run(clone, *look)
+    assert done.stdout == "compiled\n"
+    assert done.stderr.startswith("Compiling etl/native again ...\n")
+    assert run(clone, *look).stderr == ""
 
 
 def test_other_settings_make_it_again_and_a_failure_is_one_sentence_at_the_end(clone: Path) -> None:

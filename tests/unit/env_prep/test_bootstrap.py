@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from env_prep.bootstrap import command_environment, is_current, mark, missing_in_this_python
+from env_prep.bootstrap import command_environment, has_packages, is_current, mark, missing_in_this_python
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    (tmp_path / "setup.py").write_text("setup()\n")
+    core = tmp_path / "etl" / "native" / "core"
+    core.mkdir(parents=True)
+    (core / "cut.c").write_text("int cut;\n")
     scripts = tmp_path / ".venv" / "bin"
     scripts.mkdir(parents=True)
     (scripts / "python").symlink_to(sys.executable)
@@ -33,6 +37,24 @@ def test_one_made_from_other_requirements_is_not(project: Path) -> None:
     mark(project / ".venv", project)
     (project / "pyproject.toml").write_text("[project]\nname = 'y'\n")
     assert not is_current(project / ".venv", project)
+    assert not has_packages(project / ".venv", project)
+
+
+@pytest.mark.parametrize(
+    "source", ["setup.py", "etl/native/core/cut.c", "etl/native/core/new.h", "etl/native/_new.pyx"]
+)
+def test_one_compiled_from_other_sources_lacks_only_that(project: Path, source: str) -> None:
+    mark(project / ".venv", project)
+    (project / source).write_text("changed\n")
+    assert not is_current(project / ".venv", project)
+    assert has_packages(project / ".venv", project)
+
+
+def test_what_the_compiler_leaves_behind_changes_nothing(project: Path) -> None:
+    mark(project / ".venv", project)
+    (project / "etl" / "native" / "_cutter.so").write_bytes(b"")
+    (project / "etl" / "native" / "__init__.py").write_text("")
+    assert is_current(project / ".venv", project)
 
 
 def test_one_that_was_moved_is_not(project: Path) -> None:
