@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,11 +16,10 @@ from types import FrameType
 from typing import NoReturn
 
 import typer
-from rich.text import Text
 
 from etl.errors import EXIT_FAILED, EXIT_STOPPED, EtlError, SettingsError, mask_password
 from etl.options import Settings, read_settings
-from etl.screen import show_error, stderr
+from etl.screen import console, show_error
 
 logger = logging.getLogger("etl")
 
@@ -64,7 +64,8 @@ def _on_interrupts(action: Callable[[int, FrameType | None], None] | signal.Hand
 def _fail(sentence: str, exit_code: int, error: BaseException, *, verbose: bool = False) -> NoReturn:
     logger.error("%s", sentence, exc_info=error)
     if verbose:
-        stderr().print(Text(mask_password("".join(traceback.format_exception(error)))), soft_wrap=True)
+        text = mask_password("".join(traceback.format_exception(error)))
+        console(sys.stderr).print(text, markup=False, soft_wrap=True)
     show_error(sentence)
     raise typer.Exit(exit_code)
 

@@ -12,8 +12,6 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +40,7 @@ from etl.metrics_file import metrics_to
 from etl.naming import default_target, find_mapping, is_nameless, mapping_name
 from etl.progress import SeveralProgresses, format_list
 from etl.report import LoadReport
-from etl.screen import new_progress, print_lines, show_error, stderr, stdout
+from etl.screen import console, new_progress, print_lines, show_error, width
 from etl.streams import prepare_streams, write_no_more
 from etl.summary import summarize_check, summarize_load
 
@@ -78,8 +76,14 @@ def main() -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"etl {version('etl')}")
+        print(f"etl {_version()}")
         raise typer.Exit
+
+
+def _version() -> str:
+    from importlib.metadata import version  # reads mail headers, and imports what it takes
+
+    return version("etl")
 
 
 @app.callback()
@@ -149,7 +153,7 @@ def load(
         check_apart({"--log": log, "--metrics": metrics_file}, [*sources, chosen, target.removeprefix("sqlite:///")])
         if log is not None:
             log_to(log)
-        logger.info("etl %s: %s", version("etl"), " ".join(sys.argv[1:]))
+            logger.info("etl %s: %s", _version(), " ".join(sys.argv[1:]))
         if target.partition(":")[0] == "memory":
             raise SettingsError(
                 f"{target} would load the rows and throw them away: it is for programs (`etl.load` returns them). Name"
@@ -245,7 +249,7 @@ def check(
                 if source.problem:
                     show_error(source.problem)
         else:
-            print_lines(stdout(), summarize_check(report, stdout().width))
+            print_lines(sys.stdout, summarize_check(report, width()))
     raise typer.Exit(report.exit_code)
 
 
@@ -279,6 +283,8 @@ tune_command.add_to(app)
 @app.command()
 def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one to show.")] = None) -> None:
     """Show a part of the documentation, or list what there is."""
+    from importlib.resources import files
+
     with clear_errors():
         pages = {
             file.name.removesuffix(".md"): file.read_text("utf-8")
@@ -286,16 +292,16 @@ def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whic
             if file.name.endswith(".md")
         }
         if name is None:
-            width = max(map(len, pages))
+            longest = max(map(len, pages))
             for known, text in pages.items():
                 title = text.partition("\n")[0].lstrip("# ")
-                print(f"etl docs {known:<{width}}  {title}")
+                print(f"etl docs {known:<{longest}}  {title}")
         elif name not in pages:
             raise SettingsError(f"There is no page '{name}'; there are {', '.join(pages)}.")
         elif sys.stdout.isatty():
-            from rich.markdown import Markdown  # a tenth of the start of every command
+            from rich.markdown import Markdown
 
-            stdout().print(Markdown(pages[name]))
+            console(sys.stdout).print(Markdown(pages[name]))
         else:
             print(pages[name], end="")
 
@@ -315,7 +321,7 @@ def _found_by_name(mapping: Path | None, *, given: bool) -> Iterator[None]:
 
 def _say(sentence: str) -> None:
     """What is wrong, where nothing else is said."""
-    print_lines(stderr(), [sentence])
+    print_lines(sys.stderr, [sentence])
 
 
 def _write_utf8(text: str) -> None:
@@ -340,7 +346,7 @@ def _show_load(report: LoadReport, *, as_json: bool, quiet: bool, verbose: bool)
                 show_error(f"The report cannot be written to standard output: {error.strerror}. {lines[0]}")
                 return False
     elif not quiet:
-        print_lines(stderr(), lines)
+        print_lines(sys.stderr, lines)
     return True
 
 

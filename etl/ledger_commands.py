@@ -1,26 +1,26 @@
 """The commands on what was loaded: `etl status`, `etl rejects`, `etl retry`; registered by `etl.commands`. Main thread.
 
 In: arguments. Out: what `etl.inspection` and `etl.retrying` tell: results on standard output, everything else on
-standard error, and an exit code.
+standard error, and an exit code. Each command imports what it alone needs, so that `etl load` does not wait for it.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import inspection, retrying
 from etl.arguments import Overrides, Quiet, SettingsFile, Verbose, Workers
 from etl.command_line import clear_errors, settings_of
 from etl.errors import EtlError, SettingsError, mask_password
-from etl.ledger_reports import RetryReport, as_json
-from etl.ledger_summary import summarize_export, summarize_rejects, summarize_retry, summarize_status
 from etl.naming import target_of_environment
 from etl.options import Settings
-from etl.screen import new_progress, print_lines, stderr, stdout
+from etl.screen import new_progress, print_lines, width
+
+if TYPE_CHECKING:
+    from etl.ledger_reports import RetryReport
 
 Loaded = Annotated[
     str | None,
@@ -75,6 +75,10 @@ def status(
 
     A load may be running; it is not disturbed.
     """
+    from etl import inspection
+    from etl.ledger_reports import as_json
+    from etl.ledger_summary import summarize_status
+
     with clear_errors(verbose=verbose, interrupted="Stopped. Nothing was changed."):
         settings = settings_of(settings_file, overrides)
         url = _loaded(target, settings)
@@ -82,7 +86,7 @@ def status(
         if as_json_:
             typer.echo(as_json(sources))
         else:
-            print_lines(stdout(), list(summarize_status(mask_password(url), sources)))
+            print_lines(sys.stdout, list(summarize_status(mask_password(url), sources)))
 
 
 def rejects(
@@ -110,6 +114,10 @@ def rejects(
 
     `etl docs rejects` explains the reasons.
     """
+    from etl import inspection
+    from etl.ledger_reports import as_json
+    from etl.ledger_summary import summarize_export, summarize_rejects
+
     with clear_errors(verbose=verbose, interrupted="Stopped. Nothing was changed."):
         settings = settings_of(settings_file, overrides)
         url = _loaded(target, settings)
@@ -118,13 +126,13 @@ def rejects(
                 raise SettingsError("--json shows rejects, --export writes them: one at a time.")
             file = sys.stdout.buffer if export == "-" else Path(export)
             written = inspection.export_rejects(url, file, source=source, reason=reason, settings=settings)
-            print_lines(stderr(), list(summarize_export(written, "standard output" if export == "-" else export)))
+            print_lines(sys.stderr, list(summarize_export(written, "standard output" if export == "-" else export)))
             return
         report = inspection.rejects(url, source=source, reason=reason, examples=examples, settings=settings)
         if as_json_:
             typer.echo(as_json(report))
         else:
-            print_lines(stdout(), list(summarize_rejects(report, stdout().width)))
+            print_lines(sys.stdout, list(summarize_rejects(report, width())))
 
 
 def retry(
@@ -151,6 +159,9 @@ def retry(
 
     What fails again stays a reject, with its new reason.
     """
+    from etl import retrying
+    from etl.ledger_reports import RetryReport
+
     with clear_errors(verbose=verbose):
         settings = settings_of(settings_file, overrides, workers)
         url = _loaded(target, settings)
@@ -169,10 +180,13 @@ def retry(
 
 
 def _show_retry(report: RetryReport, *, json: bool, quiet: bool) -> None:
+    from etl.ledger_reports import as_json
+    from etl.ledger_summary import summarize_retry
+
     if json:
         typer.echo(as_json(report))
     elif not quiet:
-        print_lines(stderr(), list(summarize_retry(report)))
+        print_lines(sys.stderr, list(summarize_retry(report)))
 
 
 def _loaded(given: str | None, settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Showing a running load to a person: a bar on a terminal, plain lines elsewhere, or nothing.
+"""Showing a running load to a person: plain lines, or nothing; a terminal's bar is in `progress_bar`.
 
 In: a function that gives a `Snapshot`, asked a few times a second on a thread of its own, and notes from any thread.
 Out: text. Whatever goes wrong here is logged and ends the display, never the load; no caller ever waits for a terminal.
@@ -13,12 +13,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from etl.bottleneck import limiting_stage
 from etl.metrics import Snapshot
@@ -172,44 +166,19 @@ class LineProgress(ThreadedProgress):
             return
         self._lines += 1
         self._due = now.seconds + self._WAITS[min(self._lines, len(self._WAITS) - 1)]
-        self._sink(", ".join([*_position(now), *_counts(now, self._rates), *_flow(now), *_remaining(now, self._rates)]))
+        self._sink(
+            ", ".join(
+                [
+                    *describe_position(now),
+                    *describe_counts(now, self._rates),
+                    *describe_flow(now),
+                    *describe_remaining(now, self._rates),
+                ]
+            )
+        )
 
     def _close(self) -> None:
         """A line stays."""
-
-
-class BarProgress(ThreadedProgress):
-    """A bar and two lines of numbers at the bottom of a terminal; both vanish at the end."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._live = Live(
-            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-
-    def _write(self, sentence: str) -> None:
-        self._live.console.print(Text(sentence), soft_wrap=True)
-
-    def _show(self, now: Snapshot) -> None:
-        bar = ProgressBar(total=now.total, completed=now.position, pulse=now.total is None, width=None)
-        row = Table.grid(expand=True, padding=(0, 1))
-        row.add_column(no_wrap=True)
-        row.add_column(ratio=1)
-        row.add_column(no_wrap=True)
-        row.add_row(
-            ", ".join(_position(now)), bar, ", ".join([format_duration(now.seconds), *_remaining(now, self._rates)])
-        )
-        facts = (
-            Text(", ".join(facts), style="dim", overflow="ellipsis", no_wrap=True)
-            for facts in (_counts(now, self._rates), _flow(now))
-            if facts
-        )
-        # Started late, so that a load over at once does not flicker.
-        self._live.start()
-        self._live.update(Group(row, *facts), refresh=True)
-
-    def _close(self) -> None:
-        self._live.stop()
 
 
 class Rates:
@@ -252,14 +221,16 @@ class Rates:
         return 1 - math.exp(-self._seconds / self.WINDOW) or 1.0
 
 
-def _position(now: Snapshot) -> list[str]:
+def describe_position(now: Snapshot) -> list[str]:
+    """How much of the sources is read."""
     if not now.total:
         return [f"{format_bytes(now.position)} read"]
     share = min(now.position / now.total, 1.0)
     return [f"{share:4.0%} of {format_bytes(now.total)}"]
 
 
-def _counts(now: Snapshot, rates: Rates) -> list[str]:
+def describe_counts(now: Snapshot, rates: Rates) -> list[str]:
+    """Records, and what became of them; nothing before the first is read."""
     if now.pool is None:
         return []
     counts = [f"{now.records:,} records, {rates.records_per_minute:,.0f} records/min"]
@@ -268,7 +239,8 @@ def _counts(now: Snapshot, rates: Rates) -> list[str]:
     return counts
 
 
-def _flow(now: Snapshot) -> list[str]:
+def describe_flow(now: Snapshot) -> list[str]:
+    """What goes on, how full the queue is, and what limits."""
     if now.pool is None:
         return [now.activity]
     queue = f"queue {now.pool.queue_fill:.0%} full"
@@ -279,7 +251,8 @@ def _flow(now: Snapshot) -> list[str]:
     return [queue, *([f"bottleneck: {stage}"] if stage else [])]
 
 
-def _remaining(now: Snapshot, rates: Rates) -> list[str]:
+def describe_remaining(now: Snapshot, rates: Rates) -> list[str]:
+    """How long it will take; nothing where nothing tells."""
     seconds = rates.seconds_left(now)
     return [] if seconds is None else [f"{format_duration(seconds)} left"]
 

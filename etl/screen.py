@@ -1,59 +1,93 @@
 """Text on the screen: lines, errors and progress, for `etl.commands`. Main thread; progress displays have their own.
 
 Results go to standard output, everything else to standard error. Nothing that a dump or a file name holds controls the
-terminal.
+terminal. rich takes longer to import than some loads take: it is for terminals only.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import textwrap
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from etl.errors import mask_password
-from etl.progress import BarProgress, LineProgress, Progress, SeveralProgresses, SilentProgress
+from etl.progress import LineProgress, Progress, SeveralProgresses, SilentProgress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 logger = logging.getLogger("etl")
 
+_TERMINAL_BY_WISH = ("FORCE_COLOR", "TTY_COMPATIBLE")
+"""Variables by which rich takes a stream for a terminal that is none."""
 
-def stdout() -> Console:
-    return Console(highlight=False)
+
+def console(stream: TextIO) -> Console:
+    """What writes styled text there."""
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False)
 
 
-def stderr() -> Console:
-    return Console(stderr=True, highlight=False)
+def width() -> int:
+    """Characters of a line on standard output."""
+    return console(sys.stdout).width
 
 
 def new_progress(*, quiet: bool, logged: bool = False) -> Progress:
     """A bar on a terminal, lines elsewhere, nothing if `quiet`; `logged`: in the log too."""
     shown: Progress
-    console = stderr()
+    screen = _terminal(sys.stderr)
     if quiet:
         shown = SilentProgress()
-    elif console.is_terminal:
-        shown = BarProgress(console)
+    elif screen is not None:
+        from etl.progress_bar import BarProgress
+
+        shown = BarProgress(screen)
     else:
-        shown = LineProgress(lambda line: print_lines(console, [line]))
+        shown = LineProgress(lambda line: print_lines(sys.stderr, [line]))
     return SeveralProgresses(shown, LineProgress(logger.info)) if logged else shown
 
 
-def print_lines(console: Console, lines: Sequence[str]) -> None:
+def print_lines(stream: TextIO, lines: Sequence[str]) -> None:
     """Print lines, headings (those without indentation) bold; wrapped on a terminal, whole where a program may read."""
+    screen = _terminal(stream)
+    if screen is None:
+        stream.write("".join(f"{printable(line)}\n" for line in lines))
+        stream.flush()
+        return
+    from rich.text import Text
+
     for line in lines:
         text = printable(line)
         style = "" if line.startswith(" ") else "bold"
-        if console.is_terminal:
-            indent = " " * (len(text) - len(text.lstrip()) + 4)
-            text = textwrap.fill(text, console.width, subsequent_indent=indent, break_on_hyphens=False)
-        console.print(Text(text, style=style), soft_wrap=True)
+        indent = " " * (len(text) - len(text.lstrip()) + 4)
+        text = textwrap.fill(text, screen.width, subsequent_indent=indent, break_on_hyphens=False)
+        screen.print(Text(text, style=style), soft_wrap=True)
 
 
 def show_error(sentence: str) -> None:
     """``Error: ...`` on standard error, without passwords."""
-    stderr().print(Text.assemble(("Error: ", "bold red"), printable(mask_password(sentence))), soft_wrap=True)
+    text = printable(mask_password(sentence))
+    screen = _terminal(sys.stderr)
+    if screen is None:
+        sys.stderr.write(f"Error: {text}\n")
+        sys.stderr.flush()
+        return
+    from rich.text import Text
+
+    screen.print(Text.assemble(("Error: ", "bold red"), text), soft_wrap=True)
+
+
+def _terminal(stream: TextIO) -> Console | None:
+    """The terminal there, None where there is none."""
+    if not stream.isatty() and not any(os.environ.get(name) for name in _TERMINAL_BY_WISH):
+        return None
+    screen = console(stream)
+    return screen if screen.is_terminal else None
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from etl.bottleneck import format_latency
 from etl.metrics import LoadMetrics
-from etl.preview import preview
 from etl.progress import format_bytes, format_duration
 from etl.report import UNSAVED, CheckReport, LoadReport, RejectReport, SourceReport
 
@@ -36,6 +35,8 @@ def summarize_check(report: CheckReport, width: int) -> list[str]:
 
     `width`: characters of a line that shows rows, at most.
     """
+    from etl.preview import preview  # rich measures its rows, and takes a while to import
+
     return [
         f"Read {_records(report.records)}, {format_bytes(report.source_bytes)} of XML, in "
         f"{format_duration(report.seconds)}, mapped by {report.mapping}. Nothing was written.",

@@ -6,8 +6,9 @@ In: arguments. Out: trials on standard error while they run, a file of settings,
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,9 +18,10 @@ from etl.errors import PermanentError, SettingsError
 from etl.naming import find_mapping
 from etl.new_file import new_file
 from etl.options import parse_duration
-from etl.screen import new_progress, print_lines, stderr
-from etl.tuning.report import Trial
-from etl.tuning.summary import HEADING, summarize_tune, trial_line
+from etl.screen import new_progress, print_lines
+
+if TYPE_CHECKING:
+    from etl.tuning.report import Trial
 
 _STOPPED = "Stopped. The scratch place is removed, and no settings are written."
 
@@ -77,7 +79,8 @@ def tune(
     own, for SQLite a file beside the database's. Nothing else there is touched. What `--settings` and `--set` say stays
     as it is; other settings are turned one at a time, as long as that gains something.
     """
-    # It imports the drivers of all databases.
+    # Every command would wait for these.
+    from etl.tuning.summary import HEADING, summarize_tune, trial_line
     from etl.tuning.tune import tune as find_settings
 
     with clear_errors(verbose=verbose, interrupted=_STOPPED):
@@ -108,10 +111,10 @@ def tune(
         if as_json:
             typer.echo(report.to_json())
         elif not quiet:
-            print_lines(stderr(), summarize_tune(report))
+            print_lines(sys.stderr, summarize_tune(report))
         _write(report.yaml, output, as_json=as_json)
         if not quiet:
-            print_lines(stderr(), [f"Written to {output}, for `etl load --settings {output}`."])
+            print_lines(sys.stderr, [f"Written to {output}, for `etl load --settings {output}`."])
 
 
 def _duration(text: str) -> float:

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from etl.metrics import LoadMetrics, Percentiles, PoolStats, Snapshot, StageTimes
 from etl.progress import (
-    BarProgress,
     LineProgress,
     Progress,
     Rates,
@@ -23,6 +22,7 @@ from etl.progress import (
     format_duration,
     format_list,
 )
+from etl.progress_bar import BarProgress
 
 POOL = PoolStats(workers=2, busy=2, splits_in_flight=4, queued_records=9, queued_bytes=9, queue_fill=0.5)
 
