@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from itertools import accumulate, compress
@@ -43,7 +43,7 @@ RECORDS_PER_SOURCE = 1 << 40
 """A surrogate key is source number x 2^40 + record number: 2^23 sources of 10^12 records fit a bigint."""
 
 
-_SEVERAL = Failure(
+SEVERAL = Failure(
     SEVERAL_VALUES,
     "a second value was found; `many: array` or a child table keeps all of them, `many: first` the first",
 )
@@ -84,24 +84,24 @@ class _Rows:
         self.places = moved if self.places is None else [moved[row] if row >= 0 else -1 for row in self.places]
 
 
-class _Found:
+class Found:
     """What making the tables of a split brought to light."""
 
-    def __init__(self, mapped: Mapped) -> None:
+    def __init__(self) -> None:
         self.failures: dict[int, tuple[int, int | None, Failure]] = {}
-        """By record: table, column and reason."""
+        """By record: table, column and reason of what failed first, table by table and column by column."""
         self.matched: set[tuple[int, int]] = set()
         self.replaced: dict[tuple[int, int], int] = {}
-        self.several: dict[tuple[int, int], list[int]] = {}
-        """Rows in which a column met a second value, by table and slot."""
-        for table, slot, row in mapped.several:
-            self.several.setdefault((table, slot), []).append(row)
 
     def note(self, table: int, place: int, converted: Converted, records: Sequence[int]) -> None:
         for row, failure in converted.failures.items():
             self.failures.setdefault(records[row], (table, place, failure))
         if converted.replaced:
             self.replaced[table, place] = converted.replaced
+
+
+_Several = dict[tuple[int, int], list[int]]
+"""By table and column: raw rows in which one that keeps the first value met another."""
 
 
 class Assembler:
@@ -113,7 +113,9 @@ class Assembler:
     def __init__(self, mapping: Mapping, row_format: RowFormat, sources: Sequence[SourceInfo]) -> None:
         self._mapping = mapping
         self._row_format = row_format
-        self._sources = {source.number: source for source in sources}
+        self._source_texts = {
+            source.number: (source.label, source.load_id, _TIMESTAMPTZ.convert(source.loaded_at)) for source in sources
+        }
         # Tuples go to targets that store no NaN or infinity.
         finite = row_format == "tuples"
         # A raw row holds only the columns that have a path.
@@ -141,33 +143,61 @@ class Assembler:
 
     def assemble(self, mapped: Mapped, positions: RecordPositions) -> Assembled:
         """Tables of everything mapped from one split."""
-        found = _Found(mapped)
-        for record, (number, slot, message) in mapped.failures.items():
-            place = None if slot is None else self._places[number][slot]
+        found = Found()
+        several: dict[tuple[int, int], list[int]] = {}
+        for number, slot, row in mapped.several:
+            several.setdefault((number, self._places[number][slot]), []).append(row)
+        for record, (number, failed, message) in mapped.failures.items():
+            place = None if failed is None else self._places[number][failed]
             found.failures[record] = number, place, Failure(XPATH_FAILED, message)
-        known = _RecordColumns(positions, self._sources)
+        known = _RecordColumns(positions, self._source_texts)
         done: list[_Rows] = []
         for number, (table, raw) in enumerate(zip(self._mapping.tables, mapped.tables, strict=True)):
             parent = done[table.parent] if table.parent is not None else None
             rows, raw_rows = _rows_of(raw, parent, len(table.columns))
-            self._convert(number, raw_rows, rows, found, mapped.nil)
+            self._convert(number, raw_rows, rows, found, several, nil=mapped.nil)
             self._add_known(table, rows, known)
             self._apply_function(number, rows, found)
             self._add_counted(table, rows, parent, known)
             done.append(rows)
-        notices = self._notices(mapped, found, done)
-        discarded = self._discarded(done, positions)
+        notices = self._notices(mapped, found, several, done)
+        discarded = self.discarded(lambda number: done[number].records, positions.count)
         return Assembled(
             tables=tuple(
                 self._encoded(table, rows, found.failures, positions.split) for table, rows in enumerate(done)
             ),
-            failures={record: self._named(*failure) for record, failure in found.failures.items()},
+            failures={record: self.named(*failure) for record, failure in found.failures.items()},
             discarded=discarded,
             notices=notices,
         )
 
-    def _convert(self, number: int, raw_rows: Sequence[RawRow], rows: _Rows, found: _Found, nil: bool) -> None:
-        """The columns that have a path."""
+    def convert(self, table: int, place: int, raw: Sequence[Any]) -> Converted:
+        """Convert raw values (as in a raw row, NIL among them) of the column at `place`, which has a path."""
+        return self._converters[table][self._places[table].index(place)](raw, True)
+
+    def discarded(self, records: Callable[[int], Iterable[int]], count: int) -> frozenset[int]:
+        """Which of a split's `count` records no record table has a row of; `records` tells those of a table."""
+        if not self._discards:
+            return frozenset()
+        return frozenset(range(count)).difference(*(records(number) for number in self._record_tables))
+
+    def named(self, table: int, place: int | None, failure: Failure) -> tuple[str, str, Failure]:
+        """The failure with names, and where the mapping decides."""
+        described = self._mapping.tables[table]
+        column = None if place is None else described.columns[place]
+        line = described.line if column is None else column.line
+        if line:
+            failure = Failure(failure.reason, f"{failure.message} ({self._mapping.label}:{line})")
+        return described.name, column.name if column else "", failure
+
+    def source_texts(self, number: int) -> tuple[str, str, str]:
+        """What columns can have of a source: its label, `load_id` and `loaded_at`."""
+        return self._source_texts[number]
+
+    def _convert(
+        self, number: int, raw_rows: Sequence[RawRow], rows: _Rows, found: Found, several: _Several, *, nil: bool
+    ) -> None:
+        """The columns that have a path; of `several` what makes rejects is taken out."""
         described = self._mapping.tables[number].columns
         by_slot: Sequence[Sequence[Any]] = list(zip(*raw_rows, strict=True)) or [()] * len(self._places[number])
         for slot, (place, convert) in enumerate(zip(self._places[number], self._converters[number], strict=True)):
@@ -176,9 +206,9 @@ class Assembler:
                 found.matched.add((number, place))
             source = described[place].source
             if isinstance(source, FromPath) and source.many == "reject":
-                for row in map(rows.place, found.several.pop((number, slot), ())):
+                for row in map(rows.place, several.pop((number, place), ())):
                     if row >= 0:
-                        found.failures.setdefault(rows.records[row], (number, place, _SEVERAL))
+                        found.failures.setdefault(rows.records[row], (number, place, SEVERAL))
             converted = convert(raw, nil)
             found.note(number, place, converted, rows.records)
             rows.columns[place] = converted.texts
@@ -191,7 +221,7 @@ class Assembler:
             elif isinstance(column.source, FromMeta):
                 rows.columns[place] = _gather(known.meta(column.source.name), rows.records)
 
-    def _apply_function(self, number: int, rows: _Rows, found: _Found) -> None:
+    def _apply_function(self, number: int, rows: _Rows, found: Found) -> None:
         function = self._functions[number]
         if function is None:
             return
@@ -218,34 +248,20 @@ class Assembler:
                 case SequenceNumber():
                     rows.columns[place] = _sequence(rows.parents)
 
-    def _discarded(self, done: Sequence[_Rows], positions: RecordPositions) -> frozenset[int]:
-        if not self._discards:
-            return frozenset()
-        return frozenset(range(positions.count)).difference(*(done[number].records for number in self._record_tables))
-
     def _encoded(self, table: int, rows: _Rows, bad_records: Container[int], split: int) -> CopyRows | TupleRows:
         if bad_records:
             rows.keep([record not in bad_records for record in rows.records])
         return encode(self._mapping.tables[table], rows.columns, array("I", rows.records), self._row_format, split)
 
-    def _named(self, table: int, place: int | None, failure: Failure) -> tuple[str, str, Failure]:
-        """The failure with names, and where the mapping decides."""
-        described = self._mapping.tables[table]
-        column = None if place is None else described.columns[place]
-        line = described.line if column is None else column.line
-        if line:
-            failure = Failure(failure.reason, f"{failure.message} ({self._mapping.label}:{line})")
-        return described.name, column.name if column else "", failure
-
-    def _notices(self, mapped: Mapped, found: _Found, done: Sequence[_Rows]) -> Notices:
-        several = {
-            (table, self._places[table][slot]): len({done[table].records[row] for row in rows})
-            for (table, slot), raw_rows in found.several.items()
+    def _notices(self, mapped: Mapped, found: Found, several: _Several, done: Sequence[_Rows]) -> Notices:
+        counts = {
+            (table, place): len({done[table].records[row] for row in rows})
+            for (table, place), raw_rows in several.items()
             if (rows := [row for row in map(done[table].place, raw_rows) if row >= 0])
         }
         return Notices(
             matched=frozenset(found.matched),
-            several=several,
+            several=counts,
             set_null=found.replaced,
             mixed=frozenset((table, self._places[table][slot]) for table, slot in mapped.mixed),
             unseen=mapped.unseen,
@@ -272,9 +288,9 @@ def _rows_of(raw: RawTable, parent: _Rows | None, columns: int) -> tuple[_Rows, 
 class _RecordColumns:
     """Texts about every record of a split, made when first asked for."""
 
-    def __init__(self, positions: RecordPositions, sources: MappingOf[int, SourceInfo]) -> None:
+    def __init__(self, positions: RecordPositions, source_texts: MappingOf[int, tuple[str, str, str]]) -> None:
         self._positions = positions
-        self._sources = sources
+        self._source_texts = source_texts
         self._made: dict[str, list[str]] = {}
 
     def record_ids(self) -> list[str]:
@@ -298,11 +314,11 @@ class _RecordColumns:
             case "record":
                 return str(place.number)
             case "source":
-                return self._sources[place.source].label
+                return self._source_texts[place.source][0]
             case "load_id":
-                return self._sources[place.source].load_id
+                return self._source_texts[place.source][1]
             case "loaded_at":
-                return _TIMESTAMPTZ.convert(self._sources[place.source].loaded_at)
+                return self._source_texts[place.source][2]
 
 
 _TIMESTAMPTZ = rule_for(ColumnType("timestamptz"))

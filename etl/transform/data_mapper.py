@@ -20,11 +20,8 @@ from etl.mapping.model import Mapping
 from etl.mapping.paths import XSI_NAMESPACE
 from etl.transform.compile import Choice, Item, Keep, Place, TablePlan, compile_mapping
 from etl.transform.elements import NIL, NULL, Element, ancestor, is_nil
-from etl.transform.unseen import CloseLook
+from etl.transform.unseen import CloseLook, told
 from etl.transform.xpaths import XPathFailure
-
-UNSEEN_LIMIT = 1000
-"""Paths of unseen elements and attributes reported from one split; nobody reads more."""
 
 _NIL_ELEMENTS = etree.XPath("descendant-or-self::*[@xsi:nil]", namespaces={"xsi": XSI_NAMESPACE})
 
@@ -94,13 +91,7 @@ class DataMapper:
 
         XML Schema asks for that anyway; what an element holds against it would otherwise be seen by longer paths.
         """
-        elements: Any = _NIL_ELEMENTS(record)
-        for element in elements:
-            if is_nil(element):
-                self.nil = True
-                for child in list(element):
-                    element.remove(child)
-                element.text = None
+        self.nil |= empty_nil_elements(record)
 
     def map_records(self, plan: TablePlan, elements: Sequence[Element], records: Sequence[int]) -> None:
         """Map record elements to rows of a record table and its children; `records` are their places in the split.
@@ -116,10 +107,7 @@ class DataMapper:
     def take(self) -> Mapped:
         """Everything mapped since the last call."""
         candidates = (self.unseen | self._look.unseen) - self._known
-        unseen = frozenset(
-            sorted(path for path in candidates if path and not self._mentions.include(path))[:UNSEEN_LIMIT]
-        )
-        additions = {at: one.several for at, one in self._look.additions.items() if one.unseen in unseen}
+        unseen, additions = told(candidates, self._look.additions, self._mentions)
         mapped = Mapped(self.tables, self.several, self.mixed, unseen, additions, self.nil, self.failures)
         self.begin()
         return mapped
@@ -269,6 +257,19 @@ class DataMapper:
                 self._walk(start, above.place, seen, row, [])
             for slot in above.slots:
                 values[slot] = seen[slot]
+
+
+def empty_nil_elements(record: Element) -> bool:
+    """Take out what stands in elements with ``xsi:nil``; whether there are any."""
+    found = False
+    elements: Any = _NIL_ELEMENTS(record)
+    for element in elements:
+        if is_nil(element):
+            found = True
+            for child in list(element):
+                element.remove(child)
+            element.text = None
+    return found
 
 
 def _choose(child: Element, choice: Any, positions: dict[Item, int]) -> Any:

@@ -9,12 +9,13 @@ records only. Runs in a worker.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from etl.mapping.paths import XSI_NAMESPACE, local_name
 from etl.transform.compile import Choice, Place, TablePlan, Unseen
 from etl.transform.elements import Element, own_text
+from etl.transform.mentions import Mentions
 from etl.transform.name_tests import shown_attribute
 
 FIRST = 50
@@ -33,8 +34,11 @@ DEPTH = 6
 ADDITIONS_LIMIT = 200
 """Columns that could be added, remembered at a time; a person reads some dozen."""
 
+UNSEEN_LIMIT = 1000
+"""Paths of unseen elements and attributes told of one split; nobody reads more."""
+
 _XSI = f"{{{XSI_NAMESPACE}}}"
-_ABOUT_THE_DOCUMENT = frozenset({f"{_XSI}nil", f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
+ABOUT_THE_DOCUMENT = frozenset({f"{_XSI}nil", f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
 """Attributes that say how to read the document; they are no data."""
 
 _State = tuple[TablePlan, Place]
@@ -49,6 +53,17 @@ class Addition:
     """The path it is reported by."""
     several: bool
     """It would find several values in one element."""
+
+
+def told(
+    unseen: Iterable[str], additions: Mapping[tuple[int, str], Addition], mentions: Mentions
+) -> tuple[frozenset[str], dict[tuple[int, str], bool]]:
+    """What is told of a split: paths of what nobody takes, and the columns that would take some of it.
+
+    Of a column that it would find several values in a row, or not.
+    """
+    paths = frozenset(sorted(path for path in unseen if path and not mentions.include(path))[:UNSEEN_LIMIT])
+    return paths, {at: one.several for at, one in additions.items() if one.unseen in paths}
 
 
 class CloseLook:
@@ -72,15 +87,19 @@ class CloseLook:
         self._seen[plan.number] = seen + len(elements)
         due = _due(seen)
         while due < seen + len(elements):
-            self._left = ELEMENTS
-            self._element(elements[due - seen], _arrived(plan, plan.place, plan.place.path, (), set()))
+            self.look_at(plan, elements[due - seen])
             due = _due(due + 1)
+
+    def look_at(self, plan: TablePlan, element: Element) -> None:
+        """Look at this record in any case."""
+        self._left = ELEMENTS
+        self._element(element, _arrived(plan, plan.place, plan.place.path, (), set()))
 
     def _element(self, element: Element, wanted: _Wanted) -> None:
         if any(place.whole for _, place in wanted.states):
             return
         for name in element.keys():  # noqa: SIM118 - an element is no dict
-            if name not in wanted.attributes and name not in _ABOUT_THE_DOCUMENT:
+            if name not in wanted.attributes and name not in ABOUT_THE_DOCUMENT:
                 path = f"{wanted.path}/{shown_attribute(name)}"
                 self.unseen.add(path)
                 self._add(wanted, path, Counter(_attribute_paths(wanted.steps, name)))
