@@ -27,6 +27,9 @@ _MAX_PATH = 1000
 _MAX_CHILDREN = 4096
 """Kinds of children remembered for a parent; start tags with namespace declarations may all differ."""
 
+MAX_PLAIN_NAMES = 256
+"""More kinds of records than any dump has; each is compared with the names that follow."""
+
 
 @dataclass
 class Place:
@@ -37,6 +40,8 @@ class Place:
     """Those whose steps up to here hold."""
     children: dict[bytes, Child] = field(default_factory=dict)
     """By name, or by whole start tag where the name does not decide."""
+    plain_names: list[bytes] = field(default_factory=list)
+    """Literal names, met so far, that are records' wherever no namespace is declared: `MAX_PLAIN_NAMES` at most."""
 
     @cached_property
     def tests(self) -> bool:
@@ -51,6 +56,10 @@ class Place:
     def asking_for(self, name: str) -> list[RecordPath]:
         """Paths whose next step may be an element of that local name."""
         return [*self._by_name.get(name, ()), *self._by_name.get(None, ())]
+
+    def add_plain(self, name: bytes) -> None:
+        if len(self.plain_names) < MAX_PLAIN_NAMES and name not in self.plain_names:
+            self.plain_names.append(name)
 
     @cached_property
     def _by_name(self) -> dict[str | None, list[RecordPath]]:
@@ -126,6 +135,11 @@ class Outline:
         return self.open[-1].name if self.open else None
 
     @property
+    def plain_names(self) -> list[bytes]:
+        """`Place.plain_names` of the innermost open element."""
+        return self._place.plain_names
+
+    @property
     def record_names(self) -> frozenset[bytes]:
         """Local names of the records that may be children of it, as far as paths name them."""
         tests = [_step(path, self._place.depth).element for path in self._place.paths if self._is_last(path)]
@@ -159,6 +173,8 @@ class Outline:
                 children.clear()
             if len(key) <= _MAX_KEY_BYTES:
                 children[key] = child
+                if by_name and child.action == "record":
+                    self._place.add_plain(name)
         return child
 
     def _classify(self, name: bytes, tag: bytes, by_name: bool) -> Child:

@@ -6,12 +6,11 @@ thread.
 
 from __future__ import annotations
 
-from itertools import repeat
-
 from etl.extract.breakage import Breakage, shown
-from etl.extract.markup import TAIL_BYTES, ElementScan, plain_end
+from etl.extract.markup import TAIL_BYTES, ElementScan
 from etl.extract.outline import Child, Outline
-from etl.extract.tile import MAX_GAP_BYTES, Tile
+from etl.extract.plain import PlainElements
+from etl.extract.tile import Tile
 from etl.extract.unclosed import NextRecords, Surroundings, intact_tail
 from etl.extract.window import Window
 from etl.messages import RAW_LIMIT, Skeleton
@@ -20,11 +19,20 @@ from etl.messages import RAW_LIMIT, Skeleton
 class RecordCutter:
     """Takes the records of one document."""
 
-    def __init__(self, window: Window, tile: Tile, outline: Outline, breakage: Breakage, max_record_bytes: int) -> None:
+    def __init__(
+        self,
+        window: Window,
+        tile: Tile,
+        outline: Outline,
+        breakage: Breakage,
+        plain: PlainElements,
+        max_record_bytes: int,
+    ) -> None:
         self._window = window
         self._tile = tile
         self._outline = outline
         self._breakage = breakage
+        self._plain = plain
         self._max_record_bytes = max_record_bytes
         self._next_records = NextRecords()
         self._unclosed_scan: ElementScan | None = None
@@ -53,35 +61,7 @@ class RecordCutter:
         tile.spans.extend((start - tile.run_start, end - tile.run_start))
         tile.took(1, end)
         if child.by_name and self._outline.open and not tile.full:
-            return self._take_plain(child, end)
-        return end
-
-    def _take_plain(self, child: Child, offset: int) -> int:
-        """Go on through records like the last one, as long as the window has them and nothing is special about them."""
-        tile, window, rule = self._tile, self._window, child.rule
-        buf, head, spans = window.buf, rule.head.match, tile.spans
-        longest = self._max_record_bytes
-        origin = tile.run_start - window.base
-        stop = tile.stop - window.base
-        before = len(spans)
-        at = offset - window.base
-        for _ in repeat(None, tile.space):
-            found = head(buf, at)
-            if found is None:
-                break
-            start, tag_end = found.start(1), found.end()
-            end = plain_end(rule, buf, tag_end)
-            if end < 0 or end - start > longest or start - at > MAX_GAP_BYTES:
-                break
-            if buf.find(b"xmlns", start, tag_end) >= 0:
-                break
-            spans.append(start - origin)
-            spans.append(end - origin)
-            at = end
-            if end >= stop:
-                break
-        end = window.base + at
-        tile.took((len(spans) - before) // 2, end)
+            return self._plain.take(child.rule, end)
         return end
 
     def _oversized(self, child: Child, scan: ElementScan, start: int) -> int:

@@ -22,8 +22,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from etl.errors import SourceError
 from etl.extract.breakage import Breakage, shown
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype
-from etl.extract.markup import NAME, ElementRule, ElementScan, element_rule, plain_end
+from etl.extract.markup import NAME, ElementScan, element_rule
 from etl.extract.outline import Child, Outline
+from etl.extract.plain import plain_elements
 from etl.extract.records import RecordCutter
 from etl.extract.tile import Tile
 from etl.extract.window import Window
@@ -95,7 +96,8 @@ class _Pass:
         self._outline = outline
         self._label = label
         self._breakage = Breakage(label, window, outline)
-        self._records = RecordCutter(window, tile, outline, self._breakage, max_record_bytes)
+        self._plain = plain_elements(window, tile, outline, max_record_bytes)
+        self._records = RecordCutter(window, tile, outline, self._breakage, self._plain, max_record_bytes)
         self._entities: frozenset[bytes] = frozenset()
         self._doctype_seen = False
         self._at = 0
@@ -284,18 +286,7 @@ class _Pass:
             raise self._breakage.end(f"inside <{name}>, which begins at byte {start} (line {line}) and is not closed")
         self._at = end
         if child.by_name and self._outline.open:
-            self._skip_plain(child.rule)
-
-    def _skip_plain(self, rule: ElementRule) -> None:
-        """Go on past elements like the last one, as long as the window has them and nothing is special about them."""
-        buf, head = self._window.buf, rule.head.match
-        at = self._at - self._window.base
-        while (found := head(buf, at)) is not None:
-            end = plain_end(rule, buf, found.end())
-            if end < 0 or buf.find(b"xmlns", found.start(1), found.end()) >= 0:
-                break
-            at = end
-        self._at = self._window.base + at
+            self._at = self._plain.skip(child.rule, end)
 
     def _check_end(self) -> None:
         if self._outline.open or self._window.error is not None:

@@ -1,9 +1,232 @@
 #include "cut.h"
 
+#include <stdbool.h>
+#include <string.h>
+
+/* A place in the text. A function that passes something leaves it behind that, or, where it answers false, where it
+ * could not go on. */
+typedef struct {
+    const unsigned char *text;
+    size_t length;
+    size_t at;
+} cursor;
+
+static bool is_space(unsigned char byte)
+{
+    /* `\s` of a pattern of bytes: more than XML's white space, since the Python twin has it so. */
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static bool ends_name(unsigned char byte)
+{
+    return byte == '>' || byte == '/' || is_space(byte);
+}
+
+/* Go on to the next `byte`. */
+static bool find(cursor *c, unsigned char byte)
+{
+    const unsigned char *found = memchr(c->text + c->at, byte, c->length - c->at);
+    c->at = found == NULL ? c->length : (size_t)(found - c->text);
+    return found != NULL;
+}
+
+static bool begins(const cursor *c, size_t at, const char *what, size_t length)
+{
+    return c->length - at >= length && memcmp(c->text + at, what, length) == 0;
+}
+
+/* Whether the name stands at `at`, with one byte at least behind it. */
+static bool is_named(const cursor *c, size_t at, const etl_cut_name *name)
+{
+    return c->length - at > name->length && c->text[at] == name->bytes[0] &&
+           memcmp(c->text + at, name->bytes, name->length) == 0;
+}
+
+/* Past the rest of a quoted value; `at` is behind the opening quote. A `<` in it may mean that the closing quote is
+ * missing. */
+static bool pass_value(cursor *c, unsigned char quote)
+{
+    size_t start = c->at;
+    if (!find(c, quote))
+        return false;
+    if (memchr(c->text + start, '<', c->at - start) != NULL)
+        return false;
+    c->at++;
+    return true;
+}
+
+/* Past a start tag; `at` is behind the name. */
+static bool pass_start_tag(cursor *c, bool *declares)
+{
+    while (c->at < c->length) {
+        unsigned char byte = c->text[c->at];
+        if (byte == '<')
+            return false;
+        if (byte == 'x' && begins(c, c->at, "xmlns", 5))
+            *declares = true;
+        c->at++;
+        if (byte == '>')
+            return true;
+        if ((byte == '"' || byte == '\'') && !pass_value(c, byte))
+            return false;
+    }
+    return false;
+}
+
+/* Past `S? '>'`; `at` is behind the name of an end tag. */
+static bool pass_end_tag(cursor *c)
+{
+    while (c->at < c->length && is_space(c->text[c->at]))
+        c->at++;
+    if (c->at == c->length || c->text[c->at] != '>')
+        return false;
+    c->at++;
+    return true;
+}
+
+/* Past the next `terminator`, at or behind `at`. */
+static bool pass_through(cursor *c, const char *terminator, size_t length)
+{
+    while (find(c, (unsigned char)terminator[0])) {
+        if (begins(c, c->at, terminator, length)) {
+            c->at += length;
+            return true;
+        }
+        c->at++;
+    }
+    return false;
+}
+
+/* Past a comment, a CDATA section or a processing instruction, or past the `<` of anything else. */
+static bool pass_other(cursor *c)
+{
+    if (begins(c, c->at, "<?", 2)) {
+        c->at += 2;
+        return pass_through(c, "?>", 2);
+    }
+    if (begins(c, c->at, "<!--", 4)) {
+        c->at += 4;
+        return pass_through(c, "-->", 3);
+    }
+    if (begins(c, c->at, "<![CDATA[", 9)) {
+        c->at += 9;
+        return pass_through(c, "]]>", 3);
+    }
+    c->at++;
+    return true;
+}
+
+/* Past the tag at `at` if it is one of the element's own name, and count; past any other markup. */
+static bool pass_markup(cursor *c, const etl_cut_name *name, size_t *depth)
+{
+    size_t behind = c->at + 1;
+    if (behind == c->length)
+        return false;
+    if (c->text[behind] == '/') {
+        behind++;
+        if (is_named(c, behind, name)) {
+            unsigned char next = c->text[behind + name->length];
+            if (next == '>' || is_space(next)) {
+                c->at = behind + name->length;
+                (*depth)--;
+                return pass_end_tag(c);
+            }
+        }
+        c->at = behind;
+        return true;
+    }
+    if (is_named(c, behind, name) && ends_name(c->text[behind + name->length])) {
+        bool declares = false; /* inside a record that changes nothing */
+        c->at = behind + name->length;
+        if (!pass_start_tag(c, &declares))
+            return false;
+        if (c->text[c->at - 2] != '/')
+            (*depth)++;
+        return true;
+    }
+    return pass_other(c);
+}
+
+/* Past an element; `at` is behind its start tag. Only its own name counts, whatever is open inside. */
+static bool pass_content(cursor *c, const etl_cut_name *name)
+{
+    size_t depth = 1;
+    while (depth > 0) {
+        if (!find(c, '<') || !pass_markup(c, name, &depth))
+            return false;
+    }
+    return true;
+}
+
+/* The name that the start tag at `at` has; NULL where it is none of them. The last one found is tried first. */
+static const etl_cut_name *name_of(const etl_cut_job *job, const cursor *c, size_t *last)
+{
+    size_t at = c->at + 1;
+    for (size_t tried = 0; tried < job->name_count; tried++) {
+        const etl_cut_name *name = &job->names[*last];
+        if (is_named(c, at, name) && ends_name(c->text[at + name->length]))
+            return name;
+        *last = *last + 1 < job->name_count ? *last + 1 : 0;
+    }
+    return NULL;
+}
+
+/* Past the text in front of the next markup; false also where a reference stands in it. */
+static bool pass_gap(cursor *c, size_t gap)
+{
+    size_t start = c->at;
+    return find(c, '<') && c->at - start <= gap && memchr(c->text + start, '&', c->at - start) == NULL;
+}
+
+/* Past the record whose `<` is at `at`. */
+static bool pass_record(cursor *c, const etl_cut_name *name)
+{
+    bool declares = false;
+    c->at += 1 + name->length;
+    if (!pass_start_tag(c, &declares) || declares)
+        return false;
+    return c->text[c->at - 2] == '/' || pass_content(c, name);
+}
+
+etl_cut_result etl_cut(const etl_cut_job *job, size_t at, size_t room, uint32_t *spans)
+{
+    cursor c = {job->text, job->length, at};
+    etl_cut_result result = {0, at, at};
+    size_t last = 0;
+    while (result.count < room) {
+        const etl_cut_name *name;
+        size_t start;
+        bool whole = pass_gap(&c, job->gap);
+        start = c.at;
+        name = whole ? name_of(job, &c, &last) : NULL;
+        whole = name != NULL && pass_record(&c, name);
+        result.reached = c.at;
+        if (!whole || c.at - start > job->longest || c.at - job->origin > UINT32_MAX)
+            break;
+        if (spans != NULL) {
+            spans[2 * result.count] = (uint32_t)(start - job->origin);
+            spans[2 * result.count + 1] = (uint32_t)(c.at - job->origin);
+        }
+        result.count++;
+        result.at = c.at;
+        if (c.at >= job->stop)
+            break;
+    }
+    return result;
+}
+
 size_t etl_count_lines(const unsigned char *bytes, size_t length)
 {
     size_t lines = 0;
-    for (size_t at = 0; at < length; at++)
-        lines += bytes[at] == '\n';
+    while (length > 0) {
+        /* Sums of one byte, so that a compiler can add up many at once. */
+        size_t block = length < UINT8_MAX ? length : UINT8_MAX;
+        uint8_t sum = 0;
+        for (size_t at = 0; at < block; at++)
+            sum = (uint8_t)(sum + (bytes[at] == '\n'));
+        lines += sum;
+        bytes += block;
+        length -= block;
+    }
     return lines;
 }
