@@ -28,7 +28,7 @@ def open_target(url: str, settings: Settings) -> Target:
             from etl.targets.postgres import PostgresTarget
 
             method = settings.insert.method or "copy"
-            return PostgresTarget(url, method, settings.ledger.database_schema, settings.write)
+            return PostgresTarget(url, method, settings.ledger.database_schema, settings.write, settings.insert.threads)
         case "sqlite":
             from etl.targets.sqlite import SqliteTarget
 

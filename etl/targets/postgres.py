@@ -26,8 +26,9 @@ from etl.targets.base import Merged, Preparation, Rows, TargetConnection
 from etl.targets.merging import numbered
 from etl.targets.own_tables import OWN_TABLES
 from etl.targets.postgres_checks import check_server
-from etl.targets.postgres_errors import read_only_now, refusal, row_of_key, said, translate
+from etl.targets.postgres_errors import read_only_now, refusal, row_of_key, translate
 from etl.targets.postgres_guard import PostgresGuard
+from etl.targets.postgres_keys import build, declare, not_built, table_sizes, undeclared, withdraw
 from etl.targets.postgres_session import END_SECONDS, Backend, Session, codec, connect, conninfo, end_backend, set_up
 from etl.targets.postgres_staging import LOCK_MERGES, MERGE_LOCK, analyze_statement, create_statement
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
@@ -36,22 +37,11 @@ from etl.targets.sql import NO_PLACE, Obstacle, SqlConnection, SqlTarget, driver
 CANCEL_SECONDS = 5.0
 """How long the server may take to hear that a statement is to end."""
 
-KEY_MEMORY = "256MB"
-"""maintenance_work_mem while keys are built: sorts 256 MB of keys at once, where the default is 64 MB."""
-
 DDL_LOCK = 0x65746C_64646C
 """Number of the advisory lock under which every load changes the schema ("etl ddl" in ASCII)."""
 
 # Without a handler Python prints what psycopg logs of refused rows, which are told as rejects.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
-
-KEY_OBSTACLES = (
-    pg_errors.UniqueViolation,
-    pg_errors.ForeignKeyViolation,
-    pg_errors.InvalidForeignKey,
-    pg_errors.ProgramLimitExceeded,  # a value too long for an index
-    pg_errors.UndefinedObject,  # a type without order
-)
 
 
 class PostgresConnection(SqlConnection):
@@ -179,9 +169,15 @@ class PostgresTarget(SqlTarget):
     default_insert_threads = 2
 
     def __init__(
-        self, url: str, method: Literal["copy", "executemany"], ledger_schema: str | None, write: Write = "append"
+        self,
+        url: str,
+        method: Literal["copy", "executemany"],
+        ledger_schema: str | None,
+        write: Write = "append",
+        key_connections: int | None = None,
     ) -> None:
         super().__init__(mask_password(url), "postgresql", ledger_schema, write)
+        self.key_connections = key_connections or self.default_insert_threads
         self.row_format: RowFormat = "copy" if method == "copy" else "tuples"
         self.statements: tuple[bytes, ...] = ()
         """What writes the rows of each table: to the staging table where there is one."""
@@ -306,30 +302,22 @@ class PostgresTarget(SqlTarget):
                 f" within {END_SECONDS:g} s."
             )
 
-    def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
-        statements = [f"SET LOCAL maintenance_work_mem = '{KEY_MEMORY}'", "SET LOCAL lock_timeout = 0"]
-        for key in keys:
-            if key.build is not None:
-                statements += ["SAVEPOINT etl_key", *_locks(mapping, key), compiled(key.build, self.dialect)]
-                statements.append("RELEASE SAVEPOINT etl_key")
-        try:
-            with connection.translated():
-                connection.driver.execute(";\n".join(statements).encode())
-        except TargetError as error:
-            cause = driver_error(error)
-            if not isinstance(cause, KEY_OBSTACLES):
-                raise
-            connection.driver.execute("ROLLBACK TO SAVEPOINT etl_key")
-            return Obstacle(self._not_built(connection, mapping, keys)[0], said(cause))
-        return None
+    def build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+        refused = build(connection, mapping, keys, self.key_connections)
+        return None if refused is None else Obstacle(self._not_built(connection, mapping, keys)[0], refused)
 
+    def declare(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+        refused = declare(connection, mapping, keys)
+        return None if refused is None else Obstacle(undeclared(connection, mapping, keys)[0], refused)
 
-def _locks(mapping: Mapping, key: LateKey) -> list[str]:
-    """For a foreign key: both tables, in the order in which a load writes them, so that none waits for the other."""
-    table = mapping.tables[key.table]
-    if key.kind != "foreign" or table.parent is None:
-        return []
-    return [f"LOCK TABLE {quote(mapping.tables[table.parent].name)}, {quote(table.name)} IN SHARE ROW EXCLUSIVE MODE"]
+    def withdraw(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> None:
+        withdraw(connection, mapping, keys)
+
+    def _not_built(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> list[LateKey]:
+        return not_built(connection, mapping, keys)
+
+    def _sizes(self, connection: SqlConnection, tables: Collection[str]) -> dict[str, int]:
+        return table_sizes(connection, tables) if self.key_connections > 1 else {}
 
 
 def _shown_rows(batch: Rows) -> Iterator[Sequence[str]]:

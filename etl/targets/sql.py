@@ -29,7 +29,8 @@ from etl.mapping.model import Mapping
 from etl.options import Write
 from etl.targets.base import KeyProblem, Preparation, Target, TargetConnection
 from etl.targets.existing import examine, fold_name, table_names
-from etl.targets.key_problems import EXAMPLES, unbuilt, waits_for_parent
+from etl.targets.key_building import KeyBuilding
+from etl.targets.key_problems import EXAMPLES
 from etl.targets.merging import Merging
 from etl.targets.own_tables import OWN_TABLES, own_table
 from etl.targets.schema import Keys, LateKey, build_tables, check_width, late_keys
@@ -38,12 +39,6 @@ Translate = Callable[[Exception], EtlError]
 
 CREATED_AT_ONCE = 500
 """Tables created in one transaction: each holds a few locks until it ends, and a server has some thousands of them."""
-
-FEW_KEYS = 100
-KEYS_AT_ONCE = 50
-"""A key a transaction keeps what is built whatever comes; where there are more than a few, the way to the server and
-back would take longer than building them, and so many are built in one."""
-
 
 NO_PLACE = ("42501", "3F000")
 """PostgreSQL's codes for no right to create in the schema, and no such schema."""
@@ -112,6 +107,18 @@ class SqlConnection(TargetConnection):
             self.driver.execute("RELEASE SAVEPOINT etl_records")
         return True
 
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """A transaction, committed at the end; given up where something is raised in it."""
+        self.begin()
+        try:
+            with self.translated():  # what asks the catalog goes past `execute`
+                yield
+            self.commit(durable=durable)
+        except BaseException:
+            self.rollback()
+            raise
+
     def rollback(self) -> None:
         try:
             self.sql.rollback()
@@ -126,18 +133,6 @@ class SqlConnection(TargetConnection):
             # The connection is gone; SQLAlchemy may count it as closed already.
             if not self.sql.closed:
                 self.sql.invalidate()
-
-
-@contextmanager
-def _transaction(connection: SqlConnection, *, durable: bool = True) -> Iterator[None]:
-    connection.begin()
-    try:
-        with connection.translated():  # what asks the catalog goes past `execute`
-            yield
-        connection.commit(durable=durable)
-    except BaseException:
-        connection.rollback()
-        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +155,8 @@ class SqlTarget(Target):
         """Set by `prepare` where records are merged with those that are there."""
         self._open_connections: WeakSet[SqlConnection] = WeakSet()
         self._opening = threading.Lock()
+        self.key_connections = 1
+        """How many may build keys at once."""
         self.keeps_ledger = True
         self._created = own_table(ledger_schema)
         self._mapping: Mapping | None = None
@@ -181,11 +178,23 @@ class SqlTarget(Target):
             connection.close()
 
     @abstractmethod
-    def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+    def build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
         """Build the keys in turn in the open transaction, which stays usable; where one meets an obstacle, stop there.
 
-        Keys are to be waited for as long as it takes: the load has nothing else left to do.
+        Foreign keys were declared before. Keys are to be waited for as long as it takes: the load has nothing else left
+        to do. On any of the threads that build keys.
         """
+
+    def declare(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+        """As `build`, for foreign keys: what is to be done before their rows are looked at, all of them at once."""
+        return None
+
+    def withdraw(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> None:
+        """Take back what `declare` did, in the open transaction: there are rows in these keys' way."""
+
+    def _sizes(self, connection: SqlConnection, tables: Collection[str]) -> dict[str, int]:
+        """Bytes of tables, where another connection may build keys beside the first; else none are told."""
+        return {}
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         self._mapping = mapping
@@ -196,7 +205,7 @@ class SqlTarget(Target):
         created: set[str] = set()
         with closing(self.connect()) as connection:
             while True:
-                with _transaction(connection):
+                with connection.transaction():
                     connection.lock()
                     existing = examine(mapping, connection.sql, self._without_keys(connection), self.write)
                     missing = [tables[place] for place in existing.missing[:CREATED_AT_ONCE]]
@@ -229,7 +238,7 @@ class SqlTarget(Target):
 
     def create_own_tables(self, metadata: sa.MetaData) -> None:
         schema = metadata.schema
-        with closing(self.connect()) as connection, _transaction(connection):
+        with closing(self.connect()) as connection, connection.transaction():
             connection.lock()
             inspector = sa.inspect(connection.sql)
             if schema is not None and not inspector.has_schema(schema):
@@ -309,45 +318,20 @@ class SqlTarget(Target):
 
     def build_keys(self, mapping: Mapping, stopped: Callable[[], bool] = lambda: False) -> list[KeyProblem]:
         with closing(self.connect()) as connection:
-            with _transaction(connection):
+            with connection.transaction():
                 keyless = self._without_keys(connection) & {table.name for table in mapping.tables}
             self._reserve(keyless)
             late = [key for key in late_keys(mapping, self.dialect) if mapping.tables[key.table].name in keyless]
-            with _transaction(connection):
+            with connection.transaction():
                 waiting = self._not_built(connection, mapping, late)
-            problems = self._build_all(connection, mapping, waiting, stopped)
+                sizes = self._sizes(connection, {mapping.tables[key.table].name for key in waiting})
+            problems = KeyBuilding(self, mapping, stopped).run(connection, waiting, sizes)
             done = sorted(keyless - {problem.table for problem in problems})
             if done and not stopped():
-                with _transaction(connection):
+                with connection.transaction():
                     built = sa.update(self._created).where(self._are(connection, done))
                     connection.execute(built.values(keys_to_come=False))
         return problems
-
-    def _build_all(
-        self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey], stopped: Callable[[], bool]
-    ) -> list[KeyProblem]:
-        problems: list[KeyProblem] = []
-        without_key: set[int | None] = set()
-        waiting = list(keys)
-        at_once = KEYS_AT_ONCE if len(keys) > FEW_KEYS else 1
-        while waiting and not stopped():
-            group, waiting = waiting[:at_once], waiting[at_once:]
-            orphaned = [
-                key for key in group if key.kind == "foreign" and mapping.tables[key.table].parent in without_key
-            ]
-            problems += [waits_for_parent(mapping, key) for key in orphaned]
-            group = [key for key in group if key not in orphaned]
-            # The last commit of all is durable, and with it all before.
-            with _transaction(connection, durable=False):
-                obstacle = self._build(connection, mapping, group)
-            if obstacle is not None:
-                with _transaction(connection, durable=False):
-                    problems.append(unbuilt(connection.execute, mapping, obstacle.key, obstacle.said))
-                without_key |= {obstacle.key.table} if obstacle.key.kind == "primary" else set()
-                waiting = group[group.index(obstacle.key) + 1 :] + waiting
-            fault_point("in_key_building")
-        order = {table.name: place for place, table in enumerate(mapping.tables)}
-        return sorted(problems, key=lambda problem: order[problem.table])
 
     def _not_built(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> list[LateKey]:
         """Those of the keys that are not there yet, by one look at all their tables."""

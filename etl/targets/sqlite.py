@@ -302,7 +302,7 @@ class SqliteTarget(SqlTarget):
     def _reserve(self, tables: Collection[str]) -> None:
         """Nothing: loads take turns by transaction, and each builds what keys it finds missing."""
 
-    def _build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
+    def build(self, connection: SqlConnection, mapping: Mapping, keys: Sequence[LateKey]) -> Obstacle | None:
         for key in keys:
             said = self._build_one(connection, mapping, key)
             if said:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from etl.errors import RowsRefused, TargetError
 from etl.mapping.model import ColumnType, ForeignKey, Mapping, ParentKey, Sequence, Table
-from etl.targets import sql
+from etl.targets import key_building, sql
 from etl.targets.sql import SqlTarget
 from tests.target_rows import column, family, opened, read, single, write
 
@@ -41,8 +41,8 @@ def with_lines(mapping: Mapping, *, line: int) -> Mapping:
 @pytest.mark.parametrize("keys", ["after", "before"])
 def test_tables_and_keys_in_groups(target_url: str, keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "CREATED_AT_ONCE", 7)
-    monkeypatch.setattr(sql, "FEW_KEYS", 3)
-    monkeypatch.setattr(sql, "KEYS_AT_ONCE", 4)
+    monkeypatch.setattr(key_building, "FEW_KEYS", 3)
+    monkeypatch.setattr(key_building, "KEYS_AT_ONCE", 4)
     mapping = families(10)
     with opened(target_url) as target:
         assert len(target.prepare(mapping, keys).created) == 20  # type: ignore[arg-type]
@@ -60,8 +60,8 @@ def test_tables_and_keys_in_groups(target_url: str, keys: str, monkeypatch: pyte
 def test_keys_that_do_not_hold_leave_the_others_of_their_group(
     target_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql, "FEW_KEYS", 3)
-    monkeypatch.setattr(sql, "KEYS_AT_ONCE", 50)
+    monkeypatch.setattr(key_building, "FEW_KEYS", 3)
+    monkeypatch.setattr(key_building, "KEYS_AT_ONCE", 50)
     mapping = families(6)
     with opened(target_url) as target:
         target.prepare(mapping, "after")
