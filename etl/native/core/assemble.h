@@ -28,7 +28,8 @@ typedef enum {
     ETL_PYTHON_STR = 0,
     ETL_PYTHON_INT = 1,
     ETL_PYTHON_FLOAT = 2,
-    ETL_PYTHON_BOOL = 3
+    ETL_PYTHON_BOOL = 3,
+    ETL_PYTHON_BYTES = 4 /* of `\x` and hexadecimal digits */
 } etl_python;
 
 typedef struct {
