@@ -9,6 +9,8 @@ the results are still the same. Runs on the splitter's thread.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +29,9 @@ _MAX_CUTTERS = 1024
 
 class PlainElements(Protocol):
     """All offsets are the document's."""
+
+    def begin(self, at: int) -> int:
+        """Add the records from the ``<`` at `at` on to the tile, if such are known here; the offset behind the last."""
 
     def take(self, rule: ElementRule, at: int) -> int:
         """Add the records from `at` on to the tile's open run; the offset behind the last of them."""
@@ -50,12 +55,15 @@ class InPython:
         self._tile = tile
         self._max_record_bytes = max_record_bytes
 
+    def begin(self, at: int) -> int:
+        return at
+
     def take(self, rule: ElementRule, at: int) -> int:
         tile, window = self._tile, self._window
         buf, head, spans = window.buf, rule.head.match, tile.spans
         longest = self._max_record_bytes
         origin = tile.run_start - window.base
-        stop = tile.stop - window.base
+        stop = tile.stop(tile.run_start) - window.base
         before = len(spans)
         at -= window.base
         for _ in repeat(None, tile.space):
@@ -103,25 +111,39 @@ class Compiled:
         self._reached = 0
         """Up to here was looked in vain: looking there again for each element would take the square of their number."""
 
+    def begin(self, at: int) -> int:
+        names = self._outline.plain_names
+        # The root itself may be a record, which has no open elements.
+        if at < self._reached or not names or not self._outline.open:
+            return at
+        return self._take(names, at)
+
     def take(self, rule: ElementRule, at: int) -> int:
         if at < self._reached:
             return at
+        return self._take(self._outline.plain_names or (rule.name,), at)
+
+    def _take(self, names: Sequence[bytes], at: int) -> int:
         tile, window = self._tile, self._window
-        base, spans = window.base, tile.spans
+        keep = tile.keep(window, at)
+        base = window.base
+        spans = tile.spans if tile.run_open else array("I")
         before = len(spans)
-        cutter = self._cutter(tuple(self._outline.plain_names) or (rule.name,))
-        behind, reached = cutter.take(
+        behind, reached = self._cutter(tuple(names)).take(
             window.buf,
             at - base,
             spans,
-            tile.run_start - base,
-            min(max(0, tile.stop - base), len(window.buf)),
+            keep - base,
+            min(max(0, tile.stop(keep) - base), len(window.buf)),
             self._max_record_bytes,
             MAX_GAP_BYTES,
             min(tile.space, len(window.buf)),
         )
         self._reached = base + reached
-        tile.took((len(spans) - before) // 2, base + behind)
+        count = (len(spans) - before) // 2
+        if count:
+            tile.open_run(window, at, self._outline.skeleton, spans)
+            tile.took(count, base + behind)
         return base + behind
 
     def skip(self, rule: ElementRule, at: int) -> int:

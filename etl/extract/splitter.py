@@ -166,6 +166,9 @@ class _Pass:
 
     def _markup(self) -> None:
         """Deal with what the ``<`` at this point begins."""
+        start, self._at = self._at, self._plain.begin(self._at)
+        if self._at > start:
+            return
         complete = self._has(len(_CDATA_MARK))
         window = self._window
         at = self._at - window.base

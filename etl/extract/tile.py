@@ -78,10 +78,9 @@ class Tile:
         """Whether the limit is reached and the last part is cut."""
         return self.room <= 0 and self.records == 0
 
-    @property
-    def stop(self) -> int:
-        """The tile is full as soon as a record of the open run ends here or later."""
-        return min(self.run_start + self._split_bytes - self._size, self._edge)
+    def stop(self, run_start: int) -> int:
+        """The tile is full as soon as a record of the run that begins there ends here or later."""
+        return min(run_start + self._split_bytes - self._size, self._edge)
 
     @property
     def _edge(self) -> int:
@@ -100,12 +99,12 @@ class Tile:
             self.close_run(window)
         return self.run_start if self.run_open else at
 
-    def open_run(self, window: Window, start: int, skeleton: Skeleton) -> None:
-        """Begin a run at `start`, unless one is open."""
+    def open_run(self, window: Window, start: int, skeleton: Skeleton, spans: array[int] | None = None) -> None:
+        """Begin a run at `start`, with the records in `spans`, unless one is open."""
         if not self.run_open:
             self.run_open = True
             self.run_start = start
-            self.spans = array("I")
+            self.spans = array("I") if spans is None else spans
             self._run_line = window.line(start)
             self._run_first = self.number
             self._skeleton = skeleton

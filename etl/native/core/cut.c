@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+enum { BLOCK = 64 };
+
 /* A place in the text. A function that passes something leaves it behind that, or, where it answers false, where it
  * could not go on. */
 typedef struct {
@@ -42,33 +44,22 @@ static bool is_named(const cursor *c, size_t at, const etl_cut_name *name)
            memcmp(c->text + at, name->bytes, name->length) == 0;
 }
 
-/* Past the rest of a quoted value; `at` is behind the opening quote. A `<` in it may mean that the closing quote is
- * missing. */
-static bool pass_value(cursor *c, unsigned char quote)
-{
-    size_t start = c->at;
-    if (!find(c, quote))
-        return false;
-    if (memchr(c->text + start, '<', c->at - start) != NULL)
-        return false;
-    c->at++;
-    return true;
-}
-
-/* Past a start tag; `at` is behind the name. */
+/* Past a start tag; `at` is behind the name. A `<` outside of quotes ends an ill-formed tag, and inside of quotes it may
+ * mean that the closing one is missing: neither is for here. */
 static bool pass_start_tag(cursor *c, bool *declares)
 {
+    size_t start = c->at;
     while (c->at < c->length) {
-        unsigned char byte = c->text[c->at];
-        if (byte == '<')
-            return false;
-        if (byte == 'x' && begins(c, c->at, "xmlns", 5))
-            *declares = true;
-        c->at++;
+        unsigned char byte = c->text[c->at++];
         if (byte == '>')
-            return true;
-        if ((byte == '"' || byte == '\'') && !pass_value(c, byte))
-            return false;
+            return memchr(c->text + start, '<', c->at - start) == NULL;
+        if (byte == '"' || byte == '\'') {
+            if (!find(c, byte))
+                return false;
+            c->at++;
+        } else if (byte == 'x' && begins(c, c->at, "mlns", 4)) {
+            *declares = true;
+        }
     }
     return false;
 }
@@ -147,12 +138,37 @@ static bool pass_markup(cursor *c, const etl_cut_name *name, size_t *depth)
     return pass_other(c);
 }
 
+/* Go on to the next `<` that may count: of a tag of that initial, of a comment, of a CDATA section, of a processing
+ * instruction. Others may be found too. */
+static bool find_markup(cursor *c, unsigned char initial)
+{
+    /* Comparing a whole block without a branch lets a compiler compare 16 bytes at once; tags are too near each other
+     * for memchr to be fast. */
+    while (c->length - c->at >= BLOCK + 2) {
+        const unsigned char *here = c->text + c->at;
+        unsigned char hits[BLOCK];
+        const unsigned char *hit;
+        for (size_t at = 0; at < BLOCK; at++) {
+            unsigned char next = here[at + 1];
+            int counts = (next == initial) | (next == '!') | (next == '?') | ((next == '/') & (here[at + 2] == initial));
+            hits[at] = (unsigned char)((here[at] == '<') & counts);
+        }
+        hit = memchr(hits, 1, BLOCK);
+        if (hit != NULL) {
+            c->at += (size_t)(hit - hits);
+            return true;
+        }
+        c->at += BLOCK;
+    }
+    return find(c, '<');
+}
+
 /* Past an element; `at` is behind its start tag. Only its own name counts, whatever is open inside. */
 static bool pass_content(cursor *c, const etl_cut_name *name)
 {
     size_t depth = 1;
     while (depth > 0) {
-        if (!find(c, '<') || !pass_markup(c, name, &depth))
+        if (!find_markup(c, name->bytes[0]) || !pass_markup(c, name, &depth))
             return false;
     }
     return true;
