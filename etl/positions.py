@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from etl.messages import RAW_LIMIT, RejectedRecord, Run, Split
+from etl.messages import RAW_LIMIT, RejectedRecord, Run, Skeleton, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,10 @@ class RecordPositions:
         """The record's bytes."""
         _, run, index = self._find(place)
         return run.payload[run.spans[2 * index] : run.spans[2 * index + 1]]
+
+    def skeleton(self, place: int) -> Skeleton:
+        """What stands open around the record."""
+        return self._find(place)[1].skeleton
 
     def reject(self, place: int, reason: str, message: str, table: str = "", column: str = "") -> RejectedRecord:
         """The record as a reject."""

@@ -7,9 +7,9 @@ caller's thread, in a thread of its own, or in a child process. A worker belongs
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from etl.batches import settled, size_of
@@ -20,7 +20,7 @@ from etl.positions import RecordPositions
 from etl.transform.assemble import Assembler
 from etl.transform.data_mapper import DataMapper
 from etl.transform.isolation import Isolation
-from etl.transform.limits import RecordLimits
+from etl.transform.limits import RecordLimits, has_longer
 from etl.transform.parser import DocumentParser, Parsed, ParseFailure
 from etl.transform.records import RecordTables
 
@@ -28,10 +28,6 @@ EXPANSION_SAFE_BYTES = 200_000
 """libxml2 stops what the document type makes when it is more than 1 MB and more than 5 times the input. In portions up
 to this size only the first of these counts, so whether a record passes does not depend on its neighbours. Each portion
 holds the document type, so where that is large they are as large, or parsing it would be all the work."""
-
-
-_SMALL = 64
-"""Bytes; to tell which records are longer is not worth while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +41,6 @@ class _Portion:
     count: int
     runs: tuple[Run, ...]
     """Those it is made of, or is a part of."""
-
-    def has_longer(self, size: int) -> bool:
-        """Whether a record in these runs is longer than `size` bytes (a small one: maybe)."""
-        return size < _SMALL or any(
-            # A record that is longer holds one of these places.
-            (found := bisect_right(run.spans, place)) % 2 and run.spans[found] - run.spans[found - 1] > size
-            for run in self.runs
-            for place in range(0, len(run.payload), size)
-        )
 
 
 class Worker:
@@ -104,7 +91,7 @@ class Worker:
 
     def _parsed_together(self, portion: _Portion) -> Parsed | None:
         """The portion's records, where nothing is wrong with any of them."""
-        if self._limits.suspects(portion.skeleton, portion.payload, portion.has_longer):
+        if self._limits.suspects(portion.skeleton, portion.payload, partial(has_longer, portion.runs)):
             return None
         try:
             parsed = self._parser.parse(portion.skeleton, portion.payload)

@@ -8,10 +8,11 @@ libxml2 tells what is deeper than 256 elements. A checker belongs to one thread.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from etl.messages import Bounds, Skeleton
+from etl.messages import Bounds, Run, Skeleton
 from etl.transform.parser import (
     ENTITY_LIMIT,
     PLAIN_DEPTH,
@@ -37,10 +38,23 @@ _REFERENCE = re.compile(rb"&([^;&<>\s#\"']++);")
 _CHARACTER = re.compile(rb"&#(?:([0-9]{1,7})|x([0-9a-fA-F]{1,6}));")
 _PREDEFINED = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
 
+_SMALL = 64
+"""Bytes; to tell which records are longer is not worth while."""
+
 _ENDLESS = 10**12
 """More bytes than this nobody counts."""
 _NESTED_ENTITIES = 100
 """Entities inside each other that are followed; libxml2 takes fewer."""
+
+
+def has_longer(runs: Iterable[Run], size: int) -> bool:
+    """Whether a record in these runs is longer than `size` bytes (a small one: maybe)."""
+    return size < _SMALL or any(
+        # A record that is longer holds one of these places.
+        (found := bisect_right(run.spans, place)) % 2 and run.spans[found] - run.spans[found - 1] > size
+        for run in runs
+        for place in range(0, len(run.payload), size)
+    )
 
 
 class RecordLimits:

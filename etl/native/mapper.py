@@ -1,0 +1,162 @@
+"""Maps splits by the compiled scanner: whole records as bytes go in, encoded tables and why records failed come out.
+
+Either exactly what lxml and `etl.transform` make of the split, or `Declined`: then they do it. Only values that Python
+must convert, and a few records with something that nobody takes, are looked at here. Runs in a worker; a mapper belongs
+to one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+from etl.mapping.model import FromPath, Mapping
+from etl.messages import Bounds, CopyRows, Notices, RowFormat, Skeleton, TupleRows
+from etl.native._scanner import PlacedRun, Plan, Scanner
+from etl.native.look import Look
+from etl.native.program import Candidates, Program, candidates, compile_program
+from etl.native.surroundings import Declined, Surroundings, open_elements, surroundings
+from etl.positions import RecordPositions
+from etl.transform.assemble import SEVERAL, Assembled, Assembler, Found
+from etl.transform.limits import RecordLimits, has_longer
+from etl.transform.parser import PLAIN_TEXT_BYTES, DocumentParser
+
+_SKELETONS = 500
+"""Whose surroundings are remembered: a document with much around its records has as many in some splits."""
+
+_PROGRAMS = 20
+"""Sets of record paths whose scanners are kept; a mapping for one kind of document needs one or two."""
+
+Column = tuple[int, int]
+"""Table and place of the column."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ready:
+    """A program, and what runs it."""
+
+    program: Program
+    scanner: Scanner
+
+
+class NativeMapper:
+    """Maps splits of a mapping of which some record tables are the scanner's (`etl.native.families`)."""
+
+    def __init__(self, mapping: Mapping, row_format: RowFormat, bounds: Bounds, assembler: Assembler) -> None:
+        self._mapping = mapping
+        self._row_format = row_format
+        self._bounds = bounds
+        self._assembler = assembler
+        self._limits = RecordLimits(bounds)
+        self._parser = DocumentParser()
+        self._look = Look(mapping, self._parser)
+        self._rejects_several = frozenset(
+            (number, place)
+            for number, table in enumerate(mapping.tables)
+            for place, column in enumerate(table.columns)
+            if isinstance(column.source, FromPath) and column.source.many == "reject"
+        )
+        self._surroundings = lru_cache(_SKELETONS)(self._surroundings_of)
+        self._programs = lru_cache(_PROGRAMS)(self._program_of)
+
+    def map(self, positions: RecordPositions) -> Assembled:
+        """Everything about a split. Raises Declined; MemoryError."""
+        ready, runs = self._placed(positions)
+        scanner = ready.scanner
+        try:
+            reason = scanner.scan(runs)
+            if reason is not None:
+                raise Declined(reason)
+            return self._assembled(ready, positions)
+        finally:
+            scanner.release()
+
+    def _placed(self, positions: RecordPositions) -> tuple[_Ready, list[PlacedRun]]:
+        """The runs with what is around them, and the one program that is right for all of them."""
+        chosen: _Ready | None = None
+        runs: list[PlacedRun] = []
+        texts: dict[int, tuple[bytes, ...]] = {}
+        for first, (source, run) in zip(positions.starts, positions.runs, strict=True):
+            longer = partial(has_longer, (run,))
+            if longer(min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)):
+                raise Declined("a record may have a text beyond the limits")
+            if self._limits.suspects(run.skeleton, run.payload, longer):
+                raise Declined("a record may be beyond a limit")
+            ready, around = self._surroundings(run.skeleton)
+            if chosen is not None and ready is not chosen:
+                raise Declined("records of different kinds stand side by side")
+            chosen = ready
+            if source not in texts:
+                texts[source] = self._source_texts(source)
+            runs.append((run, first, source, texts[source], around))
+        return chosen or self._programs(()), runs
+
+    def _source_texts(self, source: int) -> tuple[bytes, ...]:
+        try:
+            return tuple(text.encode() for text in self._assembler.source_texts(source))
+        except UnicodeEncodeError:
+            raise Declined("the name of the source is no Unicode") from None
+
+    def _surroundings_of(self, skeleton: Skeleton) -> tuple[_Ready, Surroundings]:
+        ancestors = open_elements(self._parser, skeleton)
+        ready = self._programs(candidates(self._mapping, ancestors))
+        return ready, surroundings(ready.program, ancestors)
+
+    def _program_of(self, fitting: Candidates) -> _Ready:
+        program = compile_program(self._mapping, self._row_format, fitting)
+        marshals = self._row_format == "tuples"
+        scanner = Scanner(Plan(program), self._bounds.depth, self._bounds.attributes, marshals=marshals)
+        return _Ready(program, scanner)
+
+    def _assembled(self, ready: _Ready, positions: RecordPositions) -> Assembled:
+        scanner = ready.scanner
+        matched, mixed, several = scanner.noticed()
+        found = self._convert_asked(scanner, several)
+        unseen, additions = self._look.told(scanner, ready.program, positions)
+        return Assembled(
+            tables=tuple(self._encoded(scanner, found.failures, positions)),
+            failures={record: self._assembler.named(*failure) for record, failure in found.failures.items()},
+            discarded=self._assembler.discarded(scanner.records, positions.count),
+            notices=Notices(
+                matched=frozenset(matched),
+                several={at: len(records) for at, records in several.items() if at not in self._rejects_several},
+                set_null=found.replaced,
+                mixed=frozenset(mixed),
+                unseen=unseen,
+                additions=additions,
+            ),
+        )
+
+    def _convert_asked(self, scanner: Scanner, several: dict[Column, Any]) -> Found:
+        """Convert what only Python converts; what fails is found in the order in which `Assembler` finds it."""
+        found = Found()
+        asked = {(table, place): (rows, raw) for table, place, rows, raw in scanner.asked()}
+        for table, place in sorted(asked.keys() | (several.keys() & self._rejects_several)):
+            if (table, place) in self._rejects_several:
+                for record in several.get((table, place), ()):
+                    found.failures.setdefault(record, (table, place, SEVERAL))
+            if (table, place) in asked:
+                rows, raw = asked[table, place]
+                converted = self._assembler.convert(table, place, raw)
+                scanner.answer(table, place, list(converted.texts))
+                records = scanner.records(table) if converted.failures else ()
+                found.note(table, place, converted, [records[row] for row in rows] if records else ())
+        return found
+
+    def _encoded(
+        self, scanner: Scanner, failed: Collection[int], positions: RecordPositions
+    ) -> Iterator[CopyRows | TupleRows]:
+        bad = None
+        if failed:
+            marks = bytearray(positions.count)
+            for record in failed:
+                marks[record] = 1
+            bad = bytes(marks)
+        made = scanner.encode(bad)
+        if made is None:
+            raise Declined("a value that only Python encodes")
+        kind: type[CopyRows | TupleRows] = CopyRows if self._row_format == "copy" else TupleRows
+        for data, records in made:
+            yield kind(data, records, positions.split)

@@ -1,0 +1,85 @@
+"""What stands open around records, as the scanner wants it: a skeleton goes in, namespaces and texts come out.
+
+Parsed once for each skeleton, by lxml, without any record. Raises `Declined` where the document type may mean
+something for the records that the scanner does not know of. Runs in a worker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etl.messages import Skeleton
+from etl.native.program import Program
+from etl.native.program_rows import AroundBit, AroundText
+from etl.transform.parser import DocumentParser, ParseFailure
+
+_PREDEFINED = re.compile(rb"<!ENTITY\s+(?:amp|lt|gt|quot|apos)\s")
+
+
+class Declined(Exception):
+    """A split is not the scanner's; the message says why, as the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """What stands around the records of one skeleton; texts are UTF-8."""
+
+    prefixes: tuple[bytes, ...]
+    """b"" is the default namespace's."""
+    uris: tuple[bytes, ...]
+    """Of these prefixes, b"" where one stands for none."""
+    depth: int
+    around: tuple[bytes | None, ...]
+    """Values of `Program.around`."""
+    around_bits: int
+    """Bit n: whether condition n of `Program.around_bits` holds."""
+
+
+def open_elements(parser: DocumentParser, skeleton: Skeleton) -> tuple[Any, ...]:
+    """The skeleton's elements, outermost first, with nothing in them. Raises Declined."""
+    _check_subset(skeleton.subset)
+    if not skeleton.depth and not skeleton.subset:
+        return ()
+    try:
+        return parser.parse(skeleton, b"" if skeleton.depth else b"<record/>").ancestors
+    except ParseFailure as failure:
+        raise Declined(f"what stands open around the records is not well-formed by itself ({failure.reason})") from None
+
+
+def _check_subset(subset: bytes) -> None:
+    if b"<!ATTLIST" in subset:
+        raise Declined("the document type declares attributes (ATTLIST)")
+    if b"%" in subset:
+        raise Declined("the document type has parameter entities")
+    if _PREDEFINED.search(subset):
+        raise Declined("the document type declares one of XML's own five entities")
+
+
+def surroundings(program: Program, ancestors: Sequence[Any]) -> Surroundings:
+    """What `program` wants to know of these open elements."""
+    namespaces: dict[str | None, str] = ancestors[-1].nsmap if ancestors else {}
+    bits = sum(_holds(ancestors, condition) << place for place, condition in enumerate(program.around_bits))
+    return Surroundings(
+        prefixes=tuple((prefix or "").encode() for prefix in namespaces),
+        uris=tuple((uri or "").encode() for uri in namespaces.values()),
+        depth=len(ancestors),
+        around=tuple(None if (text := _text(ancestors, one)) is None else text.encode() for one in program.around),
+        around_bits=bits,
+    )
+
+
+def _text(ancestors: Sequence[Any], wanted: AroundText | AroundBit) -> str | None:
+    if wanted.up > len(ancestors):
+        return None
+    text: str | None = ancestors[-wanted.up].get(wanted.name)
+    return text
+
+
+def _holds(ancestors: Sequence[Any], condition: AroundBit) -> bool:
+    text = _text(ancestors, condition)
+    if condition.literal is None or text is None:
+        return text is not None and condition.literal is None
+    return (text == condition.literal) is condition.equal
