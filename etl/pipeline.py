@@ -249,16 +249,18 @@ class Pipeline:
         passed = {path for source in self._sources for path in source.passed}
         sources = tuple(self._source_report(source) for source in self._sources)
         skipped = sum(source.skipped for source in sources)
+        with_rejects = [
+            source.info.number
+            for source, told in zip(self._sources, sources, strict=True)
+            if told.rejected + told.rejected_before
+        ]
         return LoadReport(
             state=state,
             target=self._target.label,
             mapping=self._mapping.label,
             sources=sources,
             tables={table.name: rows for table, rows in zip(self._mapping.tables, tally.rows, strict=True)},
-            rejects=tuple(
-                RejectReport(*group)
-                for group in self._ledger.reject_summary([source.info.number for source in self._sources])
-            ),
+            rejects=tuple(RejectReport(*group) for group in self._ledger.reject_summary(with_rejects)),
             key_problems=self._finishing.key_problems,
             notices=(*self._notices, *sentences(self._mapping, tally, passed, whole=not skipped)),
             records=sum(source.loaded + source.rejected + source.discarded for source in sources) + skipped,

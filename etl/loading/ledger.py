@@ -226,6 +226,8 @@ class Ledger:
 
     def reject_summary(self, sources: Sequence[int]) -> list[RejectGroup]:
         """The sources' rejects by reason, table and column, the most frequent first."""
+        if not sources:
+            return []
         reject, source = self._reject.c, self._source.c
         group = (reject.reason, reject.table_name, reject.column_name)
         place = sa.func.row_number().over(partition_by=group, order_by=(reject.source, reject.byte_offset))

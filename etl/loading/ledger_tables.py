@@ -1,12 +1,18 @@
-"""The ledger's tables, and the statement that claims a batch's tiles in them."""
+"""The ledger's tables, and the statement that claims a batch's tiles in them.
+
+A dialect is imported where its statements are made: a load needs one of them, and PostgreSQL's takes a while.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import Executable
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,13 @@ def ledger_tables(schema: str | None) -> LedgerTables:
 
 def insert_missing(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
     """Insert the rows whose key is not there yet."""
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    return insert.on_conflict_do_nothing()
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def claim_statement(split: sa.Table, dialect: str) -> Executable:
@@ -103,7 +114,11 @@ def claim_statement(split: sa.Table, dialect: str) -> Executable:
     There, one row of parameters a tile would keep Python busy longer than the server: a batch may hold thousands.
     """
     if dialect != "postgresql":
+        from sqlalchemy.dialects import sqlite
+
         return sqlite.insert(split).on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
+    from sqlalchemy.dialects import postgresql
+
     names = [column.name for column in split.c]
     arrays = (sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in split.c)
     rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()

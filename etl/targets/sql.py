@@ -159,6 +159,7 @@ class SqlTarget(Target):
         """How many may build keys at once."""
         self.keeps_ledger = True
         self._created = own_table(ledger_schema)
+        self._created_is_there = False
         self._mapping: Mapping | None = None
 
     @abstractmethod
@@ -200,7 +201,8 @@ class SqlTarget(Target):
         self._mapping = mapping
         self.merging = None if self.write == "append" else Merging(mapping, self.write)
         check_width(mapping, self.dialect)
-        self.create_own_tables(self._created.metadata)
+        if not self._created_is_there:
+            self.create_own_tables(self._created.metadata)
         tables = build_tables(mapping, self.dialect, keys)
         created: set[str] = set()
         with closing(self.connect()) as connection:
@@ -243,13 +245,15 @@ class SqlTarget(Target):
             inspector = sa.inspect(connection.sql)
             if schema is not None and not inspector.has_schema(schema):
                 connection.execute(CreateSchema(schema))
-            for table in metadata.sorted_tables:
+            # The one that `prepare` needs too: two transactions that create tables take longer than one.
+            for table in dict.fromkeys((*metadata.sorted_tables, self._created)):
                 if inspector.has_table(table.name, schema):
                     self._check_own(inspector, table)
                 else:
                     connection.execute(CreateTable(table))
                     for index in table.indexes:
                         connection.execute(CreateIndex(index))
+        self._created_is_there = True
 
     def _check_own(self, inspector: sa.Inspector, table: sa.Table) -> None:
         there = {column["name"] for column in inspector.get_columns(table.name, table.schema)}

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import islice
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -62,6 +61,8 @@ def read_markup(element: Element) -> str:
     """The element as XML that stands alone: with the namespaces it uses, without what follows it. Or NIL."""
     if is_nil(element):
         return NIL
+    from xml.sax.saxutils import quoteattr  # comes with half of the standard library's web client
+
     # A copy carries along what the names in it need; whatever else its ancestors declare would be on every value.
     text = etree.tostring(deepcopy(element), encoding="unicode", with_tail=False)
     for prefix, namespace in element.nsmap.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from etl.mapping.conversion import ConversionError, shown
@@ -16,8 +17,6 @@ from etl.mapping.model import PythonFunction
 from etl.transform.natural import to_text
 
 TRANSFORM_FAILED = "transform_failed"
-
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class UserFunction:
@@ -55,9 +54,15 @@ class UserFunction:
         return checked_text(text)
 
 
+@cache
+def _no_xml() -> re.Pattern[str]:
+    """A character that no document could have. Compiled at first use: it takes as long as importing some modules."""
+    return re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def checked_text(text: str) -> str:
     """The text itself; raises ConversionError where it has a character that no document could have."""
-    found = _NO_XML.search(text)
+    found = _no_xml().search(text)
     if found is not None:
         raise ConversionError(
             TRANSFORM_FAILED, f"{shown(text)} holds the character U+{ord(found[0]):04X}, which XML does not allow"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
 from etl.mapping.paths import (
+    NAME_PATTERN,
     AttributeTest,
     NameTest,
     RecordPath,
@@ -75,6 +79,15 @@ def test_record_paths(text: str, steps: tuple[Step, ...], anywhere: bool) -> Non
 )
 def test_value_paths(text: str, path: ValuePath) -> None:
     assert parse_value_path(text, NAMESPACES) == path
+
+
+def test_a_name_begins_and_goes_on_with_these_characters_and_no_others() -> None:
+    characters = [chr(number) for number in range(sys.maxunicode + 1)]
+    first = re.compile(r"[A-Za-z_\u00c0-\U0010ffff]")
+    further = re.compile(r"[A-Za-z0-9_.\-\u00b7-\U0010ffff]")
+    name = re.compile(NAME_PATTERN)
+    assert [c for c in characters if name.fullmatch(c)] == [c for c in characters if first.fullmatch(c)]
+    assert [c for c in characters if name.fullmatch("a" + c)] == [c for c in characters if further.fullmatch(c)]
 
 
 @pytest.mark.parametrize(
