@@ -16,8 +16,8 @@ from setuptools.errors import BaseError, CCompilerError
 NATIVE = Path("etl", "native")
 CORE = NATIVE / "core"
 
-CORE_FILES = {"_cutter": ("cut.c",)}
-"""Files of the core that a binding needs, where it does not need them all."""
+SOURCES = {"_cutter": (CORE / "cut.c",), "_sqlite_rows": (NATIVE / "sqlite" / "marshalled_rows.c",)}
+"""What a binding needs, where that is not the whole core. SQLite's own header comes with `libsqlite3-dev`."""
 
 UNIX_FLAGS = ["-O3", "-g0", "-std=c11", "-fvisibility=hidden"]
 """Without -march: a wheel runs on every processor of its architecture."""
@@ -27,12 +27,12 @@ DIRECTIVES = {"language_level": 3, "binding": False, "embedsignature": False}
 
 def extension(binding: Path) -> Extension:
     name = binding.stem
-    core = [CORE / file for file in CORE_FILES[name]] if name in CORE_FILES else sorted(CORE.glob("*.c"))
+    sources = SOURCES.get(name) or sorted(CORE.glob("*.c"))
     return Extension(
         f"etl.native.{name}",
-        sources=[binding.as_posix(), *(file.as_posix() for file in core)],
-        depends=[file.as_posix() for file in sorted([*CORE.glob("*.h"), *NATIVE.glob("*.pxd")])],
-        include_dirs=[CORE.as_posix()],
+        sources=[binding.as_posix(), *(file.as_posix() for file in sources)],
+        depends=[file.as_posix() for file in sorted([*NATIVE.glob("*/*.h"), *NATIVE.glob("*.pxd")])],
+        include_dirs=[CORE.as_posix(), (NATIVE / "sqlite").as_posix()],
         optional=True,
     )
 
@@ -54,7 +54,7 @@ class BuildNative(build_ext):
             for folder in (".", self.build_lib):
                 Path(folder, self.get_ext_filename(ext.name)).unlink(missing_ok=True)
             reason = " ".join(str(error).split())
-            self.warn(f"{ext.name} is left out, so that XML is read through lxml, which is slower: {reason}")
+            self.warn(f"{ext.name} is left out, and Python does its work, which is slower: {reason}")
 
 
 setup(ext_modules=[extension(file) for file in sorted(NATIVE.glob("_*.pyx"))], cmdclass={"build_ext": BuildNative})

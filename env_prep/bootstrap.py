@@ -91,7 +91,7 @@ def _recipe(environment: Path, project: Path) -> list[str]:
     """What the packages are made from, and what the compiled modules are."""
     # The path counts, since the scripts of an environment name it: a moved one is broken.
     native = project / "etl" / "native"
-    sources = [*native.glob("*.pyx"), *native.glob("*.pxd"), *native.glob("core/*.[ch]")]
+    sources = [*native.glob("*.pyx"), *native.glob("*.pxd"), *native.glob("*/*.[ch]")]
     return [
         f"{_digest(project / 'pyproject.toml')} {environment}",
         _digest(project / "setup.py", *sorted(sources)),

@@ -6,7 +6,6 @@ that kill. Pure; on the thread that calls it.
 
 from __future__ import annotations
 
-import marshal
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -84,7 +83,7 @@ def _concatenated(
     values: list[object] = []
     for _, rows in pieces:
         values += rows.values if isinstance(rows, TupleRows) else ()
-    return TupleRows(marshal.dumps(values), records, split)
+    return TupleRows.of_values(values, records, split)
 
 
 def _together(notices: Sequence[Notices]) -> Notices:

@@ -5,7 +5,6 @@ In: a table's encoded rows, in any order. Out: those of a range of records, enco
 
 from __future__ import annotations
 
-import marshal
 from array import array
 from bisect import bisect_left
 from itertools import chain
@@ -40,4 +39,4 @@ class RowRanges:
         rows, records = self._rows[begin:behind], self.records[begin:behind]
         if self._is_text:
             return CopyRows(b"".join([line + b"\n" for line in rows]), records, self._split)
-        return TupleRows(marshal.dumps(list(chain.from_iterable(rows))), records, self._split)
+        return TupleRows.of_values(list(chain.from_iterable(rows)), records, self._split)

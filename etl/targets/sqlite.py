@@ -1,4 +1,4 @@
-"""SQLite: a file, one writer. Rows arrive as tuples and go in through the standard library's sqlite3.
+"""SQLite: a file, one writer. Rows arrive as tuples and go in through the standard library's sqlite3, as they are.
 
 The write-ahead log makes commits cheap while rows arrive; when the load ends, a file that had none before is one plain
 file again.
@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from etl.targets.sqlite_errors import BUSY_SECONDS, is_busy, refusal, translate
 from etl.targets.sqlite_holds import SqliteHold
 from etl.targets.sqlite_insert import Insert
 from etl.targets.sqlite_parents import ForeignKeyCheck, foreign_key_checks
+from etl.targets.sqlite_rows import is_known, offered
 from etl.targets.sqlite_staging import staging_statement
 
 BUSY_STEP_SECONDS = 0.2
@@ -87,20 +89,20 @@ class SqliteConnection(SqlConnection):
         if merging is not None:
             self._stage(table, rows)
             return
-        values = list(chain.from_iterable(_values(batch) for batch in rows))
+        batches = [_tuples(batch) for batch in rows]
         with self._refusals(insert.table), self.translated():
             if find_row:
-                insert.run_one_by_one(self.driver, values)
+                insert.run_one_by_one(self.driver, _values(batches))
             else:
-                insert.run(self.driver, values)
+                insert.run_encoded(self.driver, batches)
         if self._group is not None and insert.parents:
-            self._group.append((insert.parents, values))
+            self._group.append((insert.parents, _values(batches)))
 
     def _stage(self, table: int, rows: Sequence[Rows]) -> None:
         insert = self._inserts[table]
         with self._refusals(insert.table), self.translated():
             self.driver.execute(self._target.create_staging[table])
-            insert.run(self.driver, list(chain.from_iterable(_values(numbered(batch)) for batch in rows)))
+            insert.run_encoded(self.driver, [_tuples(numbered(batch)) for batch in rows])
         self._staged.add(table)
 
     def merge(self) -> Merged | None:
@@ -230,13 +232,15 @@ class SqliteTarget(SqlTarget):
             keyless = self._without_keys(connection) & {table.name for table in mapping.tables}
             connection.rollback()
             limit = connection.driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+            compiled = is_known(connection.driver)
             with connection.translated():
                 checks = foreign_key_checks(connection.driver, mapping, keyless)
                 if self.merging is not None:
                     pairs = zip(mapping.tables, self.merging.staging, strict=True)
                     self.create_staging = tuple(staging_statement(connection.driver, *pair) for pair in pairs)
         staging = self.merging.staging if self.merging is not None else repeat(None)
-        self._inserts = tuple(map(Insert, mapping.tables, repeat(limit), checks, staging))
+        insert = partial(Insert, compiled=compiled)
+        self._inserts = tuple(map(insert, mapping.tables, repeat(limit), checks, staging))
         return preparation
 
     def close(self) -> None:
@@ -264,9 +268,10 @@ class SqliteTarget(SqlTarget):
                 time.sleep(JOURNAL_STEP_SECONDS)
 
     def _set_up(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        with offered():
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
         try:
             ((before,),) = connection.execute("PRAGMA journal_mode").fetchall()
             ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -323,10 +328,14 @@ class SqliteTarget(SqlTarget):
         return ""
 
 
-def _values(batch: Rows) -> list[object]:
+def _tuples(batch: Rows) -> TupleRows:
     if not isinstance(batch, TupleRows):
         raise InternalError("SQLite was given COPY text.")
-    return batch.values
+    return batch
+
+
+def _values(batches: Sequence[TupleRows]) -> list[object]:
+    return list(chain.from_iterable(batch.values for batch in batches))
 
 
 def _check_place(path: Path) -> None:
