@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { BLOCK = 64 };
+enum { BLOCK = 32 };
 
 /* A place in the text. A function that passes something leaves it behind that, or, where it answers false, where it
  * could not go on. */
@@ -48,9 +48,12 @@ static bool is_named(const cursor *c, size_t at, const etl_cut_name *name)
  * mean that the closing one is missing: neither is for here. */
 static bool pass_start_tag(cursor *c, bool *declares)
 {
+    static const bool matters[256] = {['>'] = true, ['"'] = true, ['\''] = true, ['x'] = true};
     size_t start = c->at;
     while (c->at < c->length) {
         unsigned char byte = c->text[c->at++];
+        if (!matters[byte])
+            continue;
         if (byte == '>')
             return memchr(c->text + start, '<', c->at - start) == NULL;
         if (byte == '"' || byte == '\'') {
@@ -147,15 +150,15 @@ static bool find_markup(cursor *c, unsigned char initial)
     while (c->length - c->at >= BLOCK + 2) {
         const unsigned char *here = c->text + c->at;
         unsigned char hits[BLOCK];
-        const unsigned char *hit;
+        unsigned char any = 0;
         for (size_t at = 0; at < BLOCK; at++) {
             unsigned char next = here[at + 1];
             int counts = (next == initial) | (next == '!') | (next == '?') | ((next == '/') & (here[at + 2] == initial));
             hits[at] = (unsigned char)((here[at] == '<') & counts);
+            any |= hits[at];
         }
-        hit = memchr(hits, 1, BLOCK);
-        if (hit != NULL) {
-            c->at += (size_t)(hit - hits);
+        if (any != 0) {
+            c->at += (size_t)((const unsigned char *)memchr(hits, 1, BLOCK) - hits);
             return true;
         }
         c->at += BLOCK;
