@@ -1,6 +1,6 @@
 #include "assemble.h"
 
-#include "gather.h"
+#include "columns.h"
 #include "order.h"
 #include "places.h"
 
@@ -29,7 +29,7 @@ static etl_status assemble_table(const etl_plan *plan, uint32_t table, const etl
     *rows = (etl_rows){.count = order->count,
                        .records = order->records,
                        .parents = parent == ETL_NONE ? NULL : order->parents};
-    status = etl_gather(&plan->layouts[table], raw, &raw[table], order, places, arena, rows);
+    status = etl_fill_columns(&plan->layouts[table], raw, &raw[table], order, places, arena, rows);
     return status == ETL_OK ? convert(&plan->layouts[table], arena, rows) : status;
 }
 

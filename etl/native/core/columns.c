@@ -1,4 +1,4 @@
-#include "gather.h"
+#include "columns.h"
 
 #include <string.h>
 
@@ -100,11 +100,11 @@ static etl_status list_several(etl_rows *rows, uint32_t place, etl_arena *arena)
     return ETL_OK;
 }
 
-etl_status etl_gather(const etl_layout *layout, const etl_raw_rows *raw, const etl_raw_rows *own,
-                      const etl_order *order, etl_places *places, etl_arena *arena, etl_rows *rows)
+etl_status etl_fill_columns(const etl_layout *layout, const etl_raw_rows *raw, const etl_raw_rows *own,
+                            const etl_order *order, etl_places *places, etl_arena *arena, etl_rows *rows)
 {
-    noticed *seens = array(arena, layout->count, sizeof *seens);
-    if (seens == NULL || make_arrays(layout, arena, rows) != ETL_OK)
+    noticed *seen = array(arena, layout->count, sizeof *seen);
+    if (seen == NULL || make_arrays(layout, arena, rows) != ETL_OK)
         return ETL_NOMEM;
     for (uint32_t first = 0; first < rows->count; first += BLOCK_ROWS) {
         uint32_t count = rows->count - first < BLOCK_ROWS ? rows->count - first : BLOCK_ROWS;
@@ -114,17 +114,17 @@ etl_status etl_gather(const etl_layout *layout, const etl_raw_rows *raw, const e
                 continue;
             etl_value *values = rows->values[place] + first;
             if (column->from == ETL_FROM_SLOT)
-                from_slots(column, own, order->rows + first, count, values, &seens[place]);
+                from_slots(column, own, order->rows + first, count, values, &seen[place]);
             else if (column->from == ETL_FROM_LINK)
-                from_links(column, raw, own, order->rows + first, count, values, &seens[place]);
+                from_links(column, raw, own, order->rows + first, count, values, &seen[place]);
             else
-                from_around(column, places, rows->records + first, count, values, &seens[place]);
+                from_around(column, places, rows->records + first, count, values, &seen[place]);
         }
     }
     for (uint32_t place = 0; place < layout->count; place++) {
-        rows->matched[place] = (uint8_t)seens[place].found;
-        rows->mixed[place] = (seens[place].flags & ETL_VALUE_MIXED) != 0;
-        if (seens[place].flags & ETL_VALUE_SEVERAL && list_several(rows, place, arena) != ETL_OK)
+        rows->matched[place] = (uint8_t)seen[place].found;
+        rows->mixed[place] = (seen[place].flags & ETL_VALUE_MIXED) != 0;
+        if (seen[place].flags & ETL_VALUE_SEVERAL && list_several(rows, place, arena) != ETL_OK)
             return ETL_NOMEM;
     }
     return ETL_OK;
