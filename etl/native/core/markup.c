@@ -1,0 +1,232 @@
+/* Reads what is no tag: character data, references, comments, CDATA sections, processing instructions. */
+#include <string.h>
+
+#include "chars.h"
+#include "scanner.h"
+
+static const uint8_t LINE_END[1] = {'\n'};
+
+/* Pass over bytes of that class, and over characters that are not ASCII; DECLINED where one is no Char. */
+static inline etl_status pass(etl_scanner *scanner, uint8_t byte_class)
+{
+    const uint8_t *at = scanner->at, *end = scanner->end;
+    for (;;) {
+        while (at < end && (etl_byte_class[*at] & byte_class))
+            at++;
+        if (at == end || *at < 0x80)
+            break;
+        size_t size = etl_char_size(at, end);
+        if (size == 0) {
+            scanner->at = at;
+            return etl_decline(scanner, "bytes that are no UTF-8, or a character that XML does not allow");
+        }
+        at += size;
+    }
+    scanner->at = at;
+    return ETL_OK;
+}
+
+/* Production 66, and 68 for the five entities that need no declaration. */
+etl_status etl_read_reference(etl_scanner *scanner, etl_text *text)
+{
+    static const struct {
+        char name[8];
+        uint8_t size;
+        char stands_for[2];
+    } known[] = {{"&lt;", 4, "<"}, {"&gt;", 4, ">"}, {"&amp;", 5, "&"}, {"&quot;", 6, "\""}, {"&apos;", 6, "'"}};
+    size_t left = (size_t)(scanner->end - scanner->at);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (left >= known[i].size && memcmp(scanner->at, known[i].name, known[i].size) == 0) {
+            scanner->at += known[i].size;
+            *text = (etl_text){(const uint8_t *)known[i].stands_for, 1};
+            return ETL_OK;
+        }
+    const uint8_t *at = scanner->at + 1, *end = scanner->end;
+    if (at == end || *at != '#')
+        return etl_decline(scanner, "an entity other than the five that XML knows");
+    at++;
+    int hexadecimal = at < end && *at == 'x';
+    at += hexadecimal;
+    uint32_t code = 0, base = hexadecimal ? 16 : 10;
+    const uint8_t *first = at;
+    for (; at < end && *at != ';'; at++) {
+        uint32_t digit = *at >= '0' && *at <= '9'   ? (uint32_t)(*at - '0')
+                         : *at >= 'a' && *at <= 'f' ? (uint32_t)(*at - 'a' + 10)
+                         : *at >= 'A' && *at <= 'F' ? (uint32_t)(*at - 'A' + 10)
+                                                    : base;
+        if (digit >= base || code > 0x10FFFF)
+            return etl_decline(scanner, "an ill-formed character reference");
+        code = code * base + digit;
+    }
+    if (at == end || at == first || !etl_is_char(code))
+        return etl_decline(scanner, "a reference to a character that XML does not allow");
+    uint8_t *written = etl_arena_take(&scanner->arena, 4);
+    if (written == NULL)
+        return ETL_NOMEM;
+    *text = (etl_text){written, (uint32_t)etl_write_char(code, written)};
+    scanner->at = at + 1;
+    return ETL_OK;
+}
+
+/* XML 1.0, 2.11: "\r\n" and "\r" alone are line feeds. At a carriage return. */
+static void pass_line_end(etl_scanner *scanner)
+{
+    scanner->at++;
+    if (scanner->at < scanner->end && *scanner->at == '\n')
+        scanner->at++;
+}
+
+/* Production 14, CharData, and references; up to the next "<". */
+etl_status etl_read_text(etl_scanner *scanner)
+{
+    while (scanner->at < scanner->end && *scanner->at != '<') {
+        const uint8_t *first = scanner->at;
+        etl_text text;
+        etl_status status = pass(scanner, ETL_PLAIN_TEXT);
+        while (status == ETL_OK && scanner->at < scanner->end && *scanner->at == ']') {
+            if (scanner->end - scanner->at > 2 && scanner->at[1] == ']' && scanner->at[2] == '>')
+                return etl_decline(scanner, "]]> in text");
+            scanner->at++;
+            status = pass(scanner, ETL_PLAIN_TEXT);
+        }
+        if (status == ETL_OK)
+            status = etl_gather_text(scanner, first, (size_t)(scanner->at - first));
+        if (status != ETL_OK || scanner->at == scanner->end || *scanner->at == '<')
+            return status;
+        if (*scanner->at == '&') {
+            status = etl_read_reference(scanner, &text);
+        } else if (*scanner->at == '\r') {
+            pass_line_end(scanner);
+            text = (etl_text){LINE_END, 1};
+        } else {
+            return etl_decline(scanner, "a character that XML does not allow");
+        }
+        if (status == ETL_OK)
+            status = etl_gather_text(scanner, text.at, text.size);
+        if (status != ETL_OK)
+            return status;
+    }
+    return ETL_OK;
+}
+
+static int ahead(const etl_scanner *scanner, const char *text, size_t size)
+{
+    return (size_t)(scanner->end - scanner->at) >= size && memcmp(scanner->at, text, size) == 0;
+}
+
+/* Go on to `terminator`, over Chars alone; of a CDATA section they are text. */
+static etl_status pass_to(etl_scanner *scanner, const char *terminator, size_t size, int is_text)
+{
+    for (;;) {
+        const uint8_t *first = scanner->at;
+        etl_status status = pass(scanner, ETL_PLAIN_SPECIAL);
+        while (status == ETL_OK && scanner->at < scanner->end && etl_byte_class[*scanner->at] & ETL_PLAIN_TEXT &&
+               !ahead(scanner, terminator, size)) {
+            scanner->at++;
+            status = pass(scanner, ETL_PLAIN_SPECIAL);
+        }
+        int found = status == ETL_OK && ahead(scanner, terminator, size);
+        /* "]" is no plain text, and yet may stand in all of these. */
+        int bracket = status == ETL_OK && !found && scanner->at < scanner->end && *scanner->at == ']';
+        scanner->at += bracket;
+        if (status == ETL_OK && is_text)
+            status = etl_gather_text(scanner, first, (size_t)(scanner->at - first));
+        if (status != ETL_OK || found)
+            return status;
+        if (bracket)
+            continue;
+        if (scanner->at == scanner->end)
+            return etl_decline(scanner, "a comment, CDATA section or processing instruction without its end");
+        if (*scanner->at != '\r')
+            return etl_decline(scanner, "a character that XML does not allow");
+        pass_line_end(scanner);
+        if (is_text && (status = etl_gather_text(scanner, LINE_END, 1)) != ETL_OK)
+            return status;
+    }
+}
+
+/* Production 15: no "--" inside, nor a "-" before the end. */
+static etl_status read_comment(etl_scanner *scanner)
+{
+    scanner->at += 4;
+    etl_status status = pass_to(scanner, "--", 2, 0);
+    if (status == ETL_OK && !ahead(scanner, "-->", 3))
+        status = etl_decline(scanner, "-- in a comment");
+    if (status == ETL_OK)
+        scanner->at += 3;
+    return status;
+}
+
+/* Production 16; a target with a colon, or like "xml", is for libxml2 to judge. */
+static etl_status read_instruction(etl_scanner *scanner)
+{
+    scanner->at += 2;
+    const uint8_t *target = scanner->at;
+    while (scanner->at < scanner->end && etl_byte_class[*scanner->at] & ETL_NAME_BYTE)
+        scanner->at++;
+    size_t size = (size_t)(scanner->at - target);
+    if (!etl_is_ncname(target, size) || size > ETL_NAME_BYTES_LIMIT ||
+        (size == 3 && (target[0] | 32) == 'x' && (target[1] | 32) == 'm' && (target[2] | 32) == 'l'))
+        return etl_decline(scanner, "a processing instruction with an unusual target");
+    if (!ahead(scanner, "?>", 2) && (scanner->at == scanner->end || !(etl_byte_class[*scanner->at] & ETL_SPACE)))
+        return etl_decline(scanner, "a processing instruction without white space behind its target");
+    etl_status status = pass_to(scanner, "?>", 2, 0);
+    if (status == ETL_OK)
+        scanner->at += 2;
+    return status;
+}
+
+/* Production 18; it may stand in elements only. */
+static etl_status read_cdata(etl_scanner *scanner)
+{
+    if (scanner->depth + scanner->around == 0)
+        return etl_decline(scanner, "text outside of the root element");
+    scanner->at += 9;
+    etl_status status = pass_to(scanner, "]]>", 3, 1);
+    if (status == ETL_OK)
+        scanner->at += 3;
+    return status;
+}
+
+etl_status etl_read_special(etl_scanner *scanner)
+{
+    if (ahead(scanner, "<!--", 4))
+        return read_comment(scanner);
+    if (ahead(scanner, "<?", 2))
+        return read_instruction(scanner);
+    if (ahead(scanner, "<![CDATA[", 9))
+        return read_cdata(scanner);
+    return etl_decline(scanner, "markup that cannot stand inside of elements");
+}
+
+etl_status etl_normal_value(etl_scanner *scanner, etl_text raw, etl_text *value)
+{
+    uint8_t *out = etl_arena_take(&scanner->arena, raw.size);
+    if (out == NULL)
+        return ETL_NOMEM;
+    *value = (etl_text){out, 0};
+    const uint8_t *before = scanner->at, *end = scanner->end;
+    etl_status status = ETL_OK;
+    scanner->at = raw.at;
+    scanner->end = raw.at + raw.size;
+    while (scanner->at < scanner->end && status == ETL_OK) {
+        if (*scanner->at == '&') {
+            etl_text text;
+            status = etl_read_reference(scanner, &text);
+            if (status == ETL_OK) {
+                memcpy(out, text.at, text.size);
+                out += text.size;
+            }
+        } else if (*scanner->at == '\r') {
+            pass_line_end(scanner);
+            *out++ = ' ';
+        } else {
+            *out++ = *scanner->at == '\t' || *scanner->at == '\n' ? ' ' : *scanner->at;
+            scanner->at++;
+        }
+    }
+    value->size = (uint32_t)(out - value->at);
+    scanner->at = before;
+    scanner->end = end;
+    return status;
+}
