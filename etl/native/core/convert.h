@@ -18,8 +18,11 @@ typedef enum {
 } etl_step_kind;
 
 typedef struct {
-    uint32_t kind;    /* etl_step_kind; LOWER and UPPER ask where a text is not all ASCII */
-    etl_range values; /* of MAP, in `texts` of the steps: from, to, from, to ...; others stay as they are */
+    uint32_t kind; /* etl_step_kind; LOWER and UPPER ask where a text is not all ASCII */
+    /* Of MAP, in the rule's `texts`: from, to, from, to ... (`count` is an even number), ascending by the UTF-8 bytes
+       of `from`, each of which is there once. Texts that are none of these stay as they are. What they become has
+       only characters that XML allows: the reference refuses others. */
+    etl_range values;
 } etl_step;
 
 typedef enum {
@@ -46,7 +49,9 @@ typedef struct {
 } etl_column_rule;
 
 /* Convert `count` raw values in place: each is then a canonical text, NULL (`at` NULL), or as it was with
-   ETL_VALUE_ASKED. New texts are made in `arena`. `*asked` is how many are asked. */
+   ETL_VALUE_ASKED; what is not asked has neither ETL_VALUE_NIL nor ETL_VALUE_LIST any more, other flags stay. New texts
+   are made in `arena`; texts also point into the raw ones and into the rule's. Where the rule wants lists, a value
+   without ETL_VALUE_LIST is a list of that value alone. `*asked` is how many are asked. */
 etl_status etl_convert(const etl_column_rule *rule, etl_value *values, uint32_t count, etl_arena *arena,
                        uint32_t *asked);
 
