@@ -47,6 +47,7 @@ class Column:
     table: int = 0
     python: int = STR
     constant: str | None = None
+    strip: bool = False
 
 
 @dataclass(frozen=True)
@@ -329,7 +330,7 @@ class Tables:
                 table=column.table,
                 python=column.python,
                 constant=Text() if column.constant is None else self._memory.text(column.constant),
-                rule=ColumnRule(type=type_of("text")),
+                rule=ColumnRule(type=type_of("text"), strip=column.strip),
             )
             for column in table.columns
         ]

@@ -119,7 +119,7 @@ def test_a_condition_over_an_ancestor_in_the_record(core: ctypes.CDLL) -> None:
         Row(0, ("b",), links=(9, 1)),
         Row(0, ("no ancestor",), links=(9, NONE)),
     ]
-    hidden = Table(0, rows=[Row(0, bits=0), Row(0, bits=4)], hidden=True)
+    hidden = Table(None, rows=[Row(0, bits=0), Row(0, bits=4)], hidden=True)
     for where, left in (([(LINK_BIT, 2, 1, 2)], ["b"]), ([(LINK_BIT, 2, 1, 2), (NOT,)], ["a", "no ancestor"])):
         with Tables(core, [Table(None, (), [Row(0)]), Table(0, OWN, rows, where=where), hidden], [place(1)]) as tables:
             assert tables.texts(1, 0) == left
@@ -138,7 +138,7 @@ def test_a_condition_over_what_stands_around_the_record(core: ctypes.CDLL) -> No
 
 def test_values_of_ancestors(core: ctypes.CDLL) -> None:
     columns = (Column(LINK, 1, link=0, table=2), Column(AROUND, 1), Column(AROUND, 0))
-    hidden = Table(0, rows=[Row(0, ("n", "first")), Row(0, ("n", None))], hidden=True)
+    hidden = Table(None, rows=[Row(0, ("n", "first")), Row(0, ("n", None))], hidden=True)
     rows = [Row(0, links=(0,)), Row(0, links=(NONE,)), Row(1, links=(1,)), Row(1, links=(0,))]
     records = Table(None, (), [Row(0), Row(1)])
     places = [place(1, around=(None, "outer")), place(1, around=(None, "other"))]
@@ -167,7 +167,7 @@ def test_what_is_told_of_columns_counts_rows_that_are_there(core: ctypes.CDLL) -
 
 
 def test_several_values_of_an_ancestor_are_told_of_the_records_that_look(core: ctypes.CDLL) -> None:
-    hidden = Table(0, rows=[Row(0, (Found("a", SEVERAL),)), Row(1, (Found("b", SEVERAL),))], hidden=True)
+    hidden = Table(None, rows=[Row(0, (Found("a", SEVERAL),)), Row(1, (Found("b", SEVERAL),))], hidden=True)
     rows = [Row(0, links=(0,), bits=1), Row(0, links=(0,), bits=1), Row(1, links=(1,), bits=0)]
     looking = Table(0, (Column(LINK, 0, table=2),), rows, where=[(BIT, 0)])
     with Tables(core, [Table(None, (), [Row(0), Row(1)]), looking, hidden], [place(2)]) as tables:
