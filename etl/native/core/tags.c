@@ -117,6 +117,7 @@ static etl_status read_attribute(etl_scanner *scanner)
     if (name->element == scanner->element)
         return etl_decline(scanner, "an attribute that is there twice");
     name->element = scanner->element;
+    attribute->uri = 0;
     pass_space(scanner);
     if (scanner->at == scanner->end || *scanner->at != '=')
         return etl_decline(scanner, "an attribute without a value");
@@ -264,7 +265,6 @@ static etl_status resolve_attributes(etl_scanner *scanner)
         if (declares(&scanner->names, attribute.name))
             continue;
         const etl_name *name = &scanner->names.names[attribute.name];
-        attribute.uri = 0;
         if (name->prefix != ETL_PREFIX_NONE) {
             etl_status status = resolve(scanner, name->prefix, &attribute.uri);
             if (status != ETL_OK)
