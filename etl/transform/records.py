@@ -16,7 +16,7 @@ class RecordTables:
 
     def __init__(self, plans: Sequence[TablePlan], ancestors: Sequence[Any]) -> None:
         self._candidates = [
-            (plan, path.steps[-1]) for plan in plans for path in plan.table.records if _fits(path, ancestors)
+            (plan, path.steps[-1]) for plan in plans for path in plan.table.records if fits(path, ancestors)
         ]
         self._by_tag: dict[str, list[tuple[TablePlan, Step]]] = {}
         self._certain: dict[str, list[TablePlan]] = {}
@@ -51,7 +51,8 @@ class RecordTables:
         return plans
 
 
-def _fits(path: RecordPath, ancestors: Sequence[Any]) -> bool:
+def fits(path: RecordPath, ancestors: Sequence[Any]) -> bool:
+    """Whether the path's last step is all that decides below these ancestors (lxml elements, outermost first)."""
     if path.anywhere:
         return True
     return len(path.steps) == len(ancestors) + 1 and all(

@@ -75,8 +75,9 @@ typedef enum {
 } etl_edge_kind;
 
 /* From a node, by a child element's name. `uri` and `local` are places in `uris` and `locals`, or ETL_ANY. For the
-   names a node's paths speak of, all combinations with each other and with ETL_ANY are there: the first that is
-   found of (uri, local), (ANY, local), (uri, ANY), (ANY, ANY) is right. None: nothing wants the element. */
+   names a node's paths speak of, all combinations with each other and with ETL_ANY are there, but for those that say
+   the same as what is found after them: the first that is found of (uri, local), (ANY, local), (uri, ANY), (ANY, ANY)
+   is right. None: nothing wants the element. No edge leads to ETL_NONE, only outcomes do. */
 typedef struct {
     uint32_t node;
     uint32_t uri;
@@ -173,8 +174,8 @@ typedef struct {
     const etl_attribute_test *tests;
     const uint32_t *outcomes;
     const etl_where *where;
-    /* The mapping's tables in its order, then those that stand for ancestors; a parent comes before its children,
-       but for those last: their parents are tables of the mapping. */
+    /* The mapping's tables in its order, a parent before its children; then those that stand for ancestors, whose
+       parent is ETL_NONE: their rows are the record's. */
     const etl_table *tables;
     uint32_t table_count;
     uint32_t register_count;

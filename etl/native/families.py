@@ -1,0 +1,122 @@
+"""Which tables the scanner maps, and in words why it does not map the others.
+
+A record's table with all tables below it is a family: what stands in an element is found in one pass, so it is the
+scanner's as a whole or lxml's. A checked mapping goes in. Pure; runs in a worker or where a mapping is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from etl.mapping.conditions import condition_paths
+from etl.mapping.model import Mapping, Table
+from etl.mapping.paths import ValuePath, XPath
+from etl.messages import RowFormat
+from etl.native.program_nodes import Tree
+from etl.native.program_rows import Goal, MappingRows, NotNative, column_paths, depths, where_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """What is the scanner's of a mapping."""
+
+    reasons: tuple[str, ...]
+    """For each table why lxml does it, like "column title: an XPath"; "" where the scanner does."""
+    known: frozenset[str]
+    """Paths of elements and attributes that the scanner's tables take or look at, as notices show them."""
+
+    @property
+    def native(self) -> frozenset[int]:
+        """The scanner's tables."""
+        return frozenset(number for number, reason in enumerate(self.reasons) if not reason)
+
+
+@lru_cache(maxsize=8)
+def native_families(mapping: Mapping, row_format: RowFormat = "copy") -> Families:
+    """Why the tables of the mapping are not the scanner's; `row_format` is what the target takes."""
+    own = [_reason(mapping, number, table, row_format) for number, table in enumerate(mapping.tables)]
+    families = _families(mapping)
+    reasons = list(own)
+    for members in families.values():
+        first = next((number for number in members if own[number]), None)
+        if first is not None:
+            for number in members:
+                reasons[number] = own[number] or f"table {mapping.tables[first].name}: {own[first]}"
+    native = [members for root, members in families.items() if not reasons[root]]
+    try:
+        known = _known(mapping, [number for members in native for number in members])
+    except NotNative:
+        known, accepted = frozenset(), list[int]()
+        for members in native:
+            try:
+                known = _known(mapping, accepted + members)
+                accepted += members
+            except NotNative as problem:
+                for number in members:
+                    reasons[number] = str(problem)
+    return Families(tuple(reasons), known)
+
+
+def _known(mapping: Mapping, native: list[int]) -> frozenset[str]:
+    """What is known where all these tables are followed at once; raises NotNative where that is too much."""
+    return frozenset(Tree(MappingRows(mapping, native), record_goals(mapping, native)).known)
+
+
+def record_goals(mapping: Mapping, native: list[int]) -> Iterator[Goal]:
+    """All records of some tables."""
+    for number in native:
+        for path in mapping.tables[number].records:
+            yield Goal(path.steps[-1:], table=number)
+
+
+def _families(mapping: Mapping) -> dict[int, list[int]]:
+    """Record tables with all tables of theirs, themselves first."""
+    roots: list[int] = []
+    families: dict[int, list[int]] = {}
+    for number, table in enumerate(mapping.tables):
+        roots.append(number if table.parent is None else roots[table.parent])
+        families.setdefault(roots[number], []).append(number)
+    return families
+
+
+def _reason(mapping: Mapping, number: int, table: Table, row_format: RowFormat) -> str:
+    """What of the table itself is beyond the scanner; "" where nothing is."""
+    return next(_reasons(mapping, number, table, row_format), "")
+
+
+def _reasons(mapping: Mapping, number: int, table: Table, row_format: RowFormat) -> Iterator[str]:
+    if table.transform is not None:
+        yield "transform: a Python function of whole rows"
+    if any(isinstance(path, XPath) for path in table.each):
+        yield "each: an XPath"
+    if any(isinstance(path, ValuePath) and (path.up or path.leaf != "string" or not path.steps) for path in table.each):
+        yield "each: a path that does not lead down to elements"
+    if problem := where_problem(table.where):
+        yield problem
+    for column, source in column_paths(table):
+        if isinstance(source.path, XPath):
+            yield f"column {column.name}: an XPath"
+        elif source.pair is not None:
+            yield f"column {column.name}: an object of keys and values"
+        elif column.type.name == "xml" and source.path.leaf == "string":
+            yield f"column {column.name}: elements with their markup (type xml)"
+    for column in table.columns:
+        # Bytes inside an array, or of a type of the database's own, are texts.
+        if row_format == "tuples" and column.type.name == "bytes" and not (column.is_array or column.sql):
+            yield f"column {column.name}: bytes for a target without COPY"
+    yield from _uneven(mapping, number, table)
+
+
+def _uneven(mapping: Mapping, number: int, table: Table) -> Iterator[str]:
+    """`..` that leads above the record from some of the table's elements, and not so far, or elsewhere, from others."""
+    below = depths(mapping)[number]
+    if len(below) < 2:
+        return
+    for column, source in column_paths(table):
+        if isinstance(source.path, ValuePath) and source.path.up > min(below):
+            yield f"column {column.name}: {source.path.text}, but the table's elements are not equally deep"
+    for path in () if table.where is None else condition_paths(table.where):
+        if path.up > min(below):
+            yield f"where: {path.text}, but the table's elements are not equally deep"
