@@ -64,13 +64,13 @@ def build(folder: Path, compiler: str, sanitizers: str, *macros: str) -> Path | 
 def guided(folder: Path) -> Path | None:
     """The fuzzer guided by coverage; None without clang and its libFuzzer."""
     clang = shutil.which("clang")
-    return clang and build(folder, clang, "fuzzer,address,undefined") or None
+    return (clang and build(folder, clang, "fuzzer,address,undefined")) or None
 
 
 def unguided(folder: Path) -> Path | None:
     """The one that mutates at random; None without a compiler that has sanitizers."""
     compiler = shutil.which("cc")
-    return compiler and build(folder, compiler, "address,undefined", "-DSTANDALONE") or None
+    return (compiler and build(folder, compiler, "address,undefined", "-DSTANDALONE")) or None
 
 
 def run_guided(program: Path, folder: Path, seconds: int) -> None:
