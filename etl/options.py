@@ -158,22 +158,25 @@ class Queue(_Section):
 
     max_records: Annotated[Annotated[int, Field(ge=1)] | None, Unlimited] = None
     """Records; unlimited by default, since bytes are what memory is made of."""
-    max_bytes: Annotated[Size, Field(ge=1)] = 64 * 2**20
-    """Bytes of splits and rows not committed yet: a batch in each of two insert threads' hands and as much to come."""
+    max_bytes: Annotated[Size, Field(ge=1)] = 96 * 2**20
+    """Bytes of splits and rows not committed yet: a batch in each of two insert threads' hands and as much to come as
+    one of them; with the program itself it stays below 250 MB of memory."""
 
 
 class Insert(_Section):
     """Writing to the database."""
 
     threads: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Auto] = None
-    """Connections that write. auto: 2 on PostgreSQL (one sends while the other's commit is answered), 1 on SQLite."""
+    """Connections that write. auto: 2 on PostgreSQL (one sends while the other's commit is answered), 1 on SQLite.
+    On PostgreSQL as many build keys."""
     batch_records: Annotated[int, Field(ge=1)] = 50_000
     """Records in a transaction at most; with `batch_bytes: auto` only where it is written."""
     batch_bytes: Annotated[Annotated[Size, Field(ge=1)] | None, Auto] = 8 * 2**20
     """Bytes of rows in a transaction at most; 8 to 16 MiB amortise the commit, more only costs memory. auto: as many as
     the time that commits take asks for."""
-    max_wait: Annotated[Duration, Field(ge=0, le=3600)] = 0.2
-    """Seconds a started batch waits for more, so that a few records are in the database soon too."""
+    max_wait: Annotated[Duration, Field(ge=0, le=3600)] = 0.5
+    """Seconds a started batch waits for more: soon enough for a few records, and longer than a fast mapping takes to
+    fill one."""
     method: Annotated[Literal["copy", "executemany"] | None, Auto] = None
     """auto: copy where the database has it."""
 

@@ -166,6 +166,7 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
         row_bytes=settings.insert.batch_bytes or FIRST,
         memory=batch_share(settings.queue.max_bytes, threads),
         max_wait=settings.insert.max_wait,
+        threads=threads,
     )
 
 

@@ -6,6 +6,6 @@ from __future__ import annotations
 def batch_share(max_bytes: int, threads: int) -> int:
     """Bytes of rows together with the splits they come from, where so many insert threads share a window of this size.
 
-    Half of the window is in their hands at most, so that the other half keeps the workers busy.
+    One part for each of them to write, and one for what is being mapped meanwhile.
     """
-    return max(1, max_bytes // (2 * threads))
+    return max(1, max_bytes // (threads + 1))

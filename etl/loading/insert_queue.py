@@ -23,6 +23,10 @@ from etl.messages import MappedBatch, Split
 _RATIO_WEIGHT = 0.1
 """How fast the expected size of a result follows the latest ones: about the last ten count."""
 
+SHARED_FROM = 2**20
+"""Bytes of rows: the last batches become no smaller, so that all insert threads end at about the same time; COPY takes
+some 20 ms for so many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -58,6 +62,8 @@ class BatchLimits:
     """Bytes of splits and rows together: a share of the window, so that some of it is always on its way back."""
     max_wait: float
     """Seconds since the oldest entry arrived."""
+    threads: int = 1
+    """Insert threads, among which the last entries are shared out."""
 
 
 class QueueClosed(Exception):
@@ -212,8 +218,15 @@ class InsertQueue:
             return None
         return max(0.0, self._entries[0].arrived + self._limits.max_wait - time.monotonic())
 
-    def _pop_batch(self) -> list[QueuedBatch]:
+    def _row_bytes_at_most(self) -> int:
+        """Once nothing more will come, each insert thread leaves the others their share of what is left."""
         limits = self._limits
+        if not self._closed:
+            return limits.row_bytes
+        return min(limits.row_bytes, max(SHARED_FROM, self._entry_row_bytes // limits.threads))
+
+    def _pop_batch(self) -> list[QueuedBatch]:
+        limits, most = self._limits, self._row_bytes_at_most()
         batch: list[QueuedBatch] = []
         records = row_bytes = memory = 0
         while self._entries:
@@ -221,7 +234,7 @@ class InsertQueue:
             records += entry.split.records
             row_bytes += entry.mapped.size
             memory += entry.size
-            if batch and (records > limits.records or row_bytes > limits.row_bytes or memory > limits.memory):
+            if batch and (records > limits.records or row_bytes > most or memory > limits.memory):
                 break
             batch.append(self._entries.popleft())
             self._count(entry, -1)

@@ -55,11 +55,11 @@ def _parts(load: LoadRun) -> list[list[str]]:
     window = load.report["metrics"]["queue_most_bytes"]
     parent = [sample["memory"]["parent"] for sample in samples]
     names = sorted({name for sample in samples for name in sample["memory"]} - {"parent"})
-    in_hands = min(Settings().queue.max_bytes // 2, window)
+    in_hands = min(Settings().queue.max_bytes * 2 // 3, window)
     rows = [
         ("parent before the first split (Python, modules, mapping)", before, "its size"),
         ("memory window at its fullest (splits, rows)", window, "the queue's own count"),
-        ("of it in insert threads' hands, at most", in_hands, "half of `queue.max_bytes`"),
+        ("of it in insert threads' hands, at most", in_hands, "two thirds of `queue.max_bytes`"),
         (
             "the rest of the parent (answers being unpickled, COPY, read-ahead, heap)",
             max(parent) - before - window,

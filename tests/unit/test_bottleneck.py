@@ -123,11 +123,12 @@ def test_larger_batches_need_room_first() -> None:
     both = "raise queue.max_bytes (now 64MiB) together with insert.threads (now 1)"
     room = ", since larger or more transactions need room"
     then = "; then larger transactions (insert.batch_bytes, insert.batch_records) wait for fewer commits"
-    assert said(slow_commits).endswith(f"900 ms: {both}{room}{then}")
-    assert said(slow_commits, insert={"batch_bytes": "auto"}).endswith(f"900 ms: {both}{room}")
-    alone = said(slow_commits, most_insert_threads=1)
+    small = {"max_bytes": "64MiB"}
+    assert said(slow_commits, queue=small).endswith(f"900 ms: {both}{room}{then}")
+    assert said(slow_commits, insert={"batch_bytes": "auto"}, queue=small).endswith(f"900 ms: {both}{room}")
+    alone = said(slow_commits, most_insert_threads=1, queue=small)
     assert alone.endswith(f"900 ms: raise queue.max_bytes (now 64MiB), since larger transactions need room{then}")
-    assert "queue.max_bytes" not in said(slow_commits, insert={"batch_bytes": "4MiB"})
+    assert "queue.max_bytes" not in said(slow_commits, insert={"batch_bytes": "4MiB"}, queue=small)
     assert "queue.max_bytes" not in said(slow_commits, insert={"batch_bytes": "auto"}, queue={"max_bytes": "1GiB"})
     assert "queue.max_bytes" not in said(metrics(room=5.0))
 

@@ -95,7 +95,7 @@ def full_sweep(batch_records: int, workers: int, cores: int, *, limit: bool) -> 
     counts = tuple(str(count) for count in (1, 2, 4, 8) if count != cores)
     factors = (
         Factor("queue.max_records", "unlimited", ("500", "1000", "2000", "5000", "20000")),
-        Factor("queue.max_bytes", "64MiB", ("4MiB", "16MiB", "256MiB")),
+        Factor("queue.max_bytes", "96MiB", ("4MiB", "16MiB", "256MiB")),
         Factor("insert.batch_records", "50000", ("50", "100", "200", "500")),
         Factor("insert.batch_bytes", "8MiB", ("256KiB", "1MiB", "auto")),
         Factor("workers.count", "auto", counts),

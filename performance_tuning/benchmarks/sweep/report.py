@@ -35,8 +35,8 @@ LEGEND = (
     "The baseline commits as psycopg does, and waits for the disk; `etl load` does not (`synchronous_commit = off`), "
     "which is a step of its own. `insert.batch_records` bounds the splits as well: in *the queue alone* a worker gets "
     "as few records at a time as a batch has, and the next row gives back both. A transaction is also bounded by "
-    "`queue.max_bytes` / (2 x `insert.threads`) of splits and rows together: with the default queue, a nested dump's "
-    "transactions have about 3 MiB of rows, so `queue.max_bytes` and `insert.threads` change the batches, too. The "
+    "`queue.max_bytes` / (`insert.threads` + 1) of splits and rows together: with the default queue, a nested dump's "
+    "transactions have about 6 MiB of rows, so `queue.max_bytes` and `insert.threads` change the batches, too. The "
     "limit is what the workers do by default, with their rows thrown away: no database could give more.",
 )
 """Lines."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from etl.loading.insert_queue import BatchLimits, InsertQueue, QueueClosed
+from etl.loading.insert_queue import SHARED_FROM, BatchLimits, InsertQueue, QueueClosed
 from etl.messages import MappedBatch, Notices, PartCounts, Split, TupleRows
 
 LIMITS = BatchLimits(records=1_000_000, row_bytes=1_000_000, memory=1_000_000, max_wait=60.0)
@@ -180,6 +180,15 @@ def test_closing_gives_what_is_left_then_ends() -> None:
     assert len(q.take()) == 1
     with pytest.raises(QueueClosed):
         q.take()
+
+
+def test_what_is_left_at_the_end_is_shared_among_the_insert_threads() -> None:
+    limits = BatchLimits(records=10**9, row_bytes=10**9, memory=10**9, max_wait=60.0, threads=2)
+    q = queue(max_bytes=10**9, limits=limits)
+    for number in range(16):
+        q.put(q.reserve(split(number)), mapped(number, SHARED_FROM // 2))
+    q.close()
+    assert [len(q.take()) for _ in range(4)] == [8, 4, 2, 2], "and none is smaller than is worth a transaction"
 
 
 def test_an_abort_wakes_everything_and_keeps_the_first_error() -> None:

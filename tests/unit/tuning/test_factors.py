@@ -63,19 +63,19 @@ def test_a_tiny_source_that_is_loaded_inline_has_no_workers(monkeypatch: pytest.
 
 
 def test_a_queue_that_was_never_half_full_is_not_made_larger() -> None:
-    for most_bytes, largest in ((32 * 2**20, 64), (33 * 2**20, 256)):
+    for most_bytes, largest in ((48 * 2**20, 96), (49 * 2**20, 256)):
         factors = factors_of(Settings(), MemoryTarget(), replace(BUSY, queue_most_bytes=most_bytes))
         (queue,) = [factor for factor in factors if factor.name == "queue.max_bytes"]
-        assert (queue.values[-1], queue.start) == (largest * 2**20, 64 * 2**20)
+        assert (queue.values[-1], queue.start) == (largest * 2**20, 96 * 2**20)
 
 
 @pytest.mark.parametrize(
     ("given", "choice", "mebibytes"),
     [
-        ({}, {}, [1, 2, 4, 8]),
-        ({}, {"insert.threads": 4}, [1, 2, 4]),
+        ({}, {}, [1, 2, 4, 8, 16]),
+        ({}, {"insert.threads": 8}, [1, 2, 4, 8]),
         ({}, {"insert.threads": 1, "queue.max_bytes": 128 * 2**20}, [1, 2, 4, 8, 16, 32]),
-        ({"insert": {"threads": 8}, "queue": {"max_bytes": "16MiB"}}, {}, []),
+        ({"insert": {"threads": 8}, "queue": {"max_bytes": "8MiB"}}, {}, []),
     ],
 )
 def test_larger_batches_matter_as_far_as_their_share_of_the_queue_lets_them_be(
