@@ -76,11 +76,15 @@ etl_status etl_gather_string(etl_scanner *scanner, const etl_frame *frame, etl_t
 
 etl_status etl_gather_own(etl_scanner *scanner, const etl_frame *frame, etl_text *value)
 {
-    const etl_text *pieces = scanner->pieces + frame->pieces;
     uint32_t count = scanner->piece_count - frame->pieces;
-    *value = count == 1 ? pieces[0] : (etl_text){NOTHING, 0};
-    if (count < 2)
+    *value = (etl_text){NOTHING, 0};
+    if (count == 0)
         return ETL_OK;
+    const etl_text *pieces = scanner->pieces + frame->pieces;
+    if (count == 1) {
+        *value = pieces[0];
+        return ETL_OK;
+    }
     size_t size = 0;
     for (uint32_t i = 0; i < count; i++)
         size += pieces[i].size;
