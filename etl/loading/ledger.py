@@ -71,7 +71,8 @@ class Ledger:
         Raises TargetError where the user may create no tables, naming the setting `ledger.schema`, and where another
         version of this program has created them.
         """
-        self._target.create_own_tables(self._tables.metadata)
+        with self._transaction(durable=True) as connection:
+            self._target.create_own_tables(connection, self._tables.metadata)
 
     def begin_again(self, fingerprints: Sequence[str], paths: Sequence[str] = ()) -> None:
         """Empty the tables of those sources that are known, so that `register` finds them as if just begun.

@@ -147,8 +147,8 @@ class Target(ABC):
         """Create what is missing, check that what is there fits. Raises TargetError naming every difference."""
 
     @abstractmethod
-    def create_own_tables(self, metadata: MetaData) -> None:
-        """Create the program's own tables (the ledger's) and their schema where missing.
+    def create_own_tables(self, connection: TargetConnection, metadata: MetaData) -> None:
+        """Create the program's own tables (the ledger's) and their schema where missing, in the open transaction.
 
         Raises TargetError naming the setting `ledger.schema` where the user may not create them.
         """

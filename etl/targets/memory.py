@@ -46,7 +46,7 @@ class MemoryTarget(Target):
         self._tables = {place: [] for place in range(len(mapping.tables))}
         return Preparation(frozenset(table.name for table in mapping.tables), ())
 
-    def create_own_tables(self, metadata: MetaData) -> None:
+    def create_own_tables(self, connection: TargetConnection, metadata: MetaData) -> None:
         """Nothing: there is no ledger to keep."""
 
     def missing_tables(self, connection: TargetConnection, names: Collection[str]) -> frozenset[str]:

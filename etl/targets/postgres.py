@@ -189,7 +189,11 @@ class PostgresTarget(SqlTarget):
         self._connected = False
         self._guard = PostgresGuard(self)
         self._engine = sa.create_engine(
-            "postgresql+psycopg://", creator=self._open, poolclass=NullPool, hide_parameters=True
+            "postgresql+psycopg://",
+            creator=self._open,
+            poolclass=NullPool,
+            hide_parameters=True,
+            use_native_hstore=False,  # or it asks the server for that type, and no statement here has it
         )
         types: Any = self._engine.dialect
         types.ischema_names = {**types.ischema_names, "xml": Xml}
@@ -231,9 +235,9 @@ class PostgresTarget(SqlTarget):
             raise
         return True
 
-    def create_own_tables(self, metadata: sa.MetaData) -> None:
+    def create_own_tables(self, connection: TargetConnection, metadata: sa.MetaData) -> None:
         try:
-            super().create_own_tables(metadata)
+            super().create_own_tables(connection, metadata)
         except TargetError as error:
             if getattr(driver_error(error), "sqlstate", None) not in NO_PLACE:
                 raise

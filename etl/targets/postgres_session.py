@@ -63,10 +63,11 @@ END_STEP_SECONDS = 0.02
 STARTED = "CAST(extract(epoch FROM backend_start) AS text)"
 """As a number: a time is written, and read, by the DateStyle of the user."""
 ABOUT_SERVER = f"""
-    SELECT pg_backend_pid(), {STARTED}, pg_is_in_recovery(), CAST(current_setting('transaction_read_only') AS bool),
+    SELECT pid, {STARTED}, pg_is_in_recovery(), CAST(current_setting('transaction_read_only') AS bool),
            current_setting('synchronous_commit')
-    FROM pg_stat_activity WHERE pid = pg_backend_pid()
+    FROM pg_stat_get_activity(pg_backend_pid())
 """
+"""The function behind pg_stat_activity: that view joins catalogs which a new session has yet to read."""
 END_BACKEND = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND {STARTED} = %s"
 IS_THERE = f"SELECT 1 FROM pg_stat_activity WHERE pid = %s AND {STARTED} = %s"
 

@@ -201,14 +201,25 @@ class SqlTarget(Target):
         self._mapping = mapping
         self.merging = None if self.write == "append" else Merging(mapping, self.write)
         check_width(mapping, self.dialect)
-        if not self._created_is_there:
-            self.create_own_tables(self._created.metadata)
+        try:
+            created, waiting, notices = self._create_all(mapping, keys)
+        except EtlError:
+            self._created_is_there = False  # it may have been taken back with the rest
+            raise
+        if keys == "after":
+            self._reserve(waiting)
+        return Preparation(created, notices)
+
+    def _create_all(self, mapping: Mapping, keys: Keys) -> tuple[frozenset[str], set[str], tuple[str, ...]]:
+        """Create what is missing: the names of that, of all tables whose keys are to come, and what else is noticed."""
         tables = build_tables(mapping, self.dialect, keys)
         created: set[str] = set()
         with closing(self.connect()) as connection:
             while True:
                 with connection.transaction():
                     connection.lock()
+                    if not self._created_is_there:
+                        self.create_own_tables(connection, self._created.metadata)
                     existing = examine(mapping, connection.sql, self._without_keys(connection), self.write)
                     missing = [tables[place] for place in existing.missing[:CREATED_AT_ONCE]]
                     self._create(connection, missing, keys)
@@ -216,10 +227,7 @@ class SqlTarget(Target):
                     waiting = self._without_keys(connection) & {table.name for table in mapping.tables}
                 created |= {str(table.name) for table in missing}
                 if len(missing) == len(existing.missing):
-                    break
-        if keys == "after":
-            self._reserve(waiting)
-        return Preparation(frozenset(created), existing.notices)
+                    return frozenset(created), waiting, existing.notices
 
     def _create(self, connection: SqlConnection, tables: Sequence[sa.Table], keys: Keys) -> None:
         try:
@@ -238,21 +246,21 @@ class SqlTarget(Target):
                 [{"table_schema": schema, "table_name": table.name, "keys_to_come": to_come} for table in tables],
             )
 
-    def create_own_tables(self, metadata: sa.MetaData) -> None:
-        schema = metadata.schema
-        with closing(self.connect()) as connection, connection.transaction():
-            connection.lock()
-            inspector = sa.inspect(connection.sql)
+    def create_own_tables(self, connection: TargetConnection, metadata: sa.MetaData) -> None:
+        sql, schema = self._own(connection), metadata.schema
+        sql.lock()
+        with sql.translated():
+            inspector = sa.inspect(sql.sql)
             if schema is not None and not inspector.has_schema(schema):
-                connection.execute(CreateSchema(schema))
-            # The one that `prepare` needs too: two transactions that create tables take longer than one.
+                sql.execute(CreateSchema(schema))
+            # The one that `prepare` needs too: it need not look then.
             for table in dict.fromkeys((*metadata.sorted_tables, self._created)):
                 if inspector.has_table(table.name, schema):
                     self._check_own(inspector, table)
                 else:
-                    connection.execute(CreateTable(table))
+                    sql.execute(CreateTable(table))
                     for index in table.indexes:
-                        connection.execute(CreateIndex(index))
+                        sql.execute(CreateIndex(index))
         self._created_is_there = True
 
     def _check_own(self, inspector: sa.Inspector, table: sa.Table) -> None:

@@ -221,9 +221,9 @@ class SqliteTarget(SqlTarget):
             self._open_connections.add(connection)
         return connection
 
-    def create_own_tables(self, metadata: sa.MetaData) -> None:
+    def create_own_tables(self, connection: TargetConnection, metadata: sa.MetaData) -> None:
         self._hold.tidy()
-        super().create_own_tables(metadata)
+        super().create_own_tables(connection, metadata)
 
     def prepare(self, mapping: Mapping, keys: Keys) -> Preparation:
         preparation = super().prepare(mapping, keys)

@@ -349,6 +349,10 @@ def test_nothing_is_created_where_one_table_does_not_fit(target_url: str) -> Non
         with contextlib.closing(target.connect()) as connection:
             connection.begin()
             assert target.missing_tables(connection, ["release", "track"]) == {"release"}
+            assert target.missing_tables(connection, ["etl_table"]) == {"etl_table"}
+            connection.rollback()
+        run_sql(target_url, "DROP TABLE track")
+        assert target.prepare(family(), "after").created == {"release", "track"}
 
 
 def test_a_null_where_the_table_forbids_it_is_told_with_its_place(target_url: str) -> None:

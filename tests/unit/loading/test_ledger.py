@@ -18,6 +18,7 @@ from etl.loading.no_ledger import NoLedger
 from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target
+from etl.targets.own_tables import OWN_TABLES
 from tests.target_rows import column, encode, family, opened, read, single, write
 
 EVERY_TARGET = pytest.mark.parametrize("target_url", ["sqlite", "postgres", "memory"], indirect=True)
@@ -49,6 +50,13 @@ def started(target: Target, mapping: Mapping | None = None) -> LedgerLike:
     ledger.prepare()
     target.prepare(mapping, "after")
     return ledger
+
+
+def test_all_tables_that_loads_keep_for_themselves_are_created_at_once(target: Target) -> None:
+    open_ledger(target, None, family()).prepare()
+    with contextlib.closing(target.connect()) as connection:
+        connection.begin()
+        assert target.missing_tables(connection, OWN_TABLES) == frozenset()
 
 
 def begin(target: Target, fingerprint: str | None = "f") -> tuple[LedgerLike, RegisteredSource]:
