@@ -128,6 +128,7 @@ def check(
         seconds=report.seconds,
         source_bytes=report.source_bytes,
         first_rows=report.rows or {},
+        native=report.native,
     )
 
 

@@ -248,6 +248,8 @@ class Notices:
     on, or from the root on."""
     additions: Mapping[tuple[int, str], bool] = field(default_factory=dict)
     """Columns that would take some of it: the table's place and the path, and whether one row had several values."""
+    declined: str = ""
+    """Why the compiled scanner left the split to lxml; "" where it did not, or is not used at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,12 @@ from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
 from etl.metrics import peak_memory
+from etl.native import unavailable
+from etl.native.choice import slower_tables
 from etl.notices import sentences
 from etl.options import Settings
 from etl.progress import Progress
-from etl.report import LoadReport, RejectReport, SourceReport, State
+from etl.report import LoadReport, NativeReport, RejectReport, SourceReport, State
 from etl.running import Runner
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
@@ -276,6 +278,9 @@ class Pipeline:
             bottleneck=slow_phase(phases) or (stages.bottleneck(metrics) if stages and metrics else "nothing to do"),
             stop_reason=next((stages.stop_reason for stages in self._passes if stages.stop_reason), ""),
             rows=self._target.rows(self._mapping) if isinstance(self._target, MemoryTarget) else None,
+            native=NativeReport(
+                unavailable(), tally.splits, dict(tally.declined), slower_tables(self._mapping, self._target.row_format)
+            ),
         )
 
     def _source_report(self, source: FedSource) -> SourceReport:

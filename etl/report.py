@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
@@ -56,6 +56,20 @@ class RejectReport:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeReport:
+    """Whether the compiled scanner read the records, which is the fast path; what it does not read, lxml does."""
+
+    unavailable: str = ""
+    """Why it was not used at all, as a sentence without its beginning and end; "" where it was."""
+    splits: int = 0
+    """Splits that were mapped and committed."""
+    declined: Mapping[str, int] = field(default_factory=dict)
+    """How many of them lxml read, by reason."""
+    slower_tables: Mapping[str, str] = field(default_factory=dict)
+    """Tables that lxml reads in any case, and why."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadReport:
     """What a load did. Returned by `etl.load`; on an error it is the exception's `report`."""
 
@@ -92,6 +106,7 @@ class LoadReport:
     """Why it stopped by itself, in a sentence: more rejects than the setting `errors.max` allows."""
     rows: Mapping[str, list[dict[str, Any]]] | None = None
     """For `memory://`: the rows by table, as {column: value}."""
+    native: NativeReport = field(default_factory=NativeReport)
 
     @property
     def records_per_minute(self) -> float:
@@ -133,6 +148,7 @@ class CheckReport:
     source_bytes: int
     first_rows: Mapping[str, list[dict[str, Any]]]
     """By table, the first rows as they would be written (as many as were asked for)."""
+    native: NativeReport = field(default_factory=NativeReport)
 
     @property
     def exit_code(self) -> int:

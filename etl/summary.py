@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from etl.bottleneck import format_latency
 from etl.metrics import LoadMetrics
 from etl.progress import format_bytes, format_duration
-from etl.report import UNSAVED, CheckReport, LoadReport, RejectReport, SourceReport
+from etl.report import UNSAVED, CheckReport, LoadReport, NativeReport, RejectReport, SourceReport
 
 _LONG = 5.0
 """Seconds from which it is worth a line what limited a load; of a shorter one the start is most."""
@@ -43,6 +43,7 @@ def summarize_check(report: CheckReport, width: int) -> list[str]:
         *_sources(report.sources, everyone=len(report.sources) > 1, problems=True),
         *_table_rows(report.tables),
         _account(report.records, report.loaded, report.rejected, report.discarded, 0),
+        *_native_tables(report),
         *_rejects(report.rejects, report.rejected),
         *_listed("Worth a look:", report.notices),
         *_mapping_to_change(report),
@@ -83,10 +84,37 @@ def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
     )
     if report.bottleneck and (verbose or report.seconds >= _LONG):
         yield f"  bottleneck: {report.bottleneck}"
+    yield from _slower_path(report.native, verbose=verbose)
     if verbose:
         yield f"  {', '.join(f'{phase} {format_duration(seconds)}' for phase, seconds in report.phases.items())}"
     if verbose and report.metrics is not None:
         yield from _stages(report.metrics)
+
+
+def _slower_path(native: NativeReport, *, verbose: bool) -> Iterator[str]:
+    """How much of it lxml read, why, and how to have the fast path; nothing where all is well."""
+    if native.unavailable:
+        yield f"  this is the slower path: {native.unavailable}"
+    elif native.declined:
+        reasons = sorted(native.declined.items(), key=lambda reason: -reason[1])
+        which = f"{sum(native.declined.values()):,} of {_counted(native.splits, 'piece')}"
+        most = ", most because of" if len(reasons) > 1 else " because of"
+        yield f"  {which} took the slower path (`etl docs native`){most}: {reasons[0][0]}"
+        for reason, count in reasons if verbose and len(reasons) > 1 else ():
+            yield f"    {count:,}: {reason}"
+
+
+def _native_tables(report: CheckReport) -> Iterator[str]:
+    """Which tables the compiled scanner reads, and why it does not read the others."""
+    slower = report.native.slower_tables
+    fast = [name for name in report.tables if name not in slower]
+    if report.native.unavailable:
+        yield f"  lxml reads all tables, which is slower: {report.native.unavailable}"
+        return
+    if fast:
+        yield f"  read by compiled code: {', '.join(fast) if slower else 'all tables'}"
+    for name, reason in slower.items():
+        yield f"  read by lxml, which is slower: {name} ({reason})"
 
 
 def _stages(metrics: LoadMetrics) -> Iterator[str]:

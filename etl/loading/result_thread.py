@@ -41,6 +41,9 @@ class Tally:
     mixed: set[tuple[int, int]] = field(default_factory=set)
     unseen: set[str] = field(default_factory=set)
     additions: dict[tuple[int, str], bool] = field(default_factory=dict)
+    splits: int = 0
+    declined: Counter[str] = field(default_factory=Counter)
+    """Splits that the compiled scanner left to lxml, by reason."""
 
     def add(self, committed: Committed) -> None:
         """Count a batch."""
@@ -55,6 +58,9 @@ class Tally:
         for table, rows in enumerate(committed.rows):
             self.rows[table] += rows
         for notices in committed.notices:
+            self.splits += 1
+            if notices.declined:
+                self.declined[notices.declined] += 1
             self.matched |= notices.matched
             self.several.update(notices.several)
             self.set_null.update(notices.set_null)

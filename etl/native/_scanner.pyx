@@ -199,8 +199,8 @@ cdef class Plan:
     cdef int _take_rule(self, etl_column_rule *to, rule) except -1:
         cdef etl_step *steps = <etl_step *>self.room(rule.steps, sizeof(etl_step))
         cdef size_t at
-        to.type.name, to.type.length, to.type.utc = rule.name, rule.length, rule.utc
-        to.type.precision, to.type.scale = rule.precision, rule.scale
+        to.type.name, to.type.length, to.type.utc = rule.type.name, rule.type.length, rule.type.utc
+        to.type.precision, to.type.scale = rule.type.precision, rule.type.scale
         to.many, to.strip, to.asks, to.required = rule.many, rule.strip, rule.asks, rule.required
         to.has_fallback = rule.fallback is not None
         to.fallback = self.texts([rule.fallback or ""])[0]
@@ -209,8 +209,7 @@ cdef class Plan:
         for at, (kind, values) in enumerate(rule.steps):
             steps[at].kind = kind
             steps[at].values.first, steps[at].values.count = len(texts), 2 * len(values)
-            # By code points is by bytes of UTF-8.
-            texts += [text for pair in sorted(values) for text in pair]
+            texts += [text for pair in values for text in pair]
         to.steps, to.step_count = steps, len(rule.steps)
         to.texts = self.texts(texts)
         to.nulls, to.null_count = self.texts(rule.nulls), len(rule.nulls)

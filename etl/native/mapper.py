@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from etl.mapping.model import FromPath, Mapping
+from etl.mapping.model import FromMeta, FromPath, Mapping
 from etl.messages import Bounds, CopyRows, Notices, RowFormat, Skeleton, TupleRows
-from etl.native._scanner import PlacedRun, Plan, Scanner
+from etl.native._scanner import Plan, Scanner
 from etl.native.look import Look
 from etl.native.program import Candidates, Program, candidates, compile_program
 from etl.native.surroundings import Declined, Surroundings, open_elements, surroundings
@@ -22,6 +22,9 @@ from etl.positions import RecordPositions
 from etl.transform.assemble import SEVERAL, Assembled, Assembler, Found
 from etl.transform.limits import RecordLimits, has_longer
 from etl.transform.parser import PLAIN_TEXT_BYTES, DocumentParser
+
+if TYPE_CHECKING:
+    from etl.native._scanner import PlacedRun
 
 _SKELETONS = 500
 """Whose surroundings are remembered: a document with much around its records has as many in some splits."""
@@ -58,6 +61,11 @@ class NativeMapper:
             for place, column in enumerate(table.columns)
             if isinstance(column.source, FromPath) and column.source.many == "reject"
         )
+        self._tells_sources = any(
+            isinstance(column.source, FromMeta) and column.source.name in ("source", "load_id", "loaded_at")
+            for table in mapping.tables
+            for column in table.columns
+        )
         self._surroundings = lru_cache(_SKELETONS)(self._surroundings_of)
         self._programs = lru_cache(_PROGRAMS)(self._program_of)
 
@@ -81,12 +89,12 @@ class NativeMapper:
         for first, (source, run) in zip(positions.starts, positions.runs, strict=True):
             longer = partial(has_longer, (run,))
             if longer(min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)):
-                raise Declined("a record may have a text beyond the limits")
+                raise Declined("a record longer than a text may be")
             if self._limits.suspects(run.skeleton, run.payload, longer):
-                raise Declined("a record may be beyond a limit")
+                raise Declined("a record that may be beyond a limit")
             ready, around = self._surroundings(run.skeleton)
             if chosen is not None and ready is not chosen:
-                raise Declined("records of different kinds stand side by side")
+                raise Declined("records under different paths side by side")
             chosen = ready
             if source not in texts:
                 texts[source] = self._source_texts(source)
@@ -94,10 +102,12 @@ class NativeMapper:
         return chosen or self._programs(()), runs
 
     def _source_texts(self, source: int) -> tuple[bytes, ...]:
+        if not self._tells_sources:
+            return ()
         try:
             return tuple(text.encode() for text in self._assembler.source_texts(source))
         except UnicodeEncodeError:
-            raise Declined("the name of the source is no Unicode") from None
+            raise Declined("a source whose name is no Unicode") from None
 
     def _surroundings_of(self, skeleton: Skeleton) -> tuple[_Ready, Surroundings]:
         ancestors = open_elements(self._parser, skeleton)

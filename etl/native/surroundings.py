@@ -20,7 +20,7 @@ _PREDEFINED = re.compile(rb"<!ENTITY\s+(?:amp|lt|gt|quot|apos)\s")
 
 
 class Declined(Exception):
-    """A split is not the scanner's; the message says why, as the end of a sentence."""
+    """A split is not the scanner's; the message is what is the reason, as a noun."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,16 +46,16 @@ def open_elements(parser: DocumentParser, skeleton: Skeleton) -> tuple[Any, ...]
     try:
         return parser.parse(skeleton, b"" if skeleton.depth else b"<record/>").ancestors
     except ParseFailure as failure:
-        raise Declined(f"what stands open around the records is not well-formed by itself ({failure.reason})") from None
+        raise Declined(f"start tags around records that do not parse by themselves ({failure.reason})") from None
 
 
 def _check_subset(subset: bytes) -> None:
     if b"<!ATTLIST" in subset:
-        raise Declined("the document type declares attributes (ATTLIST)")
+        raise Declined("attributes that the document type declares (ATTLIST)")
     if b"%" in subset:
-        raise Declined("the document type has parameter entities")
+        raise Declined("parameter entities in the document type")
     if _PREDEFINED.search(subset):
-        raise Declined("the document type declares one of XML's own five entities")
+        raise Declined("one of XML's own five entities in the document type")
 
 
 def surroundings(program: Program, ancestors: Sequence[Any]) -> Surroundings:

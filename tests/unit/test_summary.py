@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etl.metrics import LoadMetrics, Percentiles, StageTimes
-from etl.report import UNSAVED, CheckReport, LoadReport, RejectReport, SourceReport
+from etl.report import UNSAVED, CheckReport, LoadReport, NativeReport, RejectReport, SourceReport
 from etl.summary import summarize_check, summarize_load
 
 METRICS = LoadMetrics(
@@ -244,15 +244,57 @@ def test_a_check_shows_counts_and_the_first_rows() -> None:
         first_rows={"release": [{"id": 1, "title": "a\nb", "note": None}]},
     )
     lines = summarize_check(report, 80)
-    assert lines[:7] == [
+    assert lines[:8] == [
         "Read 4 records, 1.2 kB of XML, in 0.5 s, mapped by releases.mapping.yaml. Nothing was written.",
         "  2 rows  release",
         "  4 records read = 2 loaded + 1 rejected + 1 discarded",
+        "  read by compiled code: all tables",
         "Rejected 1 record:",
         "  1 x bad_value in release.year, the first: 'soon' (line 2)",
         "Worth a look:",
         "  - Columns whose path never matched: release.tilte.",
     ]
-    assert lines[7].startswith("To change that, edit releases.mapping.yaml")
-    assert "dropped" not in lines[7]
-    assert lines[8:] == ["", "release: 1 of 2 rows", "  id  title  note", "   1  a b    NULL"]
+    assert lines[8].startswith("To change that, edit releases.mapping.yaml")
+    assert "dropped" not in lines[8]
+    assert lines[9:] == ["", "release: 1 of 2 rows", "  id  title  note", "   1  a b    NULL"]
+
+
+# --- the slower path ---
+
+
+def slower(native: NativeReport, *, verbose: bool = False) -> list[str]:
+    """The lines that a load has only with this."""
+    lines = summarize_load(replace(FINISHED, native=native), verbose=verbose)
+    return [line for line in lines if line not in summarize_load(FINISHED, verbose=verbose)]
+
+
+def test_where_nothing_is_compiled_one_line_says_how_to_get_it() -> None:
+    reason = "the compiled reader was not built; install a C compiler"
+    assert slower(NativeReport(unavailable=reason)) == [f"  this is the slower path: {reason}"]
+
+
+def test_what_the_scanner_did_not_read_is_counted_with_the_most_frequent_reason() -> None:
+    native = NativeReport(splits=1200, declined={"parameter entities": 2, "a tag without its end": 9})
+    which = "  11 of 1,200 pieces took the slower path (`etl docs native`), most because of: a tag without its end"
+    assert slower(native) == [which]
+    assert slower(native, verbose=True) == [which, "    9: a tag without its end", "    2: parameter entities"]
+    assert slower(replace(native, declined={"-- in a comment": 1}), verbose=True) == [
+        "  1 of 1,200 pieces took the slower path (`etl docs native`) because of: -- in a comment"
+    ]
+
+
+def checked(native: NativeReport) -> list[str]:
+    """What a check of two tables says of them."""
+    report = CheckReport("m", (), {"a": 1, "b": 2}, (), (), 3, 3, 0, 0, 1.0, 10, {}, native)
+    return [line.strip() for line in summarize_check(report, 80) if " read" in line and "records read" not in line]
+
+
+def test_a_check_says_which_tables_are_read_by_compiled_code() -> None:
+    assert checked(NativeReport()) == ["read by compiled code: all tables"]
+    assert checked(NativeReport(slower_tables={"b": "each: an XPath"})) == [
+        "read by compiled code: a",
+        "read by lxml, which is slower: b (each: an XPath)",
+    ]
+    assert checked(NativeReport(unavailable="ETL_NATIVE=0 turns it off")) == [
+        "lxml reads all tables, which is slower: ETL_NATIVE=0 turns it off"
+    ]
