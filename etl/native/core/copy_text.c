@@ -53,48 +53,64 @@ static uint8_t *put_bytes(uint8_t *out, const uint8_t *at, size_t size)
     return out;
 }
 
-/* Fewer than 8 bytes: two halves that overlap. */
+static uint64_t word_at(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return word;
+}
+
+static uint32_t half_at(const uint8_t *at)
+{
+    uint32_t half;
+    memcpy(&half, at, 4);
+    return half;
+}
+
+/* Most values are as short as this, of any length, so there is no loop over their bytes to be mispredicted: a few loads
+   that overlap take all of them. */
 static uint8_t *put_short(uint8_t *out, const uint8_t *at, size_t size)
 {
-    if (size >= 4) {
-        uint32_t first, last;
-        memcpy(&first, at, 4);
-        memcpy(&last, at + size - 4, 4);
+    if (size >= 8) {
+        uint64_t first = word_at(at), last = word_at(at + size - 8);
+        if (suspicious(first) | suspicious(last))
+            return put_bytes(out, at, size);
+        memcpy(out, &first, 8);
+        memcpy(out + size - 8, &last, 8);
+    } else if (size >= 4) {
+        uint32_t first = half_at(at), last = half_at(at + size - 4);
         if (suspicious((uint64_t)first << 32 | last))
             return put_bytes(out, at, size);
         memcpy(out, &first, 4);
         memcpy(out + size - 4, &last, 4);
-        return out + size;
+    } else if (size > 0) {
+        uint8_t first = at[0], middle = at[size / 2], last = at[size - 1];
+        /* 0xff stands for no byte: it is in no UTF-8. */
+        if (suspicious(~UINT64_C(0) << 24 | (uint64_t)first << 16 | (uint64_t)middle << 8 | last))
+            return put_bytes(out, at, size);
+        out[0] = first;
+        out[size / 2] = middle;
+        out[size - 1] = last;
     }
-    return put_bytes(out, at, size);
+    return out + size;
 }
 
 /* Write `size` bytes, as at most twice as many. */
 static uint8_t *put_text(uint8_t *out, const uint8_t *at, size_t size)
 {
-    if (size < 8)
+    if (size <= 16)
         return put_short(out, at, size);
     const uint8_t *end = at + size;
-    uint64_t word;
-    while (end - at >= 8) {
-        memcpy(&word, at, 8);
+    for (; end - at > 16; at += 8) {
+        uint64_t word = word_at(at);
         if (suspicious(word)) {
             out = put_bytes(out, at, 8);
         } else {
             memcpy(out, &word, 8);
             out += 8;
         }
-        at += 8;
     }
-    if (at == end)
-        return out;
-    /* The last 8 bytes: where none of them needs an escape, what overlaps was written as it is. */
-    memcpy(&word, end - 8, 8);
-    if (suspicious(word))
-        return put_bytes(out, at, (size_t)(end - at));
-    out += end - at;
-    memcpy(out - 8, &word, 8);
-    return out;
+    return put_short(out, at, (size_t)(end - at));
 }
 
 /* The value and what follows it. */

@@ -13,14 +13,21 @@
 
 #include "lexical.h"
 
+/* "00" to "99". */
+static const char PAIRS[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+                            "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+                            "9899";
+
 size_t etl_write_number(uint8_t *out, uint64_t number)
 {
     uint8_t digits[ETL_NUMBER_DIGITS];
     size_t first = sizeof digits;
-    do {
-        digits[--first] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number);
+    for (; number >= 100; number /= 100)
+        memcpy(digits + (first -= 2), PAIRS + 2 * (number % 100), 2);
+    if (number >= 10)
+        memcpy(digits + (first -= 2), PAIRS + 2 * number, 2);
+    else
+        digits[--first] = (uint8_t)('0' + number);
     memcpy(out, digits + first, sizeof digits - first);
     return sizeof digits - first;
 }
