@@ -61,9 +61,11 @@ def lost_rows(mapping: Mapping, key: LateKey) -> sa.Select[Any]:
     wanted = described.foreign_key.parent_columns
     table, parent = plain_table(described, key.columns), plain_table(mapping.tables[described.parent], wanted)
     columns = [table.c[name] for name in key.columns]
-    pairs = zip(columns, wanted, strict=True)
-    found = sa.exists().where(*(column == parent.c[name] for column, name in pairs))
-    return sa.select(*columns).where(*(column.is_not(None) for column in columns), ~found)
+    same = sa.and_(*(column == parent.c[name] for column, name in zip(columns, wanted, strict=True)))
+    # SQLite takes several times as long for NOT EXISTS, for PostgreSQL they are the same.
+    joined = table.outerjoin(parent, same)
+    found = parent.c[wanted[0]].is_not(None)
+    return sa.select(*columns).select_from(joined).where(*(column.is_not(None) for column in columns), ~found)
 
 
 def way_out(mapping: Mapping, table: Table) -> str:
