@@ -26,21 +26,45 @@ static inline etl_status pass(etl_scanner *scanner, uint8_t byte_class)
     return ETL_OK;
 }
 
-/* Production 66, and 68 for the five entities that need no declaration. */
+static int starts_with(const uint8_t *at, size_t left, const char *text, size_t size)
+{
+    size_t i = 0;
+    while (i < size && i < left && at[i] == (uint8_t)text[i])
+        i++;
+    return i == size;
+}
+
+/* Production 68, for the five entities that need no declaration: the bytes of the reference, 0 where it is another. */
+static size_t known_entity(const uint8_t *at, size_t left, const char **stands_for)
+{
+    switch (left > 2 ? at[1] : 0) {
+    case 'l':
+        *stands_for = "<";
+        return starts_with(at, left, "&lt;", 4) ? 4 : 0;
+    case 'g':
+        *stands_for = ">";
+        return starts_with(at, left, "&gt;", 4) ? 4 : 0;
+    case 'q':
+        *stands_for = "\"";
+        return starts_with(at, left, "&quot;", 6) ? 6 : 0;
+    case 'a':
+        *stands_for = at[2] == 'm' ? "&" : "'";
+        return starts_with(at, left, "&amp;", 5) ? 5 : starts_with(at, left, "&apos;", 6) ? 6 : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Production 66, and those five. */
 etl_status etl_read_reference(etl_scanner *scanner, etl_text *text)
 {
-    static const struct {
-        char name[8];
-        uint8_t size;
-        char stands_for[2];
-    } known[] = {{"&lt;", 4, "<"}, {"&gt;", 4, ">"}, {"&amp;", 5, "&"}, {"&quot;", 6, "\""}, {"&apos;", 6, "'"}};
-    size_t left = (size_t)(scanner->end - scanner->at);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (left >= known[i].size && memcmp(scanner->at, known[i].name, known[i].size) == 0) {
-            scanner->at += known[i].size;
-            *text = (etl_text){(const uint8_t *)known[i].stands_for, 1};
-            return ETL_OK;
-        }
+    const char *stands_for;
+    size_t known = known_entity(scanner->at, (size_t)(scanner->end - scanner->at), &stands_for);
+    if (known) {
+        scanner->at += known;
+        *text = (etl_text){(const uint8_t *)stands_for, 1};
+        return ETL_OK;
+    }
     const uint8_t *at = scanner->at + 1, *end = scanner->end;
     if (at == end || *at != '#')
         return etl_decline(scanner, "an entity other than the five that XML knows");
@@ -199,6 +223,17 @@ etl_status etl_read_special(etl_scanner *scanner)
     return etl_decline(scanner, "markup that cannot stand inside of elements");
 }
 
+/* Copy what stays as it is; `*at` is then at `end`, at a reference, or at white space to be looked at. */
+static uint8_t *copy_plain(const uint8_t **at, const uint8_t *end, uint8_t *out)
+{
+    const uint8_t *first = *at, *last = first;
+    while (last < end && *last != '&' && *last >= 0x20)
+        last++;
+    memcpy(out, first, (size_t)(last - first));
+    *at = last;
+    return out + (last - first);
+}
+
 etl_status etl_normal_value(etl_scanner *scanner, etl_text raw, etl_text *value)
 {
     uint8_t *out = etl_arena_take(&scanner->arena, raw.size);
@@ -209,20 +244,24 @@ etl_status etl_normal_value(etl_scanner *scanner, etl_text raw, etl_text *value)
     etl_status status = ETL_OK;
     scanner->at = raw.at;
     scanner->end = raw.at + raw.size;
-    while (scanner->at < scanner->end && status == ETL_OK) {
+    for (;;) {
+        out = copy_plain(&scanner->at, scanner->end, out);
+        if (scanner->at == scanner->end)
+            break;
         if (*scanner->at == '&') {
             etl_text text;
             status = etl_read_reference(scanner, &text);
-            if (status == ETL_OK) {
-                memcpy(out, text.at, text.size);
-                out += text.size;
-            }
-        } else if (*scanner->at == '\r') {
-            pass_line_end(scanner);
-            *out++ = ' ';
+            if (status != ETL_OK)
+                break;
+            memcpy(out, text.at, text.size);
+            out += text.size;
         } else {
-            *out++ = *scanner->at == '\t' || *scanner->at == '\n' ? ' ' : *scanner->at;
-            scanner->at++;
+            /* A tab, a line feed, a carriage return, or the last two as one. */
+            if (*scanner->at == '\r')
+                pass_line_end(scanner);
+            else
+                scanner->at++;
+            *out++ = ' ';
         }
     }
     value->size = (uint32_t)(out - value->at);

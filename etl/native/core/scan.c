@@ -414,7 +414,7 @@ static etl_status pass_between(etl_scanner *scanner, const uint8_t *until)
         etl_status status = *first == '<' ? etl_read_special(scanner) : etl_read_text(scanner);
         if (status != ETL_OK)
             return status;
-        for (; scanner->around == 0 && *first != '<' && first < scanner->at; first++)
+        for (; scanner->around == 0 && first < scanner->at && *first != '<'; first++)
             if (!(etl_byte_class[*first] & ETL_SPACE))
                 return etl_decline(scanner, "text outside of the root element");
     }
