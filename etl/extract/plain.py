@@ -3,8 +3,8 @@
 In: the place behind an element that was dealt with one by one. Out: the place behind the last of those like it, the
 spans of records in the tile. Two makers of the same results: `InPython`, with the patterns of `etl.extract.markup`,
 which is the reference; `Compiled`, which looks at bytes without the GIL. What they leave is taken one by one; so the
-compiled one may take more (records of several names, comments inside of them, elements of the same name inside), and
-the results are still the same. Runs on the splitter's thread.
+compiled one may take more (records of several names, comments in and between them, elements of the same name inside),
+and the results are still the same. Runs on the splitter's thread.
 """
 
 from __future__ import annotations
@@ -112,9 +112,9 @@ class Compiled:
         """Up to here was looked in vain: looking there again for each element would take the square of their number."""
 
     def begin(self, at: int) -> int:
-        names = self._outline.plain_names
-        # The root itself may be a record, which has no open elements.
-        if at < self._reached or not names or not self._outline.open:
+        names, head = self._outline.plain_names, at - self._window.base
+        # The root itself may be a record, which has no open elements. A run begins with a record, not with a comment.
+        if at < self._reached or not names or not self._outline.open or self._window.buf[head + 1 : head + 2] in b"!?":
             return at
         return self._take(names, at)
 

@@ -56,6 +56,9 @@ int main(void)
     count_is("", 0, 0);
     count_is("<e><e></e>", 0, 0);
     count_is("<e/>&amp;<e/>", 1, 4);
+    count_is("<e/> <!-- <e> --> <?x?> <e/>", 2, 28);
+    count_is("<e/><!DOCTYPE e><e/>", 1, 4);
+    count_is("<e/><!-- <e/>", 1, 4);
     count_is("<e xmlns='u'/>", 0, 0);
     count_is("<e a='xmlns'/>", 1, 14);
     count_is("<e a='<'/>", 0, 0);

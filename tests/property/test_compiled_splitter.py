@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from etl import native
 from etl.errors import SourceError
-from etl.extract import window
+from etl.extract import plain, tile, window
 from etl.extract.source import expand, open_source
 from etl.extract.splitter import Splitter
 from etl.mapping.paths import parse_record_path
@@ -69,7 +69,15 @@ PIECES = [
         b"\xff",
     ),
 ]
-WHOLE = [b"<e>1</e>", b"<e a='x'/>", b"<f><e/>2</f>", b"<e><e>3</e><!-- </e> --></e>", b'<f a="\'"><?x </f>?></f>\n']
+WHOLE = [
+    b"<e>1</e>",
+    b"<!-- <e> -->",
+    b"<?x ?>",
+    b"<e a='x'/>",
+    b"<f><e/>2</f>",
+    b"<e><e>3</e><!-- </e> --></e>",
+    b'<f a="\'"><?x </f>?></f>\n',
+]
 PATHS = st.sampled_from([["/r/e"], ["/r/e", "/r/f"], ["/*/e"], ["//e"], ["/r/*"], ["/r/e[@a='1']"], ["/r/s/e", "/r/f"]])
 SIZES = st.one_of(st.integers(1, 60), st.just(10**6))
 RELAXED = settings(deadline=None, max_examples=500)
@@ -85,6 +93,7 @@ def outcome(
     cut_at: Sequence[int] = (),
     limit: int | None = None,
     split_records: int | None = None,
+    gap: int = tile.MAX_GAP_BYTES,
 ) -> tuple[list[Part], str]:
     """The parts of the document, and what is said in the end."""
     splitter = Splitter([parse_record_path(path, {}) for path in paths], split_bytes, longest, split_records)
@@ -93,6 +102,8 @@ def outcome(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(native.SWITCH, "1" if compiled else "0")
         patch.setattr(window, "MIN_READ", 1)
+        for module in (plain, tile):
+            patch.setattr(module, "MAX_GAP_BYTES", gap)
         try:
             parts.extend(splitter.split(chunks, 3, "dump.xml", cut_at, limit))
         except SourceError as error:
@@ -113,6 +124,7 @@ def soup(pieces: Sequence[bytes]) -> bytes:
     st.one_of(st.integers(4, 60), st.just(10**6)),
     st.one_of(st.none(), st.integers(1, 4)),
     st.one_of(st.none(), st.integers(1, 4)),
+    st.one_of(st.integers(0, 30), st.just(tile.MAX_GAP_BYTES)),
 )
 def test_of_any_bytes(
     pieces: list[bytes],
@@ -122,10 +134,11 @@ def test_of_any_bytes(
     longest: int,
     limit: int | None,
     split_records: int | None,
+    gap: int,
 ) -> None:
     data = soup(pieces)
-    one = outcome(data, paths, True, split_bytes, chunk_bytes, longest, (), limit, split_records)
-    assert one == outcome(data, paths, False, split_bytes, chunk_bytes, longest, (), limit, split_records)
+    one = outcome(data, paths, True, split_bytes, chunk_bytes, longest, (), limit, split_records, gap)
+    assert one == outcome(data, paths, False, split_bytes, chunk_bytes, longest, (), limit, split_records, gap)
     edges = [part.end for part in one[0]][::2]
     one = outcome(data, paths, True, 7, chunk_bytes, longest, edges)
     assert one == outcome(data, paths, False, 7, chunk_bytes, longest, edges)

@@ -78,12 +78,36 @@ static bool pass_end_tag(cursor *c)
     return true;
 }
 
-/* Past the next `terminator`, at or behind `at`. */
-static bool pass_through(cursor *c, const char *terminator, size_t length)
+/* What hides tags that it holds. */
+typedef struct {
+    const char *opening;
+    size_t opening_length;
+    const char *closing;
+    size_t closing_length;
+} hiding;
+
+static const hiding comment = {"<!--", 4, "-->", 3};
+static const hiding cdata_section = {"<![CDATA[", 9, "]]>", 3};
+static const hiding instruction = {"<?", 2, "?>", 2};
+
+/* What begins at `at`; NULL where it is something else, or cannot be told from it any more. */
+static const hiding *hides(const cursor *c)
 {
-    while (find(c, (unsigned char)terminator[0])) {
-        if (begins(c, c->at, terminator, length)) {
-            c->at += length;
+    const hiding *const all[] = {&instruction, &comment, &cdata_section};
+    for (size_t number = 0; number < sizeof all / sizeof *all; number++) {
+        if (begins(c, c->at, all[number]->opening, all[number]->opening_length))
+            return all[number];
+    }
+    return NULL;
+}
+
+/* Past what begins at `at`. */
+static bool pass_hidden(cursor *c, const hiding *hidden)
+{
+    c->at += hidden->opening_length;
+    while (find(c, (unsigned char)hidden->closing[0])) {
+        if (begins(c, c->at, hidden->closing, hidden->closing_length)) {
+            c->at += hidden->closing_length;
             return true;
         }
         c->at++;
@@ -91,28 +115,10 @@ static bool pass_through(cursor *c, const char *terminator, size_t length)
     return false;
 }
 
-/* Past a comment, a CDATA section or a processing instruction, or past the `<` of anything else. */
-static bool pass_other(cursor *c)
-{
-    if (begins(c, c->at, "<?", 2)) {
-        c->at += 2;
-        return pass_through(c, "?>", 2);
-    }
-    if (begins(c, c->at, "<!--", 4)) {
-        c->at += 4;
-        return pass_through(c, "-->", 3);
-    }
-    if (begins(c, c->at, "<![CDATA[", 9)) {
-        c->at += 9;
-        return pass_through(c, "]]>", 3);
-    }
-    c->at++;
-    return true;
-}
-
 /* Past the tag at `at` if it is one of the element's own name, and count; past any other markup. */
 static bool pass_markup(cursor *c, const etl_cut_name *name, size_t *depth)
 {
+    const hiding *hidden;
     size_t behind = c->at + 1;
     if (behind == c->length)
         return false;
@@ -138,7 +144,11 @@ static bool pass_markup(cursor *c, const etl_cut_name *name, size_t *depth)
             (*depth)++;
         return true;
     }
-    return pass_other(c);
+    hidden = hides(c);
+    if (hidden != NULL)
+        return pass_hidden(c, hidden);
+    c->at = behind;
+    return true;
 }
 
 /* Go on to the next `<` that may count: of a tag of that initial, of a comment, of a CDATA section, of a processing
@@ -190,11 +200,22 @@ static const etl_cut_name *name_of(const etl_cut_job *job, const cursor *c, size
     return NULL;
 }
 
-/* Past the text in front of the next markup; false also where a reference stands in it. */
+/* Past what may stand between two records, up to the next tag; false also where a reference stands there, which may
+ * stand for anything. */
 static bool pass_gap(cursor *c, size_t gap)
 {
     size_t start = c->at;
-    return find(c, '<') && c->at - start <= gap && memchr(c->text + start, '&', c->at - start) == NULL;
+    for (;;) {
+        const hiding *hidden;
+        size_t text = c->at;
+        if (!find(c, '<') || c->at - start > gap || memchr(c->text + text, '&', c->at - text) != NULL)
+            return false;
+        hidden = hides(c);
+        if (hidden == NULL)
+            return true;
+        if (!pass_hidden(c, hidden))
+            return false;
+    }
 }
 
 /* Past the record whose `<` is at `at`. */

@@ -1,8 +1,8 @@
 /* Finds where neighbouring records end, with the meaning that `etl/extract/markup.py` gives to a record's end.
  *
  * In: bytes that begin behind a record, between its neighbours. Out: where each record that follows begins and ends, as
- * long as they are whole, have one of the names given, and nothing is special about them: what is ill-formed, what
- * stands between records except text without references, and start tags with namespace declarations are the caller's.
+ * long as they are whole, have one of the names given, and nothing is special about them: what is ill-formed,
+ * references and other elements between records, and start tags with namespace declarations are the caller's.
  * No state is kept, nothing is allocated, and no byte outside of the text is read.
  */
 #ifndef ETL_CUT_H
