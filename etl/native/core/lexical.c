@@ -19,66 +19,58 @@ static etl_lexed varchar(uint32_t length, const uint8_t *text, size_t size)
     return characters <= length ? ETL_LEX_SAME : ETL_LEX_UNSURE;
 }
 
-static uint8_t lower(uint8_t byte)
-{
-    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + ('a' - 'A')) : byte;
-}
-
 /* Python's lower() makes ASCII of a few other letters, but none of these words has one of them. */
-static int is_word(const char *words, const uint8_t *text, size_t size)
-{
-    for (const char *word = words; *word != '\0'; word += strlen(word) + 1) {
-        size_t at = 0;
-        while (at < size && word[at] != '\0' && lower(text[at]) == (uint8_t)word[at])
-            at++;
-        if (at == size && word[at] == '\0')
-            return 1;
-    }
-    return 0;
-}
-
 static etl_lexed boolean(const uint8_t *text, size_t size, uint8_t *canonical, size_t *written)
 {
-    /* One after the other, an empty one at the end. */
-    static const char TRUE_WORDS[] = "true\0" "1\0" "t\0" "y\0" "yes\0" "on\0";
-    static const char FALSE_WORDS[] = "false\0" "0\0" "f\0" "n\0" "no\0" "off\0";
-    const char *word = is_word(TRUE_WORDS, text, size) ? "true" : is_word(FALSE_WORDS, text, size) ? "false" : NULL;
-    if (word == NULL)
+    enum { LONGEST = 5 };
+    static const struct {
+        char text[LONGEST + 1];
+        uint8_t size;
+        uint8_t is_true;
+    } WORDS[] = {
+        {"true", 4, 1}, {"false", 5, 0}, {"1", 1, 1}, {"0", 1, 0},  {"t", 1, 1},  {"f", 1, 0},
+        {"y", 1, 1},    {"n", 1, 0},     {"yes", 3, 1}, {"no", 2, 0}, {"on", 2, 1}, {"off", 3, 0},
+    };
+    if (size > LONGEST)
         return ETL_LEX_UNSURE;
-    *written = strlen(word);
-    memcpy(canonical, word, *written);
-    return etl_lex_compared(text, size, canonical, *written);
-}
-
-static int is_hexadecimal(uint8_t byte)
-{
-    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+    uint8_t lower[LONGEST];
+    for (size_t at = 0; at < size; at++)
+        lower[at] = text[at] >= 'A' && text[at] <= 'Z' ? (uint8_t)(text[at] | ('a' ^ 'A')) : text[at];
+    for (size_t word = 0; word < sizeof WORDS / sizeof WORDS[0]; word++) {
+        if (WORDS[word].size != size || memcmp(WORDS[word].text, lower, size) != 0)
+            continue;
+        *written = WORDS[word].is_true ? 4 : 5;
+        memcpy(canonical, WORDS[word].is_true ? "true" : "false", *written);
+        return etl_lex_compared(text, size, canonical, *written);
+    }
+    return ETL_LEX_UNSURE;
 }
 
 /* 32 hexadecimal digits, with hyphens (8-4-4-4-12) or without any; braces around or none. */
 static etl_lexed uuid(const uint8_t *text, size_t size, uint8_t *canonical, size_t *written)
 {
-    enum { WITH_HYPHENS = 36, WITHOUT = 32 };
-    const uint8_t *from = text;
-    size_t inner = size;
-    if (size > 2 && text[0] == '{' && text[size - 1] == '}') {
-        from = text + 1;
-        inner = size - 2;
-    }
+    enum { WITH_HYPHENS = 36, WITHOUT = 32, GROUPS = 5 };
+    static const uint8_t ENDS[GROUPS] = {8, 13, 18, 23, WITH_HYPHENS};
+    const size_t braces = size > 2 && text[0] == '{' && text[size - 1] == '}' ? 1 : 0;
+    const size_t inner = size - 2 * braces;
     if (inner != WITH_HYPHENS && inner != WITHOUT)
         return ETL_LEX_UNSURE;
-    for (size_t to = 0; to < WITH_HYPHENS; to++) {
-        const int hyphen = to == 8 || to == 13 || to == 18 || to == 23;
-        if (hyphen) {
-            if (inner == WITH_HYPHENS && *from++ != '-')
-                return ETL_LEX_UNSURE;
-            canonical[to] = '-';
-            continue;
+    const uint8_t *from = text + braces;
+    int right = 1;
+    size_t to = 0;
+    for (size_t group = 0; group < GROUPS; group++) {
+        if (group > 0) {
+            canonical[to++] = '-';
+            right &= inner == WITHOUT || *from++ == '-';
         }
-        canonical[to] = lower(*from++);
-        if (!is_hexadecimal(canonical[to]))
-            return ETL_LEX_UNSURE;
+        for (; to < ENDS[group]; to++, from++) {
+            const uint8_t lower = *from | ('a' ^ 'A'); /* of a letter; a digit stays */
+            right &= (*from >= '0' && *from <= '9') | (lower >= 'a' && lower <= 'f');
+            canonical[to] = lower;
+        }
     }
+    if (!right)
+        return ETL_LEX_UNSURE;
     *written = WITH_HYPHENS;
     return etl_lex_compared(text, size, canonical, *written);
 }
