@@ -2,9 +2,9 @@
    statement (INSERT ... SELECT c0, c1 FROM etl_marshalled_rows(2, ?)), without a Python object for a value.
 
    `rows` is what etl.messages.TupleRows carries: a list of all values, row after row, as Python's marshal writes it in
-   version 2 (CPython's Python/marshal.c), `width` of them a row. What it cannot be is an error, so that no byte of it
-   has to be trusted. Values that SQLite could not give back as they are (NaN, infinity, halves of surrogate pairs,
-   integers beyond 64 bits) are SQLITE_MISMATCH.
+   version 2 (CPython's Python/marshal.c), `width` of them a row; the scanner writes texts of ASCII as
+   version 4 does. What it cannot be is an error, so that no byte of it has to be trusted. Values that SQLite could not
+   give back as they are (NaN, infinity, halves of surrogate pairs, integers beyond 64 bits) are SQLITE_MISMATCH.
 
    Virtual tables: https://www.sqlite.org/vtab.html. The GIL is not held: sqlite3 gives it back around every step. */
 #include <sqlite3ext.h>
@@ -75,7 +75,13 @@ static size_t value_size(const uint8_t *at, const uint8_t *end) {
             return 0;
         size = 5 + (size_t)2 * digits_of(little_endian_32(at + 1));
         break;
+    case 'z':
+        if (there < 2)
+            return 0;
+        size = 2 + (size_t)at[1];
+        break;
     case 's':
+    case 'a':
     case 'u':
         if (there < 5)
             return 0;
@@ -251,12 +257,11 @@ static int has_surrogate(const uint8_t *text, size_t size) {
     return 0;
 }
 
-static void give_text(sqlite3_context *context, const uint8_t *value) {
-    size_t size = little_endian_32(value + 1);
-    if (has_surrogate(value + 5, size))
+static void give_text(sqlite3_context *context, const uint8_t *text, size_t size) {
+    if (has_surrogate(text, size))
         sqlite3_result_error_code(context, SQLITE_MISMATCH);
     else
-        sqlite3_result_text64(context, (const char *)value + 5, size, SQLITE_STATIC, SQLITE_UTF8);
+        sqlite3_result_text64(context, (const char *)text, size, SQLITE_STATIC, SQLITE_UTF8);
 }
 
 /* SQLITE_STATIC: texts and bytes stay where they are until the statement, which takes every row at once, is over. */
@@ -284,8 +289,12 @@ static int rows_column(sqlite3_vtab_cursor *opened, sqlite3_context *context, in
     case 's':
         sqlite3_result_blob64(context, value + 5, little_endian_32(value + 1), SQLITE_STATIC);
         break;
+    case 'z':
+        give_text(context, value + 2, value[1]);
+        break;
+    case 'a':
     case 'u':
-        give_text(context, value);
+        give_text(context, value + 5, little_endian_32(value + 1));
         break;
     default: /* N */
         break;
