@@ -50,6 +50,8 @@ class Circumstances:
     """That it may use."""
     most_insert_threads: int | None
     """That the database allows; None: no limit of its own."""
+    threads_share: bool = False
+    """Mapping hardly needs Python's global lock, so threads use all cores."""
 
 
 def limiting_stage(metrics: LoadMetrics) -> Stage | None:
@@ -132,8 +134,10 @@ def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
     split = given.settings.split.bytes
     if busy < _IDLE and split < _SMALL_SPLIT:
         turn = f"handing splits over takes longer than mapping them: raise split.bytes (now {written_size(split)})"
-    elif given.cores > 1 and kind in ("thread", "inline"):
-        turn = f"workers.kind is {kind}, which uses one of them; process uses all"
+    elif given.cores > 1 and (kind == "inline" or (kind == "thread" and not given.threads_share)):
+        turn = (
+            f"workers.kind is {kind}, which uses one of them; {'thread' if given.threads_share else 'process'} uses all"
+        )
     elif workers >= given.cores:
         turn = (
             "more cores, or fewer columns and Python functions in the mapping, make it faster; and more workers.count"

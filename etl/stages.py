@@ -25,6 +25,7 @@ from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
 from etl.messages import Committed, SourceInfo
 from etl.metrics import LoadMetrics, StageTimes, together
+from etl.native.choice import maps_in_threads
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator
 from etl.scaling import Scaler, Scaling
@@ -72,7 +73,12 @@ class Stages:
         self.feeder = feeder
         self.stop_reason = ""
         """Why the stages stopped by themselves, in a sentence."""
-        self._given = Circumstances(settings, default_worker_count(), target.max_insert_threads)
+        self._given = Circumstances(
+            settings,
+            default_worker_count(),
+            target.max_insert_threads,
+            threads_share=maps_in_threads(mapping, target.row_format),
+        )
         self._tally = tally
         self._error_limit = ErrorLimit(settings.errors)
         self._on_batch = callbacks.on_batch
@@ -172,7 +178,7 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
 
 def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_note: Callable[[str], object]) -> Engine:
     workers, _ = settings.workers.least_and_most()
-    kind = settings.workers.kind or _automatic_kind(settings, size)
+    kind = settings.workers.kind or _automatic_kind(settings, setup, size)
     if kind == "inline":
         return InlineEngine(make_worker, setup)
     try:
@@ -186,7 +192,9 @@ def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_n
         ) from error
 
 
-def _automatic_kind(settings: Settings, size: int | None) -> str:
+def _automatic_kind(settings: Settings, setup: WorkerSetup, size: int | None) -> str:
     small = size is not None and size < _INLINE_BELOW
     alone = settings.workers.count is None and default_worker_count() == 1
-    return "inline" if small or alone else "process"
+    if small or alone:
+        return "inline"
+    return "thread" if maps_in_threads(setup.mapping, setup.row_format) else "process"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
@@ -16,8 +16,10 @@ from etl.batches import settled, size_of
 from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
 from etl.messages import MappedBatch, RejectedRecord, Run, Skeleton, Split
+from etl.native.choice import native_mapper
+from etl.native.surroundings import Declined
 from etl.positions import RecordPositions
-from etl.transform.assemble import Assembler
+from etl.transform.assemble import Assembled, Assembler
 from etl.transform.data_mapper import DataMapper
 from etl.transform.isolation import Isolation
 from etl.transform.limits import RecordLimits, has_longer
@@ -51,6 +53,7 @@ class Worker:
         self._limits = RecordLimits(setup.bounds)
         self._mapper = DataMapper(setup.mapping)
         self._assembler = Assembler(setup.mapping, setup.row_format, setup.sources)
+        self._native, self._not_native = native_mapper(setup.mapping, setup.row_format, setup.bounds, self._assembler)
         self._tables: tuple[Skeleton, RecordTables] | None = None
 
     def run_split(self, split: Split) -> MappedBatch:
@@ -58,10 +61,7 @@ class Worker:
         began = time.perf_counter()
         positions = RecordPositions(split)
         rejects: dict[int, RejectedRecord] = {}
-        self._mapper.begin()
-        for portion in _portions(positions):
-            self._map_portion(portion, positions, rejects)
-        assembled = self._assembler.assemble(self._mapper.take(), positions)
+        assembled = self._assembled(positions, rejects)
         for place, (table, column, failure) in assembled.failures.items():
             rejects[place] = positions.reject(place, failure.reason, failure.message, table, column)
         counts, all_rejects = settled(split, rejects, assembled.discarded)
@@ -74,6 +74,20 @@ class Worker:
             busy=time.perf_counter() - began,
             notices=assembled.notices,
         )
+
+    def _assembled(self, positions: RecordPositions, rejects: dict[int, RejectedRecord]) -> Assembled:
+        """By the compiled scanner; what is not its to do, by lxml. Adds to `rejects` what lxml does not read."""
+        declined = self._not_native
+        if self._native is not None:
+            try:
+                return self._native.map(positions)
+            except Declined as reason:
+                declined = str(reason)
+        self._mapper.begin()
+        for portion in _portions(positions):
+            self._map_portion(portion, positions, rejects)
+        assembled = self._assembler.assemble(self._mapper.take(), positions)
+        return replace(assembled, notices=replace(assembled.notices, declined=declined))
 
     def _map_portion(self, portion: _Portion, positions: RecordPositions, rejects: dict[int, RejectedRecord]) -> None:
         together = self._parsed_together(portion)

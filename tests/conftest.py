@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from env_prep.start_postgres import running_server
+from etl.native import SWITCH, unavailable
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +64,21 @@ def target_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
             return str(request.getfixturevalue("postgres_url"))
         case _:
             return "memory://"
+
+
+@pytest.fixture(params=["scanner", "lxml"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs twice: with the compiled scanner, where it is built, and without."""
+    if request.param == "lxml":
+        monkeypatch.setenv(SWITCH, "0")
+    elif reason := unavailable():
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def by_lxml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test is about how lxml maps."""
+    monkeypatch.setenv(SWITCH, "0")
 
 
 @pytest.fixture(scope="session")

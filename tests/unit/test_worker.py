@@ -21,6 +21,8 @@ from etl.messages import RAW_LIMIT, CopyRows, Part, PartCounts, RejectedRecord, 
 from etl.worker import make_worker as make_process_worker
 from tests.splits import ROOT, SOURCE, copy_rows_of, make_run, make_split, make_worker, mapping_of, rows_of, run_records
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 MAPPING = mapping_of("""
   r:
     each: /root/r

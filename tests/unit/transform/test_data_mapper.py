@@ -8,6 +8,8 @@ from etl.mapping.reader import parse_mapping
 from etl.messages import Skeleton
 from tests.splits import mapping_of, rows_of, run_records
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 XSI = Skeleton(b"", b"<root xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:nil='true'>", b"</root>", 1)
 
 

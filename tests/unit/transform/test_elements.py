@@ -9,6 +9,8 @@ from etl.mapping.paths import parse_value_path
 from etl.transform.elements import NIL, own_text, pair_reader, read_markup, read_text, string_value, values
 from tests.splits import copy_rows_of, mapping_of, run_records
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 

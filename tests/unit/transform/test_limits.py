@@ -11,6 +11,8 @@ from etl.messages import Bounds, MappedBatch, Skeleton
 from etl.worker import Worker
 from tests.splits import ROOT, SOURCE, make_run, make_split, mapping_of, rows_of
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 MAPPING = mapping_of("  r: {each: /root/r, key: n, columns: {n: {path: '@n', type: integer}}}")
 BEFORE, BEHIND = b"<r n='1'/>", b"<r n='3'/>"
 

@@ -9,6 +9,8 @@ import pytest
 from etl.messages import Skeleton
 from tests.splits import copy_rows_of, mapping_of, rows_of, run_records
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 NIL = Skeleton(b"", b"<root xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>", b"</root>", 1)
 RECORD = b"<r><t k='1'> a </t><t k='2'>b, \"c\" \\ {}</t><t/><t k='1' xsi:nil='true'/></r>"
 

@@ -9,6 +9,8 @@ from etl.mapping.reader import parse_mapping
 from tests import row_functions
 from tests.splits import make_worker, mapping_of, rows_of, run_records
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def value(definition: str, text: str) -> object:
     mapping = mapping_of(f"  r: {{each: /root/r, columns: {{c: {definition}}}}}")

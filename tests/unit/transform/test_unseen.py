@@ -7,6 +7,8 @@ import pytest
 from etl.transform.unseen import ELEMENTS, EVERY, FIRST
 from tests.splits import make_run, make_split, make_worker, mapping_of, run_records
 
+pytestmark = pytest.mark.usefixtures("by_lxml")
+
 FAMILY = """
   release:
     each: "/root/release[@kind='a']"

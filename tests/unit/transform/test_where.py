@@ -12,6 +12,8 @@ from etl.transform.elements import Element, string_value
 from etl.transform.where import compile_condition
 from tests.splits import mapping_of, rows_of, run_records
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 ELEMENT = etree.fromstring(
     "<r k='1' e=''>one<a k='x'>1</a><a> 2 </a><b><c>3</c>tail</b><p:d xmlns:p='urn:p' p:k='y'>4</p:d></r>"
 )
