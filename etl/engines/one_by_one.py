@@ -102,4 +102,5 @@ def _together(notices: Sequence[Notices]) -> Notices:
         mixed=frozenset().union(*(one.mixed for one in notices)),
         unseen=frozenset().union(*(one.unseen for one in notices)),
         additions=additions,
+        declined=next((one.declined for one in notices if one.declined), ""),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 import threading
@@ -12,11 +13,13 @@ from pathlib import Path
 import pytest
 
 import etl
+from etl import stages
 from etl.engines.base import WorkerSetup
 from etl.mapping.model import Mapping
 from etl.messages import Bounds, MappedBatch, Part, RowFormat, Skeleton, Split, TupleRows
 from etl.native import SWITCH, unavailable
 from etl.native.choice import maps_in_threads, native_mapper, slower_tables
+from etl.options import Settings
 from etl.transform.assemble import Assembler
 from etl.worker import Worker
 from tests.splits import ROOT, SOURCE, make_run, make_split, mapping_of
@@ -299,3 +302,26 @@ def test_threads_share_the_work_where_python_has_none_of_it(monkeypatch: pytest.
     assert not maps_in_threads(function, "copy")
     monkeypatch.setenv(SWITCH, "0")
     assert not maps_in_threads(FAMILY, "copy")
+
+
+def test_workers_are_threads_where_they_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "default_worker_count", lambda: 2)
+    xpath = mapping_of("  s: {each: /root/s, columns: {t: 'count(t)'}}")
+    ours, theirs = (WorkerSetup(mapping, "copy", (SOURCE,)) for mapping in (FAMILY, xpath))
+    kinds = [stages._automatic_kind(Settings(), setup, size) for setup in (ours, theirs) for size in (None, 2**20, 10)]
+    assert kinds == ["thread", "thread", "inline", "process", "process", "inline"]
+    monkeypatch.setenv(SWITCH, "0")
+    assert stages._automatic_kind(Settings(), ours, None) == "process"
+
+
+def test_a_report_tells_what_took_the_slower_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = tmp_path / "a.xml"
+    document.write_text("<!DOCTYPE root [<!ENTITY e 'x'>]><root><r><t>&e;</t></r></root>", "utf-8")
+    mapping = mapping_of("  r: {each: /root/r, columns: {t: t}}\n  s: {each: /root/s, columns: {t: 'count(t)'}}")
+    report = etl.load(document, mapping=mapping, target="memory://")
+    assert dict(report.native.declined) == {"an entity other than the five that XML knows": 1}
+    assert dict(report.native.slower_tables) == {"s": "column t: an XPath"}
+    assert json.loads(report.to_json())["native"]["splits"] == 1
+    monkeypatch.setenv(SWITCH, "0")
+    native = etl.check(document, mapping=mapping).native
+    assert (native.declined, native.unavailable[:12]) == ({}, "ETL_NATIVE=0")
