@@ -84,7 +84,7 @@ class ColumnRule(ctypes.Structure):
 
 
 class Arena(ctypes.Structure):
-    _fields_ = (("blocks", c_void_p), ("used", c_size_t), ("capacity", c_size_t))
+    _fields_ = (("blocks", c_void_p), ("used", c_size_t), ("capacity", c_size_t), ("expected", c_size_t))
 
 
 def compile_core(folder: Path) -> ctypes.CDLL | None:

@@ -4,8 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* A split's values that need memory of their own are a few KiB to some hundred KiB. */
-enum { BLOCK_BYTES = 1 << 18 };
+/* What one split needs is kept for the next, since fresh memory costs a page fault every 4 KiB; but no more than this,
+   lest one large record holds it for good. */
+enum { BLOCK_BYTES = 1 << 18, KEPT_BYTES = 1 << 23 };
 
 struct etl_block {
     etl_block *next;
@@ -15,7 +16,8 @@ struct etl_block {
 
 static int add_block(etl_arena *arena, size_t size)
 {
-    size_t capacity = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+    size_t ordinary = arena->expected > BLOCK_BYTES ? arena->expected : BLOCK_BYTES;
+    size_t capacity = size > ordinary ? size : ordinary;
     if (capacity > SIZE_MAX - sizeof(etl_block))
         return 0;
     etl_block *block = malloc(sizeof(etl_block) + capacity);
@@ -44,28 +46,30 @@ void *etl_arena_take(etl_arena *arena, size_t size)
     return taken;
 }
 
-void etl_arena_clear(etl_arena *arena)
+static void free_blocks(etl_arena *arena)
 {
-    etl_block *kept = NULL;
     for (etl_block *block = arena->blocks, *next; block != NULL; block = next) {
         next = block->next;
-        if (kept == NULL && block->capacity == BLOCK_BYTES)
-            kept = block;
-        else
-            free(block);
+        free(block);
     }
-    arena->blocks = kept;
+    *arena = (etl_arena){.expected = arena->expected};
+}
+
+void etl_arena_clear(etl_arena *arena)
+{
+    size_t total = 0;
+    for (const etl_block *block = arena->blocks; block != NULL; block = block->next)
+        total += block->capacity;
     arena->used = 0;
-    arena->capacity = 0;
-    if (kept != NULL) {
-        kept->next = NULL;
-        arena->capacity = kept->capacity;
+    /* Several blocks become one of their size, so that the next split finds all it needs in one. */
+    if (total > KEPT_BYTES || (arena->blocks != NULL && arena->blocks->next != NULL)) {
+        arena->expected = total < KEPT_BYTES ? total : KEPT_BYTES;
+        free_blocks(arena);
     }
 }
 
 void etl_arena_free(etl_arena *arena)
 {
-    etl_arena_clear(arena);
-    free(arena->blocks);
-    *arena = (etl_arena){0};
+    free_blocks(arena);
+    arena->expected = 0;
 }

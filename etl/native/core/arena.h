@@ -10,11 +10,12 @@ typedef struct {
     etl_block *blocks;
     size_t used;     /* of the first block */
     size_t capacity; /* of the first block */
+    size_t expected; /* what the next split will need, by what the last ones did */
 } etl_arena;
 
 /* `size` bytes aligned for any of our types; NULL where there is no memory. `size` 0 gives a valid address. */
 void *etl_arena_take(etl_arena *arena, size_t size);
-/* Forget everything; one block of ordinary size is kept for the next split. */
+/* Forget everything; memory of ordinary size is kept for the next split. */
 void etl_arena_clear(etl_arena *arena);
 void etl_arena_free(etl_arena *arena);
 

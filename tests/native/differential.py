@@ -1,0 +1,216 @@
+"""Holds the scanner against lxml: the same splits go through both, and what comes out is the same or the scanner declined.
+
+    python -m tests.native.differential --cases 1000000 [--seed 1]
+
+The documents are small and well-formed to begin with; each case is one of them with some bytes changed, as the splitter
+cuts it. A difference is a bug in the scanner; the case is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from etl.engines.base import WorkerSetup
+from etl.errors import SourceError
+from etl.extract.splitter import Splitter
+from etl.mapping.model import Mapping
+from etl.mapping.reader import parse_mapping, read_mapping
+from etl.messages import Bounds, CopyRows, MappedBatch, Notices, RowFormat, SourceInfo, Split
+from etl.worker import Worker
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+_SOURCE = SourceInfo(3, "a\tname", "9f0c2c3e-0000-4000-8000-000000000000", "2024-01-02T03:04:05.600+00:00")
+
+
+@contextmanager
+def without_native() -> Iterator[None]:
+    """The compiled modules are off."""
+    before = os.environ.get("ETL_NATIVE")
+    os.environ["ETL_NATIVE"] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ETL_NATIVE"]
+        else:
+            os.environ["ETL_NATIVE"] = before
+
+
+class Difference(AssertionError):
+    """The scanner gave something else than lxml."""
+
+
+class Pair:
+    """A worker with the scanner, and one without."""
+
+    def __init__(self, mapping: Mapping, row_format: RowFormat, bounds: Bounds | None = None) -> None:
+        setup = WorkerSetup(mapping, row_format, (_SOURCE,), bounds or Bounds())
+        self.mapping = mapping
+        self._native = Worker(setup)
+        with without_native():
+            self._reference = Worker(setup)
+        paths = [path for table in mapping.tables for path in table.records]
+        self._splitter = Splitter(paths, 1 << 18, 1 << 24)
+        self.declined: Counter[str] = Counter()
+        """Splits by the reason why lxml did them, "" for those the scanner did."""
+
+    def compare_document(self, document: bytes) -> None:
+        """Raises Difference. What the splitter refuses is no case."""
+        for split in self.splits([document]):
+            self.compare(split)
+
+    def splits(self, chunks: Sequence[bytes] | Iterator[bytes]) -> Iterator[Split]:
+        try:
+            for number, part in enumerate(self._splitter.split(chunks, _SOURCE.number, _SOURCE.label), 1):
+                yield Split(number, (part,), sum(len(run.payload) for run in part.runs), part.records)
+        except SourceError:
+            return
+
+    def compare(self, split: Split) -> None:
+        """Raises Difference."""
+        native = self._native.run_split(split)
+        self.declined[native.notices.declined] += 1
+        if native.notices.declined:
+            return
+        reference = self._reference.run_split(split)
+        for name in ("counts", "rejects"):
+            if getattr(native, name) != getattr(reference, name):
+                raise Difference(f"{name}: {getattr(native, name)} instead of {getattr(reference, name)}")
+        self._compare_tables(native, reference)
+        self._compare_notices(native.notices, reference.notices)
+
+    def _compare_tables(self, native: MappedBatch, reference: MappedBatch) -> None:
+        for table, found, expected in zip(self.mapping.tables, native.tables, reference.tables, strict=True):
+            if isinstance(found, CopyRows) and isinstance(expected, CopyRows):
+                same = found == expected
+            else:
+                # 1, 1.0 and True are equal, and not the same.
+                same = repr(found.rows) == repr(expected.rows) and found.records == expected.records  # type: ignore[union-attr]
+            if not same:
+                raise Difference(f"table {table.name}: {found} instead of {expected}")
+
+    def _compare_notices(self, native: Notices, reference: Notices) -> None:
+        nothing = frozenset[str]()
+        if not native.unseen >= reference.unseen:
+            raise Difference(f"not told as unseen: {sorted(reference.unseen - native.unseen)}")
+        found, expected = (replace(one, unseen=nothing, additions={}, declined="") for one in (native, reference))
+        if found != expected:
+            raise Difference(f"notices: {found} instead of {expected}")
+
+
+_PIECES = (
+    *(b"<", b">", b"/>", b"</", b"&", b";", b"'", b'"', b"=", b"]]>", b"--", b"<!--", b"-->", b"<?p ", b"?>", b" ", b"\r\n"),
+    *(b"\r", b"\t", b"\n", b"<![CDATA[", b"]]>", b"&amp;", b"&lt;", b"&#65;", b"&#x9;", b"&#0;", b"&nbsp;", b"\xc3\xa4"),
+    *(b"\xff", b"\xed\xa0\x80", b"\xef\xbf\xbf", b"\x00", b"\x0b", b"\xef\xbb\xbf", b" xsi:nil='true'", b" xsi:nil=' 1'"),
+    *(b" xmlns='urn:x'", b" xmlns=''", b" xmlns:m='http://example.org/ns'", b" xmlns:n='u v'", b" xml:lang='x'", b" a='1'"),
+    *(b"<b/>", b"<b>", b"</b>", b"<m:b/>", b"<c t='1'/>", b"1", b"x", b"-", b":", b"<!DOCTYPE x>", b"\xe2\x80\xa8"),
+)
+
+
+def mutated(document: bytes, chance: random.Random) -> bytes:
+    """The document with a few bytes changed, taken out, put in, or taken from another place."""
+    changed = bytearray(document)
+    for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 5))):
+        at = chance.randrange(len(changed) + 1)
+        match chance.randrange(7):
+            case 0:
+                changed[at : at + 1] = bytes((chance.randrange(256),))
+            case 1:
+                del changed[at : at + chance.choice((1, 1, 2, 5, 20))]
+            case 2:
+                other = chance.randrange(len(changed) + 1)
+                changed[at:at] = changed[other : other + chance.randrange(1, 40)]
+            case 3 if at < len(changed):
+                changed[at] ^= 1 << chance.randrange(8)
+            case _:
+                changed[at:at] = chance.choice(_PIECES)
+    return bytes(changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A mapping, and documents of its kind."""
+
+    name: str
+    mapping: Mapping
+    documents: tuple[bytes, ...]
+
+
+def cases() -> list[Case]:
+    """What mutations begin with: a mapping with everything in it, and the examples of the documentation."""
+    rich = read_mapping(PROJECT / "tests" / "fuzz" / "rich.mapping.yaml")
+    return [Case("rich", rich, _RICH), *_documented()]
+
+
+_HEAD = b'<r batch="7" xmlns:m="http://example.org/ns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+_RECORDS = (
+    b'<a id="1" k="x" when="2020-02-29T12:00:00+01:00" day="n/a" flag="Yes" r="1.5e3" s="\xc3\xa4bc"> t<b>x</b> u </a>',
+    b"<a id='+1'><b w='1' v='3'><c t='1'><d> 2.50 </d></c><c t='1' u='.5'/></b><c>x<b><c/></b></c><b w=''/></a>",
+    b"<a m:x='7' xmlns:q='http://example.org/q'><m:t>1</m:t><m:t>2</m:t><q:n>&lt;&#x41;&#66;</q:n><m:t/></a>",
+    b"<a><n><![CDATA[<&]]]]></n><n>a<!-- c -->b<?p i?>x&quot;&apos;&amp;&gt;\r</n><b>y</b></a><!-- - -->\n<a k=''/>",
+    b"<a m:x='no'><b xsi:nil='true'>x<c/></b><x><e>1</e><e>2</e></x><b><c t='1'/><c u='1e2'/></b></a>\r\n<a hide='yes'/>",
+    b"<a uid='{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}' flag='0' k=' &#10; '><b>\t</b><b/><o/></a>",
+    b"<z on='1' id='+007'>o<u>n</u>e</z><z on='0'/><z on='1' id='99999999999'>two</z><z on=\"1\" id='2'/>",
+    b"<m:name>\xc3\xbc<m:x>y</m:x></m:name><o><p><m:name a='1'/></p></o>",
+)
+_RICH = (
+    *(b"".join((_HEAD, record, b"</r>")) for record in _RECORDS),
+    b"".join((_HEAD, *_RECORDS, b"</r>")),
+    b"".join((b"<r xmlns:m='http://example.org/ns' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>", *_RECORDS, b"</r>")),
+)
+
+
+def _documented() -> Iterator[Case]:
+    """Each ```xml block of the page on mappings with the ```yaml block behind it."""
+    page = (PROJECT / "etl" / "docs" / "mapping.md").read_text("utf-8").split("```")
+    blocks = [(kind, text) for kind, _, text in (block.partition("\n") for block in page[1::2])]
+    for (kind, document), (next_kind, text) in zip(blocks, blocks[1:], strict=False):
+        if (kind, next_kind) == ("xml", "yaml") and "python:" not in text:
+            yield Case(f"documented {len(text)}", parse_mapping(text, "example.yaml"), (document.encode(),))
+
+
+def run(count: int, seed: int) -> dict[str, Counter[str]]:
+    """`count` mutations, equally of all cases. Raises Difference, with the document; else what was declined."""
+    chance = random.Random(seed)
+    formats: tuple[RowFormat, ...] = ("copy", "tuples")
+    prepared = [(case, Pair(case.mapping, row_format)) for case in cases() for row_format in formats]
+    for number in range(count):
+        case, pair = prepared[number % len(prepared)]
+        document = mutated(chance.choice(case.documents), chance)
+        try:
+            pair.compare_document(document)
+        except Exception as error:
+            error.add_note(f"case {case.name}, document {document!r}")
+            raise
+    declined: dict[str, Counter[str]] = {}
+    for case, pair in prepared:
+        declined.setdefault(case.name, Counter()).update(pair.declined)
+    return declined
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Hold the scanner against lxml on mutated documents.")
+    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    began = time.perf_counter()
+    declined = run(options.cases, options.seed)
+    for name, reasons in declined.items():
+        print(f"{name}: {reasons.total():,} splits, {reasons['']:,} by the scanner")
+        for reason, count in reasons.most_common(8):
+            if reason:
+                print(f"    {count:>9,} {reason}")
+    print(f"{options.cases:,} documents, no difference, {time.perf_counter() - began:,.0f} s")
+
+
+if __name__ == "__main__":
+    main()
