@@ -24,8 +24,6 @@ class Families:
 
     reasons: tuple[str, ...]
     """For each table why lxml does it, like "column title: an XPath"; "" where the scanner does."""
-    known: frozenset[str]
-    """Paths of elements and attributes that the scanner's tables take or look at, as notices show them."""
 
     @property
     def native(self) -> frozenset[int]:
@@ -44,31 +42,33 @@ def native_families(mapping: Mapping, row_format: RowFormat = "copy") -> Familie
         if first is not None:
             for number in members:
                 reasons[number] = own[number] or f"table {mapping.tables[first].name}: {own[first]}"
-    native = [members for root, members in families.items() if not reasons[root]]
+    for number, reason in _refused(mapping, [members for root, members in families.items() if not reasons[root]]):
+        reasons[number] = reason
+    return Families(tuple(reasons))
+
+
+def _refused(mapping: Mapping, families: list[list[int]]) -> Iterator[tuple[int, str]]:
+    """Tables that are left out because following their families at once is too much, and why."""
+    if not _too_much(mapping, families):
+        return
+    accepted: list[list[int]] = []
+    for family in families:
+        # Those whose records are the same elements may be too much for each other.
+        problem = _too_much(mapping, [family]) or _too_much(mapping, [*accepted, family])
+        yield from ((number, problem) for number in family if problem)
+        if not problem:
+            accepted.append(family)
+
+
+def _too_much(mapping: Mapping, families: list[list[int]]) -> str:
+    """Why these families cannot be followed at once; "" where they can."""
+    native = [number for members in families for number in members]
+    records = [Goal(path.steps[-1:], table=number) for number in native for path in mapping.tables[number].records]
     try:
-        known = _known(mapping, [number for members in native for number in members])
-    except NotNative:
-        known, accepted = frozenset(), list[int]()
-        for members in native:
-            try:
-                known = _known(mapping, accepted + members)
-                accepted += members
-            except NotNative as problem:
-                for number in members:
-                    reasons[number] = str(problem)
-    return Families(tuple(reasons), known)
-
-
-def _known(mapping: Mapping, native: list[int]) -> frozenset[str]:
-    """What is known where all these tables are followed at once; raises NotNative where that is too much."""
-    return frozenset(Tree(MappingRows(mapping, native), record_goals(mapping, native)).known)
-
-
-def record_goals(mapping: Mapping, native: list[int]) -> Iterator[Goal]:
-    """All records of some tables."""
-    for number in native:
-        for path in mapping.tables[number].records:
-            yield Goal(path.steps[-1:], table=number)
+        Tree(MappingRows(mapping, native), records)
+    except NotNative as problem:
+        return str(problem)
+    return ""
 
 
 def _families(mapping: Mapping) -> dict[int, list[int]]:

@@ -69,7 +69,7 @@ class Program:
     node_paths: tuple[str, ...]
     """Of a node's elements, as notices show them; "*" where their name is any."""
     known: frozenset[str]
-    """Paths that are not unseen, wherever they are met."""
+    """Paths that are never unseen; `etl.transform.unseen` knows more of them, of what it has met."""
     around: tuple[AroundText, ...]
     around_bits: tuple[AroundBit, ...]
     layouts: tuple[tuple[ColumnLayout, ...], ...]
@@ -88,8 +88,7 @@ def candidates(mapping: Mapping, ancestors: Sequence[Any]) -> Candidates:
 
 def compile_program(mapping: Mapping, row_format: RowFormat, candidates: Candidates) -> Program:
     """The program for records of these paths. Those of tables that are not the scanner's are declined."""
-    families = native_families(mapping, row_format)
-    native = families.native
+    native = native_families(mapping, row_format).native
     rows = MappingRows(mapping, native)
     tree = Tree(
         rows,
@@ -124,7 +123,7 @@ def compile_program(mapping: Mapping, row_format: RowFormat, candidates: Candida
         tables=tuple(tables),
         registers=arrays.registers,
         node_paths=tuple(arrays.node_paths),
-        known=families.known | tree.known,
+        known=frozenset(rows.known),
         around=tuple(rows.around),
         around_bits=tuple(rows.around_bits),
         layouts=layouts(mapping, rows, native, row_format),

@@ -23,10 +23,11 @@ from etl.native.program_codes import (
     ETL_OP_EXISTS,
 )
 from etl.native.program_rows import Goal, MappingRows, NotNative, Op, Walk
-from etl.transform.name_tests import qualified, shown_attribute
 
 NODES_LIMIT = 100_000
-"""More of them mean that wildcards and predicates multiply; each takes about 1 kB while they are made."""
+ITEMS_LIMIT = 1_000_000
+"""More nodes, or paths followed from one to the next, mean that wildcards and predicates multiply. Up to there it takes
+a second or two and some 100 MB, once."""
 
 Item = tuple[Goal, int]
 """A goal, and how many of its path's steps are done."""
@@ -57,6 +58,11 @@ class Place:
     def open(self) -> bool:
         """Some path goes further down."""
         return any(done < len(goal.steps) for goal, done in self.items)
+
+    @property
+    def takes_all(self) -> bool:
+        """A column has all the text below the element."""
+        return any(goal.stores and goal.leaf == "string" for goal in self.ended)
 
     @property
     def simple(self) -> bool:
@@ -125,8 +131,8 @@ class Tree:
         self.uris = _Numbers("")
         self.locals = _Numbers()
         self.literals = _Numbers()
-        self.known = set(rows.known)
         self._rows = rows
+        self._followed = 0
         items = tuple((goal, 0) for goal in records)
         self._root = _Node(0, None, [Place(ETL_NONE, Walk([], "", quiet=True), items, "", plain=True)])
         self._nodes = [self._root]
@@ -163,13 +169,10 @@ class Tree:
                 self._add_edge(node, uri, local, items)
 
     def _add_edge(self, node: _Node, uri: str | None, local: str | None, found: list[tuple[int, Goal, int]]) -> None:
-        if node is not self._root and local is not None:
-            self.known.update(f"{node.places[number].path}/{local}" for number, _, _ in found)
         steps = dict.fromkeys(step for _, goal, done in found if _has_predicate(step := goal.steps[done]))
         kind, target = ETL_EDGE_CHOICE, ETL_NONE
         if not steps:
-            places = _arrived(node, found, set(), "*" if local is None else local)
-            kind, target = ETL_EDGE_NODE, self._target(node, places, set())
+            kind, target = ETL_EDGE_NODE, self._target(node, self._arrived(node, local, found, set()), set())
             if target == ETL_NONE:
                 kind = ETL_EDGE_DECLINE
         elif len(steps) > ETL_MAX_PREDICATES:
@@ -207,7 +210,7 @@ class Tree:
                 outcomes.append(ETL_NONE)
                 continue
             failed = {step for number, step in enumerate(steps) if not bits >> number & 1}
-            outcomes.append(self._target(node, _arrived(node, found, failed, "*" if local is None else local), tested))
+            outcomes.append(self._target(node, self._arrived(node, local, found, failed), tested))
         arrays.choices.append((len(arrays.predicates), len(predicates), len(arrays.outcomes)))
         arrays.predicates += predicates
         arrays.outcomes += outcomes
@@ -221,6 +224,28 @@ class Tree:
         counter = 0 if step.position is None else node.counters.setdefault(step, len(node.counters))
         return first, len(step.tests), step.position or 0, counter
 
+    def _arrived(
+        self, node: _Node, local: str | None, found: list[tuple[int, Goal, int]], failed: set[Step]
+    ) -> tuple[Place, ...]:
+        """Where the places of a node have come at a child, if all steps hold but those that failed."""
+        self._followed += len(found)
+        if self._followed > ITEMS_LIMIT:
+            raise NotNative("paths: wildcards and predicates combine in too many ways")
+        held: dict[int, list[Item]] = {}
+        chosen: set[int] = set()
+        for number, goal, done in found:
+            step = goal.steps[done]
+            if _has_predicate(step):
+                chosen.add(number)
+            if step not in failed:
+                held.setdefault(number, []).append((goal, done + 1))
+        name = "*" if local is None else local
+        return tuple(
+            Place(at.register, at.walk, tuple(items), f"{at.path}/{name}", plain=number not in chosen)
+            for number, items in held.items()
+            for at in (node.places[number],)
+        )
+
     def _target(self, node: _Node, places: tuple[Place, ...], tested: set[tuple[str, str]]) -> int:
         """The node of an element at which these places have arrived; ETL_NONE where it is nobody's or declined."""
         if not places or any(goal.declined for place in places for goal in place.ended):
@@ -228,7 +253,7 @@ class Tree:
         child = node.children.get(places)
         if child is None:
             if len(self._nodes) == NODES_LIMIT:
-                raise NotNative(f"paths: wildcards and predicates lead to more than {NODES_LIMIT} combinations")
+                raise NotNative("paths: wildcards and predicates combine in too many ways")
             child = _Node(len(self._nodes), node, list(places))
             self._begin_rows(child)
             self._nodes.append(child)
@@ -286,7 +311,6 @@ class Tree:
             for goal in place.ended:
                 if goal.attribute is not None:
                     named = attributes.setdefault(_name(goal.attribute), [])
-                    self.known.add(f"{place.path}/{shown_attribute(qualified(goal.attribute))}")
                     if goal.op is not None:
                         named.append(self._op(goal.op, place.register, simple=False))
                 elif goal.op is not None:
@@ -294,6 +318,9 @@ class Tree:
                     where.append(self._op(goal.op, place.register, simple=simple and goal.stores))
         loud = [place for place in node.places if not place.walk.quiet]
         open_ = [place for place in loud if place.open]
+        # What stands below an element of which only attributes are wanted, `etl.transform.unseen` finds.
+        others = [place for place in loud if not place.simple]
+        reports_children = bool(open_) or (bool(others) and not any(place.takes_all for place in others))
         arrays.nodes.append(
             (
                 begins,
@@ -302,7 +329,7 @@ class Tree:
                 *self._written(strings),
                 *self._written(texts),
                 len(node.counters),
-                int(bool(open_)),
+                int(reports_children),
                 int(bool(loud)),
             )
         )
@@ -318,23 +345,6 @@ class Tree:
         first = len(self.arrays.ops)
         self.arrays.ops.extend(ops)
         return first, len(ops)
-
-
-def _arrived(node: _Node, found: list[tuple[int, Goal, int]], failed: set[Step], local: str) -> tuple[Place, ...]:
-    """Where the places of a node have come at a child, if all steps hold but those that failed."""
-    held: dict[int, list[Item]] = {}
-    chosen: set[int] = set()
-    for number, goal, done in found:
-        step = goal.steps[done]
-        if _has_predicate(step):
-            chosen.add(number)
-        if step not in failed:
-            held.setdefault(number, []).append((goal, done + 1))
-    return tuple(
-        Place(at.register, at.walk, tuple(items), f"{at.path}/{local}", plain=number not in chosen)
-        for number, items in held.items()
-        for at in (node.places[number],)
-    )
 
 
 def _has_predicate(step: Step) -> bool:

@@ -154,7 +154,8 @@ class MappingRows:
         self.around: dict[AroundText, int] = {}
         self.around_bits: dict[AroundBit, int] = {}
         self.known: set[str] = set()
-        """Paths that are taken or looked at, beside those that elements are followed by."""
+        """Paths that are taken or looked at whatever a document has (as in `etl.transform.compile`, to which others are
+        known when they are met: `p:a` must not hide that nothing takes `a`)."""
         self._depths = depths(mapping)
         for number, table in enumerate(mapping.tables):
             names = "/".join(table_names(mapping, number)) if number in native else ""
@@ -162,6 +163,13 @@ class MappingRows:
         for number, table in enumerate(mapping.tables):
             if number in native:
                 self._add_table(number, table)
+        for rows in self.tables:
+            self.known.update(
+                f"{walk.path}/{shown_attribute(qualified(goal.attribute))}"
+                for walk in rows.walks
+                for goal in walk.goals
+                if goal.attribute is not None and not goal.steps
+            )
         self.ahead = self._ahead()
         """By table: hidden tables that begin that many steps above its rows' elements (0: at them), for it or for a
         table below it."""

@@ -81,6 +81,8 @@ class Interpreter:
         self.attributes = {one[:3]: one[3:] for one in program.attributes}
         assert len(self.edges) == len(program.edges)
         assert len(self.attributes) == len(program.attributes)
+        self.tables = {begin[1]: begin[0] for begin in program.begins}
+        """By register."""
         self.uris = {text: number for number, text in enumerate(program.uris)}
         self.locals = {text: number for number, text in enumerate(program.locals)}
         self.rows: list[list[Row]] = [[] for _ in program.tables]
@@ -109,12 +111,12 @@ class Interpreter:
             self.registers[reg] = len(self.rows[table])
             slots = [Value() for _ in range(program.tables[table][0])]
             self.rows[table].append(Row(owner, place, slots, links))
-        self._do(node, reg_ops=ops[0:2], value=None, text=None, mixed=False)
+        self._do(ops[0:2], None, None, mixed=False)
         for name, value in element.items():
             uri, local = self._name(name)
             wanted = self.attributes.get((node, uri, local))
             if wanted is not None:
-                self._do(node, reg_ops=wanted, value=value, text=value, mixed=False)
+                self._do(wanted, value, value, mixed=False)
             elif reports_attributes:
                 self.unseen.add(f"{program.node_paths[node]}/{shown_attribute(name)}")
         counts = [0] * counters
@@ -126,9 +128,9 @@ class Interpreter:
             elif target != ETL_NONE:
                 self._element(target, child)
         if ops[3]:
-            self._do(node, ops[2:4], read_string(element), string_value(element), mixed=len(element) > 0)
+            self._do(ops[2:4], read_string(element), string_value(element), mixed=len(element) > 0)
         if ops[5]:
-            self._do(node, ops[4:6], read_text(element), own_text(element), mixed=False)
+            self._do(ops[4:6], read_text(element), own_text(element), mixed=False)
 
     def _name(self, name: str) -> tuple[int, int]:
         uri, _, local = name[1:].rpartition("}") if name[0] == "{" else ("", "", name)
@@ -163,11 +165,10 @@ class Interpreter:
             bits |= held << number
         return program.outcomes[outcome + bits]
 
-    def _do(self, node: int, reg_ops: Sequence[int], value: Any, text: Any, *, mixed: bool) -> None:
-        first, count = reg_ops
-        tables = {begin[1]: begin[0] for begin in self.program.begins}
+    def _do(self, ops: Sequence[int], value: Any, text: Any, *, mixed: bool) -> None:
+        first, count = ops
         for kind, keep, simple, bit, reg, slot, literal in self.program.ops[first : first + count]:
-            row = self.rows[tables[reg]][self.registers[reg]]
+            row = self.rows[self.tables[reg]][self.registers[reg]]
             if kind == ETL_OP_STORE:
                 self._store(row.slots[slot], value, keep, simple=bool(simple), mixed=mixed)
             elif kind == ETL_OP_EXISTS or (text == self.program.literals[literal]) is (kind == ETL_OP_EQUAL):

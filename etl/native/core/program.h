@@ -124,7 +124,7 @@ typedef struct {
     etl_range strings; /* ops for its string value: all text below it */
     etl_range texts;   /* ops for its own text nodes, joined */
     uint32_t counters; /* how many its children's predicates need */
-    uint8_t open;      /* some path goes further down: other child elements are to be reported as unseen */
+    uint8_t open;      /* child elements that no edge speaks of are to be reported as unseen */
     uint8_t reports_attributes; /* attributes not among its own in `attributes` are to be reported as unseen */
 } etl_node;
 
