@@ -167,8 +167,6 @@ def column_rule(column: Column, source: FromPath, *, finite: bool) -> ColumnRule
     """How the values of a column are converted; `finite`: for a target that takes no COPY text."""
     many = _MANY.get(source.many, ETL_MANY_ONE)
     steps = _steps(column.transforms)
-    # An array is not NULL, whatever is in it, nor is a count.
-    default = None if many == ETL_MANY_ARRAY else column.default
     # A target that takes no COPY text gets an array as JSON.
     asks = steps is None or source.many == "json" or (many == ETL_MANY_ARRAY and finite)
     return ColumnRule(
@@ -177,7 +175,7 @@ def column_rule(column: Column, source: FromPath, *, finite: bool) -> ColumnRule
         strip=column.strip,
         asks=asks,
         required=column.required,
-        fallback=None if default is None else rule_for_column(column, finite).convert(default),
+        fallback=None if column.default is None else rule_for_column(column, finite).convert(column.default),
         separator=source.separator,
         steps=steps or (),
         nulls=column.nulls,
