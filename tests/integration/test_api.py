@@ -108,6 +108,7 @@ def test_names_that_databases_keep_load_without_a_mapping(tmp_path: Path, target
     assert report.tables == {"_sqlite": 2, "_sqlite_stat1": 4}
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("kind", ["process", "thread", "inline"])
 def test_a_check_shows_the_first_rows_whichever_worker_is_first(tmp_path: Path, mapping: Path, kind: str) -> None:
     # The first records take longest.

@@ -170,6 +170,7 @@ def test_a_mapping_that_expands_its_input_keeps_the_bound(tmp_path: Path, target
     assert watcher.largest_window <= MIB + 4 * 2 * 100 * 9 * KIB
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("kind", ["inline", "thread", "process"])
 def test_a_record_larger_than_the_queue_goes_through(tmp_path: Path, mapping: Path, target_url: str, kind: str) -> None:
     source = tmp_path / "items.xml"

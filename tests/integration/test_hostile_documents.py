@@ -19,6 +19,8 @@ from tests.command import Result
 from tests.command import etl as command
 from tests.corpus import MAPPING, RECORDS, HandMade, Hostile, good, hand_made, mutated
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 INLINE = etl.Settings.model_validate({"workers": {"kind": "inline"}, "split": {"bytes": 2000}})
 GROUPS = 8
 
