@@ -30,14 +30,15 @@ def unavailable() -> str:
 @functools.cache
 def _missing() -> str:
     for name in BINDINGS:
+        module = f"etl.native.{name}"
         try:
-            importlib.import_module(f"etl.native.{name}")
-        except ModuleNotFoundError:
-            return (
-                "the compiled reader was not built when etl was installed; install a C compiler (on Debian and Ubuntu "
-                "`apt-get install gcc libc6-dev python3-dev`), then run the command again that installed etl, with "
-                "`--force-reinstall --no-deps --no-cache-dir`, and `-v` shows what goes wrong"
-            )
+            importlib.import_module(module)
         except ImportError as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == module:
+                return (
+                    "the compiled reader was not built when etl was installed; install a C compiler (on Debian and "
+                    "Ubuntu `apt-get install gcc libc6-dev python3-dev`), then run the command again that installed "
+                    "etl, with `--force-reinstall --no-deps --no-cache-dir`, and `-v` shows what goes wrong"
+                )
             return f"the compiled reader cannot be loaded ({error}); install etl again with this Python"
     return ""
