@@ -115,6 +115,7 @@ def _native_tables(report: CheckReport) -> Iterator[str]:
         yield f"  read by compiled code: {', '.join(fast) if slower else 'all tables'}"
     for name, reason in slower.items():
         yield f"  read by lxml, which is slower: {name} ({reason})"
+    yield from _slower_path(report.native, verbose=False)
 
 
 def _stages(metrics: LoadMetrics) -> Iterator[str]:

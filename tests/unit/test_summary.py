@@ -286,7 +286,8 @@ def test_what_the_scanner_did_not_read_is_counted_with_the_most_frequent_reason(
 def checked(native: NativeReport) -> list[str]:
     """What a check of two tables says of them."""
     report = CheckReport("m", (), {"a": 1, "b": 2}, (), (), 3, 3, 0, 0, 1.0, 10, {}, native)
-    return [line.strip() for line in summarize_check(report, 80) if " read" in line and "records read" not in line]
+    lines = [line.strip() for line in summarize_check(report, 80)]
+    return [line for line in lines if line.startswith(("read by", "lxml reads", "2 of 3 pieces"))]
 
 
 def test_a_check_says_which_tables_are_read_by_compiled_code() -> None:
@@ -294,6 +295,10 @@ def test_a_check_says_which_tables_are_read_by_compiled_code() -> None:
     assert checked(NativeReport(slower_tables={"b": "each: an XPath"})) == [
         "read by compiled code: a",
         "read by lxml, which is slower: b (each: an XPath)",
+    ]
+    reason = "a record of a table that is not the scanner's"
+    assert checked(NativeReport(splits=3, declined={reason: 2}, slower_tables={"b": "each: an XPath"}))[2:] == [
+        f"2 of 3 pieces took the slower path (`etl docs native`) because of: {reason}"
     ]
     assert checked(NativeReport(unavailable="ETL_NATIVE=0 turns it off")) == [
         "lxml reads all tables, which is slower: ETL_NATIVE=0 turns it off"
