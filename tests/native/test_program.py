@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
@@ -370,3 +372,12 @@ def test_bytes_are_for_copy_only() -> None:
     mapping = mapping_of("  r: {each: /root/r, columns: {t: {path: a, type: bytes(hex)}}}")
     assert native_families(mapping).reasons == ("",)
     assert native_families(mapping, "tuples").reasons == ("column t: bytes for a target without COPY",)
+
+
+MAPPINGS = sorted((Path(__file__).parent.parent / "acceptance" / "mappings").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", MAPPINGS, ids=lambda path: path.name)
+def test_mappings_of_real_dumps_are_native(path: Path) -> None:
+    mapping = parse_mapping(path.read_text("utf-8"), path.name)
+    assert set(native_families(mapping).reasons) == {""}
