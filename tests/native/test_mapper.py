@@ -159,6 +159,8 @@ def test_python_is_asked_for_single_columns(monkeypatch: pytest.MonkeyPatch) -> 
     ("subset", "record", "words"),
     [
         (b"<!DOCTYPE root [<!ATTLIST r n CDATA '7'>]>", b"<r/>", "ATTLIST"),
+        (b"<!DOCTYPE root [<!ATTLIST r m CDATA #IMPLIED n NMTOKEN #IMPLIED>]>", b"<r n=' 7  8 '/>", "ATTLIST"),
+        (b"<!DOCTYPE root [<!ATTLIST r m CDATA #IMPLIED><!ATTLIST r n CDATA #FIXED '7'>]>", b"<r/>", "ATTLIST"),
         (b"<!DOCTYPE root [<!ENTITY % p ''> <!ENTITY e 'x'>]>", b"<r/>", "parameter entities"),
         (b"<!DOCTYPE root [<!ENTITY\n lt '&#38;#60;'>]>", b"<r>&lt;</r>", "own five"),
         (b"<!DOCTYPE root [<!ENTITY e 'x'>]>", b"<r n='1'><t>&e;</t></r>", "an entity other than the five"),
@@ -182,6 +184,14 @@ def test_entities_that_no_record_refers_to_do_not_matter(monkeypatch: pytest.Mon
     skeleton = Skeleton(b"<!DOCTYPE root [<!ENTITY e 'x&#228;'>]>", b"<root e='&e;'>", b"</root>", 1)
     native, _ = mapped(mapping, make_split(make_run([b"<r n='&amp;'/>"], skeleton)), monkeypatch)
     assert (native.notices.declined, values_of(native)) == ("", [["&", "xä"]])
+
+
+def test_attributes_declared_without_value_or_type_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = mapping_of('  r: {each: /root/r, columns: {n: "@n", m: "@m"}}')
+    subset = b"<!DOCTYPE root [<!ATTLIST r\n n CDATA #REQUIRED\n m CDATA #IMPLIED >\n<!ATTLIST x><!ENTITY e 'x'>]>"
+    split = make_split(make_run([b"<r n=' 1\n\t 2 '/>"], replace(ROOT, subset=subset)))
+    native, _ = mapped(mapping, split, monkeypatch)
+    assert (native.notices.declined, values_of(native)) == ("", [["1   2", r"\N"]])
 
 
 def test_a_root_that_is_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
