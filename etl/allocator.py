@@ -1,8 +1,9 @@
-"""The C library's allocator: told to give large blocks back to the system as soon as they are freed.
+"""The C library's allocator: told to keep what splits and batches are made of, and to give back what is beyond.
 
-glibc (mallopt(3), M_MMAP_THRESHOLD) maps blocks above 128 KiB on their own and unmaps them when freed, but raises that
-limit each time it sees one freed. Splits and batches then come from the heap, which many threads fragment: a process
-that should stay flat creeps up for as long as it runs.
+glibc (mallopt(3)) maps each block above 128 KiB on its own and unmaps it when freed: every split and every batch is then
+fresh memory, cleared page by page by the kernel, which takes a third as long as mapping it. So blocks up to what is
+usual come from the heap, and stay there when freed. Both limits are fixed, because glibc would move them with what it
+sees, and a process that should stay flat creeps up.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ from __future__ import annotations
 import ctypes
 import sys
 
+_M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-_LARGE_BLOCK_BYTES = 128 * 1024
-"""glibc's own initial limit; setting it, even to the same value, keeps it there."""
+_LARGEST_KEPT_BYTES = 32 * 2**20
+"""glibc's own upper limit for blocks from the heap (DEFAULT_MMAP_THRESHOLD_MAX)."""
+_KEPT_BYTES = 64 * 2**20
+"""Free memory at a heap's end beyond this goes back to the system: less than a full window of what is not committed."""
 
 
-def give_back_large_blocks() -> bool:
-    """Fix the limit for this process; False where the C library is none that knows it."""
+def keep_usual_blocks() -> bool:
+    """Fix the limits for this process; False where the C library is none that knows them."""
     if sys.platform != "linux":
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES) == 1
+    return (
+        mallopt is not None
+        and mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES) == 1
+        and mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES) == 1
+    )

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from etl import loader, tune_command
-from etl.allocator import give_back_large_blocks
+from etl.allocator import keep_usual_blocks
 from etl.arguments import (
     Again,
     MapFile,
@@ -63,7 +63,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command that the command line names."""
-    give_back_large_blocks()
+    keep_usual_blocks()
     # Without any handler Python would print what is logged to standard error. The drivers log what is told as an error.
     for name in ("etl", "psycopg", "sqlalchemy"):
         logging.getLogger(name).addHandler(logging.NullHandler())
