@@ -14,9 +14,14 @@ etl_status etl_lookup_init(etl_lookup *lookup, uint32_t count)
     if (lookup->entries == NULL)
         return ETL_NOMEM;
     lookup->mask = (uint32_t)size - 1;
-    for (uint64_t i = 0; i < size; i++)
-        lookup->entries[i].place = ETL_NONE;
+    etl_lookup_clear(lookup);
     return ETL_OK;
+}
+
+void etl_lookup_clear(etl_lookup *lookup)
+{
+    for (size_t i = 0; i <= lookup->mask; i++)
+        lookup->entries[i].place = ETL_NONE;
 }
 
 void etl_lookup_add(etl_lookup *lookup, uint32_t node, uint32_t uri, uint32_t local, uint32_t place)

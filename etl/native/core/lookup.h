@@ -22,6 +22,7 @@ typedef struct {
 etl_status etl_lookup_init(etl_lookup *lookup, uint32_t count);
 /* `count` of these at most. */
 void etl_lookup_add(etl_lookup *lookup, uint32_t node, uint32_t uri, uint32_t local, uint32_t place);
+void etl_lookup_clear(etl_lookup *lookup);
 void etl_lookup_free(etl_lookup *lookup);
 
 static inline uint32_t etl_lookup_start(const etl_lookup *lookup, uint32_t node, uint32_t uri, uint32_t local)

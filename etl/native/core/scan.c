@@ -133,6 +133,9 @@ void etl_scan_begin(etl_scanner *scanner)
         etl_raw_rows_clear(&scanner->rows[i]);
     etl_arena_clear(&scanner->arena);
     scanner->gathered = NULL;
+    /* What was noted in a split that was then declined has been told to nobody. */
+    if (scanner->reason != NULL && scanner->unseen_count)
+        etl_unseen_forget(scanner);
     scanner->unseen_count = 0;
     scanner->reason = NULL;
 }
@@ -140,13 +143,12 @@ void etl_scan_begin(etl_scanner *scanner)
 /* Forget names when there are many: what refers to them by number as well. */
 static etl_status forget_names(etl_scanner *scanner)
 {
-    etl_lookup_free(&scanner->seen);
+    etl_unseen_forget(scanner);
     etl_status status = etl_names_forget(&scanner->names);
     if (status == ETL_OK)
         status = number_own_namespaces(scanner);
     scanner->last_name = 0;
-    scanner->unseen_count = 0;
-    return status == ETL_OK ? etl_unseen_init(scanner) : status;
+    return status;
 }
 
 etl_status etl_scan_enter(etl_scanner *scanner, const etl_surroundings *surroundings)

@@ -141,6 +141,8 @@ etl_status etl_do_ops(etl_scanner *scanner, etl_range ops, etl_text value, uint3
 
 /* unseen.c: note what nothing takes, once. */
 etl_status etl_unseen_init(etl_scanner *scanner);
+/* All of it is to be told again. */
+void etl_unseen_forget(etl_scanner *scanner);
 etl_status etl_note_unseen(etl_scanner *scanner, uint32_t node, uint32_t name, uint32_t uri, int is_attribute);
 
 #endif

@@ -31,6 +31,12 @@ etl_status etl_note_unseen(etl_scanner *scanner, uint32_t node, uint32_t name, u
 
 etl_status etl_unseen_init(etl_scanner *scanner)
 {
-    scanner->seen_count = 0;
     return etl_lookup_init(&scanner->seen, UNSEEN_LIMIT);
+}
+
+void etl_unseen_forget(etl_scanner *scanner)
+{
+    etl_lookup_clear(&scanner->seen);
+    scanner->seen_count = 0;
+    scanner->unseen_count = 0;
 }
