@@ -84,7 +84,6 @@ def _load(dump: Dump, database: Database, mapping: Path, tables: dict[str, str],
     with database.fresh() as url:
         command = [sys.executable, "-c", "from etl.cli import main; main()", "load", str(dump.path)]
         command += ["--map", str(mapping), "--to", url, "--quiet", "--workers", str(_WORKERS)]
-        command += ["--set", "workers.kind=process"]
         run = measure(command, cwd=_ROOT, scratch=scratch, server_cpu=database.server_cpu)
         counts = database.counts(url, list(tables.values()))
         found = {name: counts[table] for name, table in tables.items()}

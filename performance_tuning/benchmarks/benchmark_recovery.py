@@ -147,7 +147,7 @@ def _run_once(
             for statement in _tables(kinds, database.name):
                 connection.execute(sa.text(statement))
         command = [sys.executable, "-c", _LOAD, "load", str(folder / f"{dump}.xml"), "--quiet", "--to", url]
-        command += ["--map", str(folder / "items.mapping.yaml"), "--workers", "2", "--set", "workers.kind=process"]
+        command += ["--map", str(folder / "items.mapping.yaml"), "--workers", "2"]
         run = measure(command, cwd=_ROOT, scratch=folder, server_cpu=database.server_cpu)
         counts = database.counts(url, ["item", "part"])
         with engine.begin() as connection:

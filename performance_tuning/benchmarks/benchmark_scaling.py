@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,14 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT))  # run as a file, Python knows only the file's own folder
 
 from env_prep.generate_dump import parse_size  # noqa: E402
-from performance_tuning.benchmarks.common.command import at_least_one, note, options_of, run_command, some_of  # noqa: E402
+from performance_tuning.benchmarks.common.command import (  # noqa: E402
+    at_least_one,
+    note,
+    options_of,
+    rising,
+    run_command,
+    some_of,
+)
 from performance_tuning.benchmarks.common.databases import Database, open_databases  # noqa: E402
 from performance_tuning.benchmarks.common.dumps import make_dump  # noqa: E402
 from performance_tuning.benchmarks.common.harness import RunFailed  # noqa: E402
@@ -80,24 +87,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--sizes", type=_rising(parse_size), default="20MB,50MB,200MB,500MB,2GB", help="of dumps; from 1 GB run once"
+        "--sizes", type=rising(parse_size), default="20MB,50MB,200MB,500MB,2GB", help="of dumps; from 1 GB run once"
     )
-    parser.add_argument("--workers", type=_rising(at_least_one), default="1,2,4", help="numbers of workers")
+    parser.add_argument("--workers", type=rising(at_least_one), default="1,2,4", help="numbers of workers")
     parser.add_argument("--workers-size", type=parse_size, default="200MB", help="of the dump for these")
     parser.add_argument("--targets", type=some_of("postgres", "sqlite"), default="postgres", help="databases")
     options = options_of(parser, arguments, name=NAME)
     if len(options.sizes) < 2:
         parser.error("--sizes: at least two are needed to see what the size changes")
     return options
-
-
-def _rising(parse: Callable[[str], int]) -> Callable[[str], list[int]]:
-    """The type of an option that takes several numbers, joined by commas."""
-
-    def parse_all(text: str) -> list[int]:
-        return sorted({parse(part) for part in text.split(",")})
-
-    return parse_all
 
 
 if __name__ == "__main__":

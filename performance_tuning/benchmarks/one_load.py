@@ -19,7 +19,7 @@ from etl.loading.no_ledger import NoLedger
 from etl.options import build_settings
 
 WAYS = ("with", "without")
-_SETTINGS = {"workers": {"count": 2, "kind": "process"}}
+_SETTINGS = {"workers": {"count": 2}}
 
 
 def load(way: str, dump: Path, mapping: Path, url: str) -> None:

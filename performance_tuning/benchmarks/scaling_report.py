@@ -40,7 +40,7 @@ class Point:
 
     @property
     def settings(self) -> list[str]:
-        return [] if self.workers is None else [f"workers.count={self.workers}", "workers.kind=process"]
+        return [] if self.workers is None else [f"workers.count={self.workers}"]
 
     @property
     def name(self) -> str:

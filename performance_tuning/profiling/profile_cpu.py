@@ -3,7 +3,8 @@
     python3 env_prep/bootstrap.py python performance_tuning/profiling/profile_cpu.py
 
 Loads a generated dump while a thread of the load's own process looks at the clocks of all threads and workers; then
-runs a worker by itself under a profiler (`worker_files`). It measures and does not judge.
+runs a worker by itself under a profiler (`worker_files`). Workers are threads, as in a load that the compiled scanner
+reads; ETL_NATIVE=0 and `--kind process` show the other way. It measures and does not judge.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from performance_tuning.profiling.sampled_load import SAMPLER, UNNAMED  # noqa: 
 from performance_tuning.profiling.sections import Measured, profile_options, run_profile  # noqa: E402
 from performance_tuning.profiling.worker_files import OTHER, worker_files  # noqa: E402
 
+_WORKERS = "workers (parse, map, encode)"
 _THREADS = {
-    "worker": "workers (parse, map, encode)",
+    "worker": _WORKERS,
     "etl-read": "read-ahead (reading, decompressing)",
     "etl-load": "feeder (cutting, handing out; then the keys)",
+    "etl-keys": "more threads for the keys",
     "etl-worker": "receivers (unpickling, pushing)",
     "etl-insert": "insert threads (claiming, sending)",
     "etl-results": "result thread (counting)",
@@ -39,10 +42,11 @@ _THREADS = {
     SAMPLER: "this measurement",
     UNNAMED: "threads of libraries",
 }
-"""By how names begin."""
+"""By how names begin, with worker processes: worker threads have the names of those that speak to them."""
 _SERVER, _REST = "database server", "not seen (the last moments of each)"
 
 _WORK = {
+    "scan (compiled: parse, map, convert, encode)": ("etl/native/",),
     "parse": ("etl/transform/parser.py",),
     "convert": ("etl/transform/columns.py", "etl/transform/lists.py", "etl/mapping/"),
     "encode": ("etl/transform/encoder.py", "etl/transform/assemble.py", "etl/batches.py"),
@@ -57,14 +61,14 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
         dump = make_dump("nested", options.size, folder)
         loads: list[LoadRun] = []
         for number in range(options.repeat + 1):  # the first one warms up
-            loads.append(observed_load("sampled_load", dump, database, [], folder))
+            loads.append(observed_load("sampled_load", dump, database, [options.kind], folder))
             note(f"load {number} of {options.repeat}")
-    stages = [_by_stage(load) for load in loads[1:]]
+    stages = [_by_stage(load, options.kind) for load in loads[1:]]
     profiler, files = worker_files(dump, folder)
     megabytes, rows = dump.size / 1e6, sum(dump.rows.values())
     described = f"A nested dump of {megabytes:.0f} MB ({rows:,} rows in {len(dump.rows)} tables) into postgres"
     lines = [
-        f"{described}, 2 process workers; the median of {options.repeat} loads.",
+        f"{described}, 2 {options.kind} workers; the median of {options.repeat} loads.",
         "",
         *table(
             [("", "CPU s", "share"), *_seconds({name: median(each[name] for each in stages) for name in stages[0]})]
@@ -81,11 +85,12 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     return lines, [{"loads": [load.report["cpu"] for load in loads[1:]], "profiler": profiler, "files": files}]
 
 
-def _by_stage(load: LoadRun) -> dict[str, float]:
+def _by_stage(load: LoadRun, kind: str) -> dict[str, float]:
     """Seconds; all stages are there, in order."""
-    stages = dict.fromkeys(_THREADS.values(), 0.0)
+    threads = _THREADS if kind == "process" else {**_THREADS, "etl-worker": _WORKERS}
+    stages = dict.fromkeys(threads.values(), 0.0)
     for name, seconds in load.report["cpu"].items():
-        known = next((stage for begin, stage in _THREADS.items() if name.startswith(begin)), _THREADS[UNNAMED])
+        known = next((stage for begin, stage in threads.items() if name.startswith(begin)), threads[UNNAMED])
         stages[known] += seconds
     stages[_REST] = max(0.0, load.run.cpu - sum(stages.values()))
     stages[_SERVER] = load.run.server_cpu
@@ -114,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Measure the processor time of a load's threads and processes, and of what a worker does.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--size", type=parse_size, default="50MB", help="of the dump")
+    parser.add_argument("--size", type=parse_size, default="200MB", help="of the dump")
+    parser.add_argument("--kind", choices=("thread", "process"), default="thread", help="of workers")
     options = profile_options(parser, arguments, repeat=3)
     return run_profile("cpu", options, lambda folder: measure(options, folder))
 

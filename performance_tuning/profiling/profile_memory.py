@@ -3,7 +3,8 @@
     python3 env_prep/bootstrap.py python performance_tuning/profiling/profile_memory.py
 
 Loads a generated dump while a thread of the load's own process looks at the size of every process and of the memory
-window, and says what the sizes at their largest are made of. It measures and does not judge.
+window, and says what the sizes at their largest are made of. Workers are threads of the parent, as a load that the
+compiled scanner reads has them; `--kind process` shows them as processes. It measures and does not judge.
 """
 
 from __future__ import annotations
@@ -35,17 +36,19 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     with open_databases(["postgres"], folder) as (database,):
         dump = make_dump("nested", options.size, folder)
         # The first one compiles modules, which takes memory, too.
-        loads = [observed_load("sampled_load", dump, database, [], folder) for _ in range(options.repeat + 1)][1:]
+        loads = [
+            observed_load("sampled_load", dump, database, [options.kind], folder) for _ in range(options.repeat + 1)
+        ][1:]
     load = sorted(loads, key=lambda each: each.run.peak_memory)[len(loads) // 2]
     lines = [
-        f"A nested dump of {dump.size / 1e6:.0f} MB into postgres, 2 process workers; the load with the median peak of"
-        f" {options.repeat}. Memory is {MEMORY_MEASURE}.",
+        f"A nested dump of {dump.size / 1e6:.0f} MB into postgres, 2 {options.kind} workers; the load with the median"
+        f" peak of {options.repeat}. Memory is {MEMORY_MEASURE}.",
         "",
         *table([("", "MB", "known from"), *_parts(load)], texts=(0, 2)),
         "",
         "Over time, the largest of each tenth of the load:",
         "",
-        *table([("seconds", "memory window MB", "parent MB", "workers MB", "all MB"), *_over_time(load)]),
+        *table([("seconds", "memory window MB", "parent MB", "worker processes MB", "all MB"), *_over_time(load)]),
     ]
     return lines, [{"run_peak": each.run.peak_memory, "samples": each.report["samples"]} for each in loads]
 
@@ -61,7 +64,7 @@ def _parts(load: LoadRun) -> list[list[str]]:
         ("memory window at its fullest (splits, rows)", window, "the queue's own count"),
         ("of it in insert threads' hands, at most", in_hands, "two thirds of `queue.max_bytes`"),
         (
-            "the rest of the parent (answers being unpickled, COPY, read-ahead, heap)",
+            "the rest of the parent (what workers have in hand, COPY, read-ahead, heap)",
             max(parent) - before - window,
             "the difference",
         ),
@@ -103,7 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Measure what a load's memory consists of, and how it goes over time.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--size", type=parse_size, default="50MB", help="of the dump")
+    parser.add_argument("--size", type=parse_size, default="200MB", help="of the dump")
+    parser.add_argument("--kind", choices=("thread", "process"), default="thread", help="of workers")
     options = profile_options(parser, arguments, repeat=3)
     return run_profile("memory", options, lambda folder: measure(options, folder))
 

@@ -85,7 +85,7 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
                 points.append(_point(regime, window, dump, loads))
                 raw.append({"regime": regime.name, "window": window, "loads": [asdict(load) for load in loads]})
     lines = [
-        f"A nested dump of {dump.size / 1e6:.0f} MB into postgres, {WORKERS} process workers; the median of"
+        f"A nested dump of {dump.size / 1e6:.0f} MB into postgres, {WORKERS} workers; the median of"
         f" {options.repeat} loads.",
         "",
         *table([_COLUMNS, *(_row(point) for point in points)]),

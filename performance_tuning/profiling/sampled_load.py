@@ -1,10 +1,11 @@
 """A load that is looked at from within, twenty times a second.
 
-    python -m performance_tuning.profiling.sampled_load DUMP MAPPING URL
+    python -m performance_tuning.profiling.sampled_load DUMP MAPPING URL KIND
 
-prints JSON: `samples` over time (seconds since the load began, bytes in the memory window, bytes of each process) and
-`cpu`, the seconds of processor time of each thread of this process and of each worker, as last seen (what a thread does
-in its last moments is lost). `parent_before`: bytes of this process when the first split is to be read.
+loads with 2 workers of KIND (process, thread) and prints JSON: `samples` over time (seconds since the load began, bytes
+in the memory window, bytes of each process) and `cpu`, the seconds of processor time of each thread of this process and
+of each worker process, as last seen (what a thread does in its last moments is lost). `parent_before`: bytes of this
+process when the first split is to be read.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Sampler(SilentProgress):
     def __init__(self) -> None:
         self.samples: list[dict[str, Any]] = []
         self.cpu: dict[str, float] = {}
-        """Seconds, by thread of this process, and by worker: `worker 1` ..."""
+        """Seconds, by thread of this process, and by worker process: `worker 1` ..."""
         self.parent_before = 0
         self._own = psutil.Process()
         self._workers: dict[int, str] = {}
@@ -83,8 +84,8 @@ class Sampler(SilentProgress):
 
 
 def main(arguments: Sequence[str]) -> None:
-    dump, mapping, url = arguments
-    settings = build_settings({"workers": {"count": 2, "kind": "process"}})
+    dump, mapping, url, kind = arguments
+    settings = build_settings({"workers": {"count": 2, "kind": kind}})
     sampler = Sampler()
     try:
         report = etl.load(dump, mapping=mapping, target=url, settings=settings, progress=sampler)

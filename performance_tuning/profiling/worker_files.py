@@ -16,16 +16,12 @@ from pathlib import Path
 
 from etl.engines import pipe
 from etl.engines.base import WorkerSetup
-from etl.extract.source import expand
-from etl.feeding import FedSource, Feeder, make_splitter
-from etl.loading.ledger_base import Totals
 from etl.mapping.reader import read_mapping
-from etl.messages import SourceInfo
-from etl.options import Settings
 from performance_tuning.benchmarks.common.command import note
 from performance_tuning.benchmarks.common.dumps import Dump
-from performance_tuning.benchmarks.common.harness import RunFailed
+from performance_tuning.benchmarks.common.harness import RunFailed, environment_of_runs
 from performance_tuning.benchmarks.common.loads import MAPPINGS, ROOT
+from performance_tuning.benchmarks.common.splits import SOURCE, splits_of
 
 OTHER = "(start, libraries)"
 """In place of a file: Python's start, imports, and what no file of `etl` has called."""
@@ -88,7 +84,14 @@ def _serve(profiler: Sequence[str], options: Sequence[str], frames: Path) -> str
     command = [*profiler, sys.executable, *options, "-m", "etl.worker"]
     with frames.open("rb") as splits:
         done = subprocess.run(
-            command, cwd=ROOT, stdin=splits, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+            command,
+            cwd=ROOT,
+            env=environment_of_runs(frames.parent),
+            stdin=splits,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     return (done.stderr.strip() or f"exit code {done.returncode}") if done.returncode else ""
 
@@ -96,10 +99,7 @@ def _serve(profiler: Sequence[str], options: Sequence[str], frames: Path) -> str
 def _write_frames(dump: Dump, file: Path) -> None:
     """All that a parent would write into the pipe of its only worker."""
     mapping = read_mapping(MAPPINGS / f"{dump.kind}.mapping.yaml")
-    (source,) = expand([str(dump.path)])
-    info = SourceInfo(number=1, label=source.label, load_id="", loaded_at="")
-    fed = FedSource(source, info, done=(), state="loading", totals=Totals(), rereadable=True)
     with file.open("wb") as stream:
-        pipe.send(stream, WorkerSetup(mapping, "copy", (info,)))
-        for split in Feeder([fed], make_splitter(mapping, Settings()), None):
+        pipe.send(stream, WorkerSetup(mapping, "copy", (SOURCE,)))
+        for split in splits_of(dump.path, mapping):
             pipe.send(stream, split)

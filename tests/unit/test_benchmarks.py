@@ -22,7 +22,7 @@ from performance_tuning.benchmarks.inferred_mappings import infer_same_tables
 KINDS = sorted(TABLES)
 
 
-@pytest.mark.parametrize("name", ["feeding", "overlap", "scaling"])
+@pytest.mark.parametrize("name", ["feeding", "overlap", "scaling", "scanner"])
 def test_a_benchmark_runs_as_a_file(name: str) -> None:
     command = [sys.executable, f"performance_tuning/benchmarks/benchmark_{name}.py", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
@@ -111,6 +111,18 @@ def test_measures_the_whole_process_tree(tmp_path: Path) -> None:
 def test_a_loader_may_time_itself(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "print('warming up'); print('{\"seconds\": 1234.5}')"]
     assert measure(command, cwd=tmp_path, scratch=tmp_path, server_cpu=lambda: 0.0).wall == 1234.5
+
+
+def test_a_second_run_finds_modules_compiled_where_python_may_write_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "module.py").write_text("", "utf-8")
+    code = (
+        "import sys; sys.path.append('.'); import module, os; raise SystemExit(not os.path.exists(module.__cached__))"
+    )
+    measure([sys.executable, "-c", code], cwd=tmp_path, scratch=tmp_path, server_cpu=lambda: 0.0)
+    assert not (tmp_path / "__pycache__").exists()
 
 
 def test_a_failed_run_says_what_it_printed(tmp_path: Path) -> None:

@@ -51,6 +51,15 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def rising(parse: Callable[[str], int]) -> Callable[[str], list[int]]:
+    """The type of an option that takes several numbers, joined by commas; out they come from the least to the most."""
+
+    def parse_all(text: str) -> list[int]:
+        return sorted({parse(part) for part in text.split(",")})
+
+    return parse_all
+
+
 def options_of(
     parser: argparse.ArgumentParser,
     arguments: Sequence[str] | None,

@@ -34,7 +34,7 @@ class Run:
     """One run of one command. Times in seconds, memory in bytes."""
 
     wall: float
-    """Of the whole process; for the limit, what it timed itself (`ready_rows`)."""
+    """Of the whole process; for ready rows, what it timed itself (`ready_rows`)."""
     cpu: float
     """User and system time of the process and its descendants, without a database server."""
     server_cpu: float
@@ -55,17 +55,14 @@ class RunFailed(Exception):
 def measure(command: Sequence[str], *, cwd: Path, scratch: Path, server_cpu: Callable[[], float]) -> Run:
     """Run `command` to its end and say what it took. Raises RunFailed; an interrupt kills all it started.
 
-    `scratch` is a folder for what it prints and for compiled modules: a second run there finds them compiled, as those
-    of an installed package are, whatever the environment and the rights on the source tree.
+    `scratch` is a folder for what it prints and for compiled modules (`environment_of_runs`).
     """
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(scratch / "bytecode")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     machine, server, benchmark, begin = _machine_busy(), server_cpu(), _benchmark_cpu(), perf_counter()
     with (scratch / "output.txt").open("w+b") as output:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=environment,
+            env=environment_of_runs(scratch),
             stdout=output,
             stderr=subprocess.STDOUT,
             # Ctrl-C reaches this process alone, which then kills the group as a whole.
@@ -90,6 +87,17 @@ def measure(command: Sequence[str], *, cwd: Path, scratch: Path, server_cpu: Cal
     known = cpu + used + _benchmark_cpu() - benchmark
     foreign = (_machine_busy() - machine - known) / (wall * (psutil.cpu_count() or 1))
     return Run(_own_seconds(text) or wall, cpu, used, sampler.peak, sampler.processes, max(0.0, foreign))
+
+
+def environment_of_runs(scratch: Path) -> dict[str, str]:
+    """Variables with which a second run with this folder finds all modules compiled, as users do.
+
+    Whatever the rights on the source tree: where Python may not write what it compiles (PYTHONDONTWRITEBYTECODE, as in
+    many containers), every run would compile all modules anew, and be measured with that.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(scratch / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,11 @@ def _ready_rows(dump: Dump, url: str, ready: Path) -> list[str]:
 
 
 OURS = Loader("etl load", _etl)
-LIMIT = Loader("ready rows (limit)", _ready_rows)
+READY = Loader("ready rows", _ready_rows)
+USUAL = Loader("usual loader", _module("usual_loader"), (KEYS, REJECTS, RESUME, CORES, ANY_DUMP))
+ADBC = Loader("xml2arrow + ADBC", _module("xml2arrow_adbc"), (KEYS, REJECTS, RESUME, CORES, EMPTY_TEXTS))
 PEERS = (
-    Loader("usual loader", _module("usual_loader"), (KEYS, REJECTS, RESUME, CORES, ANY_DUMP)),
+    USUAL,
     Loader("CSV, then COPY", _module("csv_then_copy"), (KEYS, REJECTS, RESUME, CORES, ANY_DUMP, EMPTY_TEXTS)),
     Loader(
         "pandas",
@@ -73,6 +75,6 @@ PEERS = (
         memory={"nested": 16.0, "flat": 6.0},
         tables={"nested": ("release",)},
     ),
-    Loader("xml2arrow + ADBC", _module("xml2arrow_adbc"), (KEYS, REJECTS, RESUME, CORES, EMPTY_TEXTS)),
+    ADBC,
 )
-LOADERS = (OURS, *PEERS, LIMIT)
+LOADERS = (OURS, *PEERS, READY)

@@ -1,10 +1,12 @@
-"""The limit: the database takes rows that are ready, over one connection in one transaction, then builds the keys.
+"""The database takes rows that are ready, over one connection in one transaction, then builds the keys.
 
     python -m performance_tuning.benchmarks.peers.ready_rows nested FOLDER postgresql:///fresh
 
 FOLDER is what `databases.Database.extract` made of a loaded database: for PostgreSQL a file of COPY text a table, for
 SQLite the database itself, whose values are in memory before the clock runs. SQLite gets 100 rows a statement: that
 takes 0.7 (nested dump) to 1.0 times (flat) as long as one row a statement, and no other number was faster for both.
+It is what loading costs without any XML, by the fastest means that a Python program has at hand, and no limit: `etl
+load` writes to PostgreSQL over two connections, and to SQLite through a function of its own (`etl/native/sqlite`).
 Prints {"seconds": ...}: from the first statement to the last commit, without the start of Python and the reading of
 the values.
 """

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -16,76 +14,15 @@ from performance_tuning.benchmarks.common.charts import OURS as OUR_COLOUR
 from performance_tuning.benchmarks.common.charts import THEIRS as THEIR_COLOUR
 from performance_tuning.benchmarks.common.charts import chart
 from performance_tuning.benchmarks.common.databases import TITLES
-from performance_tuning.benchmarks.common.dumps import Dump
-from performance_tuning.benchmarks.common.harness import Run, noise, spread
+from performance_tuning.benchmarks.common.harness import noise, spread
 from performance_tuning.benchmarks.common.markdown import table
 from performance_tuning.benchmarks.common.reporting import machine_lines
-from performance_tuning.benchmarks.peers.loaders import LIMIT, MEANINGS, OURS, Loader
+from performance_tuning.benchmarks.peers.goals import goal_lines
+from performance_tuning.benchmarks.peers.loaders import MEANINGS, OURS, READY
+from performance_tuning.benchmarks.peers.taken import Comparison, Taken
 
 _PACKAGES = ("pandas", "pyarrow", "xml2arrow", "adbc-driver-postgresql", "adbc-driver-sqlite")
-_HEAD = ("loader", "wall s", "least to most", "CPU s", "server CPU s", "peak MB", "times ours", "cannot")
-
-
-@dataclass(frozen=True)
-class Taken:
-    """The runs of one loader."""
-
-    loader: Loader
-    dump: Dump
-    """Smaller than the others' where its memory does not allow theirs."""
-    runs: list[Run] = field(default_factory=list)
-
-    @property
-    def wall(self) -> float:
-        """Median, in seconds."""
-        return median(run.wall for run in self.runs)
-
-    @property
-    def seconds_a_byte(self) -> float:
-        return self.wall / self.dump.size
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All loaders with one dump and one database."""
-
-    dump: Dump
-    database: str
-    taken: list[Taken]
-
-    def times_ours(self, taken: Taken) -> float:
-        """Time for the same number of bytes, in ours."""
-        (ours,) = (each for each in self.taken if each.loader is OURS)
-        return taken.seconds_a_byte / ours.seconds_a_byte
-
-    def shortfall(self, taken: Taken) -> str:
-        """How less than the whole dump a loader has loaded, else empty."""
-        said = []
-        if taken.dump is not self.dump:
-            said.append(f"{taken.dump.size / 1e6:.0f} MB")
-        if tables := taken.loader.tables.get(self.dump.kind):
-            said.append(f"{len(tables)} of {len(self.dump.rows)} tables")
-        return ", ".join(said)
-
-    def as_json(self) -> dict[str, Any]:
-        """Raw values of every run."""
-        return {
-            "kind": self.dump.kind,
-            "database": self.database,
-            "bytes": self.dump.size,
-            "records": self.dump.records,
-            "rows": self.dump.rows,
-            "loaders": {
-                taken.loader.name: {
-                    "bytes": taken.dump.size,
-                    "rows": taken.loader.rows(taken.dump),
-                    "cannot": taken.loader.cannot,
-                    "times_ours": self.times_ours(taken),
-                    "runs": [asdict(run) for run in taken.runs],
-                }
-                for taken in self.taken
-            },
-        }
+_HEAD = ("loader", "runs", "wall s", "least to most", "CPU s", "server CPU s", "peak MB", "times ours", "cannot")
 
 
 def environment_lines() -> list[str]:
@@ -94,16 +31,18 @@ def environment_lines() -> list[str]:
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:
-    """A Markdown table of one dump and database, and what may be wrong with it."""
+    """A Markdown table of one dump and database, what it comes to beside the goals, and what may be wrong with it."""
     dump = comparison.dump
     tables = "1 table" if len(dump.rows) == 1 else f"{len(dump.rows)} tables"
     rows = [_row(comparison, taken) for taken in comparison.taken]
     warnings = ((taken.loader.name, noise(taken.runs)) for taken in comparison.taken)
     return [
         f"{dump.kind}, {dump.size / 1e6:.0f} MB, {dump.records:,} records, {sum(dump.rows.values()):,} rows"
-        f" in {tables}, into {TITLES[comparison.database]}: median of {len(comparison.taken[0].runs)}",
+        f" in {tables}, into {TITLES[comparison.database]}: medians",
         "",
         *table([_HEAD, *rows], texts=(0, len(_HEAD) - 1)),
+        "",
+        " ".join(goal_lines(comparison)),
         *(f"\nWARNING: {name}: {warning}." for name, warning in warnings if warning),
     ]
 
@@ -115,8 +54,11 @@ def legend_lines() -> list[str]:
         "",
         *(f"- {name}: {meaning}." for name, meaning in MEANINGS.items()),
         "",
-        f"*{LIMIT.name}*: the database takes rows that were extracted before. Its wall time is without the start of"
-        " Python and, into SQLite, the reading of these rows; its CPU time and memory are those of the whole process.",
+        f"*{READY.name}*: the database takes rows that were extracted before, over one connection in one transaction:"
+        " by COPY, or into SQLite by statements of 100 rows. Its wall time is without the start of Python and, into"
+        " SQLite, the reading of these rows; its CPU time and memory are those of the whole process. It is no limit:"
+        " `etl load` writes over two connections, and into SQLite by one statement a batch, through a function of its"
+        " own.",
     ]
 
 
@@ -125,6 +67,7 @@ def _row(comparison: Comparison, taken: Taken) -> tuple[str, ...]:
     shortfall = comparison.shortfall(taken)
     return (
         f"{taken.loader.name} ({shortfall})" if shortfall else taken.loader.name,
+        str(len(taken.runs)),
         f"{wall.median:.2f}",
         f"{wall.least:.2f} to {wall.most:.2f}",
         f"{median(run.cpu for run in taken.runs):.2f}",
@@ -149,13 +92,13 @@ def _bars(panel: Axes, comparison: Comparison) -> None:
     """A bar a loader, ours in its colour; those that loaded less are hatched and say so."""
     tables = "1 table" if len(comparison.dump.rows) == 1 else f"{len(comparison.dump.rows)} tables"
     panel.set_title(f"{comparison.dump.kind} ({tables}) into {TITLES[comparison.database]}", fontsize="medium")
-    colours = {OURS.name: OUR_COLOUR, LIMIT.name: LIMIT_COLOUR}
+    colours = {OURS.name: OUR_COLOUR, READY.name: LIMIT_COLOUR}
     for place, taken in enumerate(comparison.taken):
         shortfall = comparison.shortfall(taken)
         (bar,) = panel.barh(place, taken.wall, color=colours.get(taken.loader.name, THEIR_COLOUR))
         if shortfall:
             bar.set(hatch="///", alpha=0.5)
-        if taken.loader is LIMIT:
+        if taken.loader is READY:
             panel.axvline(taken.wall, color=LIMIT_COLOUR, linestyle="--", linewidth=1)
         label = f" {taken.wall:.1f}" + (f" ({shortfall})" if shortfall else "")
         panel.text(taken.wall, place, label, va="center", weight="bold" if taken.loader is OURS else "normal")

@@ -23,12 +23,14 @@ from typing import Any, cast
 
 import psycopg
 
+from etl.engines.processes import ProcessEngine
 from etl.mapping.reader import read_mapping
 from etl.measuring import Durations
 from etl.metrics import StageTimes
 from performance_tuning.benchmarks.common.loads import MAPPINGS
+from performance_tuning.benchmarks.common.splits import SOURCE
 from performance_tuning.benchmarks.common.tables import TABLES, create_statements, key_statements
-from performance_tuning.benchmarks.without_queue.fed_workers import SOURCE, answers
+from performance_tuning.benchmarks.without_queue.fed_workers import answers
 from performance_tuning.benchmarks.without_queue.waiting_worker import InsertedSplit, WaitingSetup
 
 _WORKER = "performance_tuning.benchmarks.without_queue.waiting_worker"
@@ -45,7 +47,8 @@ def load(kind: str, dump: str, url: str, workers: int, *, asynchronous: bool = F
             connection.execute(statement.encode())
     mapping = read_mapping(MAPPINGS / f"{kind}.mapping.yaml")
     setup = WaitingSetup(mapping, "tuples", (SOURCE,), url=url, kind=kind, asynchronous=asynchronous)
-    splits = [cast(InsertedSplit, answer) for answer in answers(dump, _WORKER, setup, workers, prefetch=1)]
+    engine = ProcessEngine(_WORKER, setup, workers, prefetch=1)
+    splits = [cast(InsertedSplit, answer) for answer in answers(dump, mapping, engine)]
     inserted = perf_counter() - began
     with psycopg.connect(url) as connection:
         for statement in key_statements(kind, "postgres"):

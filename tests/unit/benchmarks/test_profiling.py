@@ -130,16 +130,26 @@ def test_idle(profile: Profile) -> None:
 
 
 def test_cpu(profile: Profile) -> None:
-    rows, _raw = profile("cpu")
+    rows, _raw = profile("cpu", "--kind", "process")
     last = next(number for number, row in enumerate(rows) if row[0] == "all")
     stages = {row[0]: row[1:] for row in rows[:last]}
-    works = {row[0]: row[1] for row in rows[last + 1 :][:6]}
+    works = {row[0]: row[1] for row in rows[last + 1 :][:7]}
     assert float(stages["workers (parse, map, encode)"][0]) > 0
     assert float(stages["main thread (start of Python, imports, tables, report)"][0]) > 0
     assert sum(float(seconds) for seconds, _share in stages.values()) == pytest.approx(float(rows[last][1]), abs=0.1)
     for shares in ([share for _seconds, share in stages.values()], works.values()):
         assert sum(float(share.rstrip("%")) for share in shares) == pytest.approx(100, abs=6)
-    assert {"parse", "map", "convert", "encode", OTHER} < {*works}
+    assert {"parse", "map", "convert", "encode", "scan (compiled: parse, map, convert, encode)", OTHER} < {*works}
+
+
+def test_worker_threads_are_known_by_what_they_do(profile: Profile, taken: Taken) -> None:
+    taken.clear()  # of the other kind
+    rows, raw = profile("cpu", "--kind", "thread")
+    assert {"workers (parse, map, encode)", "receivers (unpickling, pushing)"} & {row[0] for row in rows} == {
+        "workers (parse, map, encode)"
+    }
+    assert isinstance(raw, list)
+    assert any(name.startswith("etl-worker-") for name in raw[0]["loads"][0])
 
 
 def test_memory(profile: Profile) -> None:
