@@ -26,6 +26,9 @@ from etl.report import Outcome
 MAX_PASSED = 1000
 """Paths of elements streamed past that are remembered of a source; nobody reads more."""
 
+SAMPLE_RECORDS = 20
+"""Mapped in no time, and enough to see what stands around all of them."""
+
 
 @dataclass(slots=True)
 class FedSource:
@@ -114,6 +117,9 @@ class SplitFeed(Protocol):
     @property
     def position(self) -> int: ...
     def stop(self) -> None: ...
+    def sample(self) -> Split | None:
+        """A few records of those to come; None where they could not be read again. Called before all else."""
+
     def __iter__(self) -> Iterator[Split]: ...
 
 
@@ -142,6 +148,17 @@ class Feeder:
             self._stopped = True
             if self._reader is not None:
                 self._reader.stop()
+
+    def sample(self) -> Split | None:
+        first = self._sources[0]
+        if not first.rereadable:
+            return None
+        try:
+            with open_source(first.source) as reader:
+                part = next(self._splitter.split(reader, first.info.number, first.info.label, limit=SAMPLE_RECORDS))
+        except (SourceError, StopIteration):
+            return None
+        return _split_of(part, 0)
 
     def __iter__(self) -> Iterator[Split]:
         for fed in self._sources:
@@ -179,5 +196,9 @@ class Feeder:
 
     def _as_split(self, part: Part) -> Split:
         self._number += 1
-        size = sum(len(run.payload) for run in part.runs)
-        return Split(number=self._number, parts=(part,), size=size, records=part.records)
+        return _split_of(part, self._number)
+
+
+def _split_of(part: Part, number: int) -> Split:
+    size = sum(len(run.payload) for run in part.runs)
+    return Split(number=number, parts=(part,), size=size, records=part.records)

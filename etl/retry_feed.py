@@ -63,6 +63,9 @@ class RetryFeed:
         self._stopped = True
         self._retries.interrupt()
 
+    def sample(self) -> None:
+        """None: rejects are of all kinds."""
+
     def __iter__(self) -> Iterator[Split]:
         try:
             yield from self._splits()

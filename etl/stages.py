@@ -73,11 +73,10 @@ class Stages:
         self.feeder = feeder
         self.stop_reason = ""
         """Why the stages stopped by themselves, in a sentence."""
+        setup = WorkerSetup(mapping, target.row_format, tuple(sources), settings.limits.bounds())
+        threads_share = _threads_share(setup, feeder)
         self._given = Circumstances(
-            settings,
-            default_worker_count(),
-            target.max_insert_threads,
-            threads_share=maps_in_threads(mapping, target.row_format),
+            settings, default_worker_count(), target.max_insert_threads, threads_share=threads_share
         )
         self._tally = tally
         self._error_limit = ErrorLimit(settings.errors)
@@ -94,8 +93,8 @@ class Stages:
             )
             for number in range(1, threads + 1)
         ]
-        setup = WorkerSetup(mapping, target.row_format, tuple(sources), settings.limits.bounds())
-        self.engine = _start_engine(settings, setup, size, target.notify)
+        kind = settings.workers.kind or _automatic_kind(settings, size, threads_share=threads_share)
+        self.engine = _start_engine(kind, settings, setup, target.notify)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
         least, most = settings.workers.least_and_most()
         self._scaled: AbstractContextManager[object] = nullcontext()
@@ -176,9 +175,16 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
     )
 
 
-def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_note: Callable[[str], object]) -> Engine:
+def _threads_share(setup: WorkerSetup, feeder: SplitFeed) -> bool:
+    """Whether threads share the work of mapping as well as processes do: the compiled scanner takes these records."""
+    if not maps_in_threads(setup.mapping, setup.row_format):
+        return False
+    sample = feeder.sample()
+    return sample is None or not make_worker(setup)(sample).notices.declined
+
+
+def _start_engine(kind: str, settings: Settings, setup: WorkerSetup, on_note: Callable[[str], object]) -> Engine:
     workers, _ = settings.workers.least_and_most()
-    kind = settings.workers.kind or _automatic_kind(settings, setup, size)
     if kind == "inline":
         return InlineEngine(make_worker, setup)
     try:
@@ -192,9 +198,9 @@ def _start_engine(settings: Settings, setup: WorkerSetup, size: int | None, on_n
         ) from error
 
 
-def _automatic_kind(settings: Settings, setup: WorkerSetup, size: int | None) -> str:
+def _automatic_kind(settings: Settings, size: int | None, *, threads_share: bool) -> str:
     small = size is not None and size < _INLINE_BELOW
     alone = settings.workers.count is None and default_worker_count() == 1
     if small or alone:
         return "inline"
-    return "thread" if maps_in_threads(setup.mapping, setup.row_format) else "process"
+    return "thread" if threads_share else "process"

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import etl
 from etl import stages
 from etl.engines.base import WorkerSetup
+from etl.extract.splitter import Splitter
 from etl.mapping.model import Mapping
 from etl.messages import Bounds, MappedBatch, Part, RowFormat, Skeleton, Split, TupleRows
 from etl.native import SWITCH, unavailable
@@ -314,14 +316,41 @@ def test_threads_share_the_work_where_python_has_none_of_it(monkeypatch: pytest.
     assert not maps_in_threads(FAMILY, "copy")
 
 
+class _Feed:
+    """Gives a sample of one document."""
+
+    position = 0
+
+    def __init__(self, document: str) -> None:
+        splitter = Splitter([path for table in FAMILY.tables for path in table.records], 10_000, 10_000)
+        (part,) = splitter.split([document.encode()], SOURCE.number, "a.xml")
+        self._split = Split(1, (part,), len(document), part.records)
+
+    def sample(self) -> Split:
+        return self._split
+
+    def stop(self) -> None: ...
+
+    def __iter__(self) -> Iterator[Split]:
+        yield self._split
+
+
 def test_workers_are_threads_where_they_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "default_worker_count", lambda: 2)
+    plain, defaults = "<root><r/></root>", '<!DOCTYPE root [<!ATTLIST r a CDATA "1">]><root><r/></root>'
     xpath = mapping_of("  s: {each: /root/s, columns: {t: 'count(t)'}}")
     ours, theirs = (WorkerSetup(mapping, "copy", (SOURCE,)) for mapping in (FAMILY, xpath))
-    kinds = [stages._automatic_kind(Settings(), setup, size) for setup in (ours, theirs) for size in (None, 2**20, 10)]
+    assert stages._threads_share(ours, _Feed(plain))
+    assert not stages._threads_share(ours, _Feed(defaults))
+    assert not stages._threads_share(theirs, _Feed(plain))
+    monkeypatch.setattr(stages, "default_worker_count", lambda: 2)
+    kinds = [
+        stages._automatic_kind(Settings(), size, threads_share=share)
+        for share in (True, False)
+        for size in (None, 2**20, 10)
+    ]
     assert kinds == ["thread", "thread", "inline", "process", "process", "inline"]
     monkeypatch.setenv(SWITCH, "0")
-    assert stages._automatic_kind(Settings(), ours, None) == "process"
+    assert not stages._threads_share(ours, _Feed(plain))
 
 
 def test_a_report_tells_what_took_the_slower_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from etl.extract.source import Source, expand
 from etl.extract.splitter import Splitter
-from etl.feeding import FedSource, Feeder, make_splitter
+from etl.feeding import SAMPLE_RECORDS, FedSource, Feeder, make_splitter
 from etl.loading.ledger import Range, Totals
 from etl.mapping.paths import parse_record_path
 from etl.messages import SourceInfo, Split
@@ -144,3 +145,18 @@ def test_where_records_are_bounded_every_worker_that_may_come_gets_some(
     settings = build_settings({"workers": {"count": count, "prefetch": 2}, "queue": {"max_records": 160}})
     splitter = make_splitter(mapping_of("  r: {each: /all/r, columns: {id: '@id'}}"), settings)
     assert max(split.records for split in Feeder([fed(source)], splitter, None)) == records
+
+
+def test_a_sample_takes_nothing_away(source: Source) -> None:
+    whole = feeder(fed(source))
+    sample = whole.sample()
+    assert sample is not None
+    assert ids([sample]) == list(range(1, SAMPLE_RECORDS + 1))
+    assert ids(list(whole)) == list(range(1, RECORDS + 1))
+
+
+def test_no_sample_is_taken_of_what_can_be_read_once_or_not_at_all(source: Source, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.xml"
+    broken.write_text("no XML")
+    assert feeder(replace(fed(source), rereadable=False)).sample() is None
+    assert feeder(fed(expand([str(broken)])[0])).sample() is None
