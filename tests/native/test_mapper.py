@@ -336,7 +336,8 @@ class _Feed:
 
 
 def test_workers_are_threads_where_they_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, defaults = "<root><r/></root>", '<!DOCTYPE root [<!ATTLIST r a CDATA "1">]><root><r/></root>'
+    plain = '<root><release id="1"/></root>'
+    defaults = f"<!DOCTYPE root [<!ATTLIST release a CDATA ''>]>{plain}"
     xpath = mapping_of("  s: {each: /root/s, columns: {t: 'count(t)'}}")
     ours, theirs = (WorkerSetup(mapping, "copy", (SOURCE,)) for mapping in (FAMILY, xpath))
     assert stages._threads_share(ours, _Feed(plain))
