@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from etl.native import unavailable
 from etl.options import default_worker_count
 from performance_tuning.benchmarks.common.harness import MEMORY_MEASURE
 
@@ -29,6 +30,7 @@ def machine_lines() -> list[str]:
         f"{_processor()}, {usable} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}",
         f"CPU and memory are those of all of a loader's processes without the server; memory is {MEMORY_MEASURE}.",
+        f"Records are read by {'lxml' if unavailable() else 'the compiled scanner'}.",
     ]
     if load > 0.5:
         lines.append(f"WARNING: the machine is busy: its load is {load:.1f} a core before anything was started.")
