@@ -128,6 +128,7 @@ def measure_kinds(kinds: Sequence[str], database: Database, records: int, repeat
     (folder / "items.mapping.yaml").write_text(_MAPPING, "utf-8")
     for name, dump in (("clean", {}), ("bad", broken)):
         (folder / f"{name}.xml").write_text(_document(records, dump), "utf-8")
+    _run_once("clean", kinds, database, records, {}, folder)  # compiles modules
     for number in range(1, repeat + 1):
         result.clean.append(_run_once("clean", kinds, database, records, {}, folder))
         result.bad.append(_run_once("bad", kinds, database, records, broken, folder))
