@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +125,26 @@ def test_a_second_run_finds_modules_compiled_where_python_may_write_none(
     )
     measure([sys.executable, "-c", code], cwd=tmp_path, scratch=tmp_path, server_cpu=lambda: 0.0)
     assert not (tmp_path / "__pycache__").exists()
+
+
+def test_an_interrupt_while_a_run_is_started_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(
+            [sys.executable, "-c", "import time; time.sleep(60)"],
+            cwd=tmp_path,
+            scratch=tmp_path,
+            server_cpu=lambda: 0.0,
+        )
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_a_failed_run_says_what_it_printed(tmp_path: Path) -> None:

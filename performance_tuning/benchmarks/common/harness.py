@@ -12,8 +12,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -59,26 +59,24 @@ def measure(command: Sequence[str], *, cwd: Path, scratch: Path, server_cpu: Cal
     """
     machine, server, benchmark, begin = _machine_busy(), server_cpu(), _benchmark_cpu(), perf_counter()
     with (scratch / "output.txt").open("w+b") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment_of_runs(scratch),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C reaches this process alone, which then kills the group as a whole.
-            start_new_session=True,
-        )
-        sampler = _MemorySampler(process.pid)
-        sampler.start()
-        try:
+        with ExitStack() as ended:
+            with _interrupts_later():
+                process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=environment_of_runs(scratch),
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    # Ctrl-C reaches this process alone, which then kills the group as a whole.
+                    start_new_session=True,
+                )
+                ended.callback(_kill_all, process)
+            sampler = _MemorySampler(process.pid)
+            sampler.start()
+            ended.callback(sampler.stop)
             _pid, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        finally:
             wall = perf_counter() - begin
-            sampler.stop()
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read().decode(errors="replace")
     if process.returncode != 0:
@@ -87,6 +85,30 @@ def measure(command: Sequence[str], *, cwd: Path, scratch: Path, server_cpu: Cal
     known = cpu + used + _benchmark_cpu() - benchmark
     foreign = (_machine_busy() - machine - known) / (wall * (psutil.cpu_count() or 1))
     return Run(_own_seconds(text) or wall, cpu, used, sampler.peak, sampler.processes, max(0.0, foreign))
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Signals that end a benchmark are answered at the end: in the middle of its start, nobody knows a process yet."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda received, _frame: came.append(received))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for received in came:
+        signal.raise_signal(received)
+
+
+def _kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Also what it has started and left behind."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def environment_of_runs(scratch: Path) -> dict[str, str]:
