@@ -119,6 +119,8 @@ cdef extern from "value.h" nogil:
         ETL_VALUE_NIL
         ETL_VALUE_LIST
         ETL_VALUE_ASKED
+        ETL_VALUE_ENTRY
+        ETL_VALUE_KEY
 
     ctypedef struct etl_value:
         const uint8_t *at
@@ -146,6 +148,7 @@ cdef extern from "scan.h" nogil:
         const etl_text *uris
         uint32_t bindings
         uint32_t depth
+        uint32_t root
 
     ctypedef struct etl_bounds:
         uint32_t depth
@@ -183,6 +186,10 @@ cdef extern from "lexical.h" nogil:
         uint8_t utc
 
 cdef extern from "convert.h" nogil:
+    enum:
+        ETL_MANY_ONE
+        ETL_MANY_PAIRS
+
     ctypedef struct etl_step:
         uint32_t kind
         etl_range values

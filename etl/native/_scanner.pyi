@@ -22,8 +22,9 @@ class AroundRecords(Protocol):
     def around_bits(self) -> int:
         """A bit for each of `Program.around_bits`."""
 
-PlacedRun = tuple[Run, int, int, tuple[bytes, ...], AroundRecords]
-"""A run, the place in the split of its first record, the number and the texts of its source, and what is around it."""
+PlacedRun = tuple[Run, int, int, tuple[bytes, ...], AroundRecords, int]
+"""A run, the place in the split of its first record, the number and the texts of its source, what is around it, and the
+node that stands for that."""
 
 class Plan:
     """A program in the core's terms; threads may share it. Raises MemoryError."""

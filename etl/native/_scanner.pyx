@@ -307,7 +307,7 @@ cdef class Scanner:
         self.runs = <etl_run *>room(memory, len(runs), sizeof(etl_run))
         self.places = <etl_place *>room(memory, len(runs), sizeof(etl_place))
         self.around = <etl_surroundings **>room(memory, len(runs), sizeof(etl_surroundings *))
-        for at, (run, first, source, source_texts, surroundings) in enumerate(runs):
+        for at, (run, first, source, source_texts, surroundings, root) in enumerate(runs):
             one, place = &self.runs[at], &self.places[at]
             payload, spans = run.payload, run.spans
             if spans.ob_descr.typecode != c"I" or len(payload) > UINT32_MAX:
@@ -325,7 +325,7 @@ cdef class Scanner:
                 place.around = self.places[at - 1].around
             else:
                 place.around, last = self._values_around(surroundings.around), surroundings
-                self.around[at] = self._surroundings(surroundings)
+                self.around[at] = self._surroundings(surroundings, root)
         self.run_count = <uint32_t>len(runs)
         return 0
 
@@ -339,13 +339,15 @@ cdef class Scanner:
                 made[at].at, made[at].size = text.at, text.size
         return made
 
-    cdef etl_surroundings *_surroundings(self, surroundings) except NULL:
+    cdef etl_surroundings *_surroundings(self, surroundings, uint32_t root) except NULL:
         cdef etl_arena *memory = etl_scan_arena(self.scanner)
         cdef etl_surroundings *made = <etl_surroundings *>room(memory, 1, sizeof(etl_surroundings))
         made.prefixes = texts_of(memory, surroundings.prefixes)
         made.uris = texts_of(memory, surroundings.uris)
         made.bindings = <uint32_t>len(surroundings.uris)
-        made.depth = surroundings.depth
+        if root >= self.plan.program.node_count:
+            raise IndexError(root)
+        made.depth, made.root = surroundings.depth, root
         return made
 
     cdef etl_status _map(self) noexcept nogil:
@@ -380,13 +382,16 @@ cdef class Scanner:
     cdef tuple _raw(self, uint32_t table, uint32_t column):
         """The rows whose value is asked, and these raw values."""
         cdef const etl_value *values = self.rows[table].values[column]
-        cdef bint lists = self.tables.layouts[table].columns[column].rule.many != 0
+        cdef uint32_t many = self.tables.layouts[table].columns[column].rule.many
         cdef uint32_t row
         rows, raw = [], []
         for row in range(self.rows[table].count):
             if values[row].flags & ETL_VALUE_ASKED:
                 rows.append(row)
-                raw.append(_raw_value(&values[row], lists))
+                if many == ETL_MANY_PAIRS:
+                    raw.append(_pairs(&values[row]))
+                else:
+                    raw.append(_raw_value(&values[row], many != ETL_MANY_ONE))
         return rows, raw
 
     def answer(self, uint32_t table, uint32_t column, list texts not None):
@@ -523,6 +528,32 @@ cdef object _raw_value(const etl_value *value, bint lists):
             found.append(_found(&item.value))
             item = item.next
     return found or NULL_
+
+
+cdef object _pairs(const etl_value *value):
+    """As `etl.transform.elements.pair_reader` reads them."""
+    cdef const etl_item *item
+    if value.at is NULL:
+        return NULL_
+    made = []
+    key, values = None, None
+    item = (<const etl_list *>value.at).first
+    while item is not NULL:
+        if item.value.flags & ETL_VALUE_ENTRY:
+            if values is not None:
+                made.append((_key(key), values))
+            key, values = None, []
+        elif not item.value.flags & ETL_VALUE_KEY:
+            values.append(_found(&item.value))
+        elif key is None:
+            key = _found(&item.value)
+        item = item.next
+    made.append((_key(key), values))
+    return made
+
+
+cdef object _key(key):
+    return "" if key is None or key is NIL_ else key
 
 
 cdef str _found(const etl_value *value):

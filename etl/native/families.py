@@ -65,7 +65,7 @@ def _too_much(mapping: Mapping, families: list[list[int]]) -> str:
     native = [number for members in families for number in members]
     records = [Goal(path.steps[-1:], table=number) for number in native for path in mapping.tables[number].records]
     try:
-        Tree(MappingRows(mapping, native), records)
+        Tree(MappingRows(mapping, native), [records])
     except NotNative as problem:
         return str(problem)
     return ""
@@ -98,8 +98,6 @@ def _reasons(mapping: Mapping, number: int, table: Table, row_format: RowFormat)
     for column, source in column_paths(table):
         if isinstance(source.path, XPath):
             yield f"column {column.name}: an XPath"
-        elif source.pair is not None:
-            yield f"column {column.name}: an object of keys and values"
         elif column.type.name == "xml" and source.path.leaf == "string":
             yield f"column {column.name}: elements with their markup (type xml)"
     for column in table.columns:

@@ -45,13 +45,15 @@ class Look:
     ) -> tuple[frozenset[str], dict[tuple[int, str], bool]]:
         """Of a split just scanned: `Notices.unseen` and `additions`."""
         places = set(self._first_places(scanner))
-        unseen = set()
+        unseen: set[str] = set()
         for node, is_attribute, namespace, name, record in scanner.unseen():
             if is_attribute and f"{{{namespace}}}{name}" in ABOUT_THE_DOCUMENT:
                 continue
-            path = f"{program.node_paths[node]}/{_shown(namespace, name, is_attribute=is_attribute)}"
-            if path not in program.known:
-                unseen.add(path)
+            shown = _shown(namespace, name, is_attribute=is_attribute)
+            above = (program.node_paths[node],) if is_attribute else program.open_paths[node]
+            paths = {f"{path}/{shown}" for path in above} - program.known
+            if paths:
+                unseen |= paths
                 places.add(record)
         self._close.begin()
         for place in sorted(places):

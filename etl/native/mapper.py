@@ -7,13 +7,13 @@ to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from etl.mapping.model import FromMeta, FromPath, Mapping
-from etl.messages import Bounds, CopyRows, Notices, RowFormat, Skeleton, TupleRows
+from etl.messages import Bounds, CopyRows, Notices, RowFormat, Run, Skeleton, TupleRows
 from etl.native._scanner import Plan, Scanner
 from etl.native.look import Look
 from etl.native.program import Candidates, Program, candidates, compile_program
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _SKELETONS = 500
 """Whose surroundings are remembered: a document with much around its records has as many in some splits."""
 
-_PROGRAMS = 20
-"""Sets of record paths whose scanners are kept; a mapping for one kind of document needs one or two."""
+_SETS = 200
+"""Sets of record paths that the program is right for; a mapping for one kind of document needs a few."""
 
 Column = tuple[int, int]
 """Table and place of the column."""
@@ -42,6 +42,8 @@ class _Ready:
 
     program: Program
     scanner: Scanner
+    roots: dict[Candidates, int]
+    """The nodes that stand for what is around records, by the record paths that fit there."""
 
 
 class NativeMapper:
@@ -67,7 +69,7 @@ class NativeMapper:
             for column in table.columns
         )
         self._surroundings = lru_cache(_SKELETONS)(self._surroundings_of)
-        self._programs = lru_cache(_PROGRAMS)(self._program_of)
+        self._ready = self._made_ready([()])
 
     def map(self, positions: RecordPositions) -> Assembled:
         """Everything about a split. Raises Declined; MemoryError."""
@@ -83,8 +85,8 @@ class NativeMapper:
 
     def _placed(self, positions: RecordPositions) -> tuple[_Ready, list[PlacedRun]]:
         """The runs with what is around them, and the one program that is right for all of them."""
-        chosen: _Ready | None = None
-        runs: list[PlacedRun] = []
+        fitting: list[Candidates] = []
+        runs: list[tuple[Run, int, int, tuple[bytes, ...], Surroundings]] = []
         texts: dict[int, tuple[bytes, ...]] = {}
         for first, (source, run) in zip(positions.starts, positions.runs, strict=True):
             longer = partial(has_longer, (run,))
@@ -92,14 +94,20 @@ class NativeMapper:
                 raise Declined("a record longer than a text may be")
             if self._limits.suspects(run.skeleton, run.payload, longer):
                 raise Declined("a record that may be beyond a limit")
-            ready, around = self._surroundings(run.skeleton)
-            if chosen is not None and ready is not chosen:
-                raise Declined("records under different paths side by side")
-            chosen = ready
+            paths, around = self._surroundings(run.skeleton)
+            fitting.append(paths)
             if source not in texts:
                 texts[source] = self._source_texts(source)
             runs.append((run, first, source, texts[source], around))
-        return chosen or self._programs(()), runs
+        ready = self._ready_for(dict.fromkeys(fitting))
+        return ready, [(*run, ready.roots[paths]) for run, paths in zip(runs, fitting, strict=True)]
+
+    def _ready_for(self, wanted: Collection[Candidates]) -> _Ready:
+        known = self._ready.roots
+        more = [paths for paths in wanted if paths not in known]
+        if more:
+            self._ready = self._made_ready([*known, *more] if len(known) + len(more) <= _SETS else [(), *wanted])
+        return self._ready
 
     def _source_texts(self, source: int) -> tuple[bytes, ...]:
         if not self._tells_sources:
@@ -109,16 +117,17 @@ class NativeMapper:
         except UnicodeEncodeError:
             raise Declined("a source whose name is no Unicode") from None
 
-    def _surroundings_of(self, skeleton: Skeleton) -> tuple[_Ready, Surroundings]:
+    def _surroundings_of(self, skeleton: Skeleton) -> tuple[Candidates, Surroundings]:
         ancestors = open_elements(self._parser, skeleton)
-        ready = self._programs(candidates(self._mapping, ancestors))
-        return ready, surroundings(ready.program, ancestors)
+        # What is asked of them does not depend on which records may follow.
+        return candidates(self._mapping, ancestors), surroundings(self._ready.program, ancestors)
 
-    def _program_of(self, fitting: Candidates) -> _Ready:
-        program = compile_program(self._mapping, self._row_format, fitting)
+    def _made_ready(self, sets: Iterable[Candidates]) -> _Ready:
+        roots = {paths: number for number, paths in enumerate(dict.fromkeys(sets))}
+        program = compile_program(self._mapping, self._row_format, list(roots))
         marshals = self._row_format == "tuples"
         scanner = Scanner(Plan(program), self._bounds.depth, self._bounds.attributes, marshals=marshals)
-        return _Ready(program, scanner)
+        return _Ready(program, scanner, roots)
 
     def _assembled(self, ready: _Ready, positions: RecordPositions) -> Assembled:
         scanner = ready.scanner

@@ -2,7 +2,7 @@
 
 How that is done: `program_rows` says what rows want, `program_nodes` follows it all side by side, `program_columns`
 makes columns of what was found, `families` says which tables are left to lxml. Nothing here reads a document, or calls
-C. Pure; runs in a worker, once for each set of record paths that fit under what stands around records.
+C. Pure; runs in a worker, when other record paths than before fit under what stands around records.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ class Program:
     registers: int
     node_paths: tuple[str, ...]
     """Of a node's elements, as notices show them; "*" where their name is any."""
+    open_paths: tuple[tuple[str, ...], ...]
+    """The same, where it is about children of theirs: each table that looks further down names them its own way."""
     known: frozenset[str]
     """Paths that are never unseen; `etl.transform.unseen` knows more of them, of what it has met."""
     around: tuple[AroundText, ...]
@@ -86,17 +88,19 @@ def candidates(mapping: Mapping, ancestors: Sequence[Any]) -> Candidates:
     )
 
 
-def compile_program(mapping: Mapping, row_format: RowFormat, candidates: Candidates) -> Program:
-    """The program for records of these paths. Those of tables that are not the scanner's are declined."""
+def compile_program(mapping: Mapping, row_format: RowFormat, sets: Sequence[Candidates]) -> Program:
+    """The program for records of these paths; node n is the root for those where the n-th set fits.
+
+    Records of tables that are not the scanner's are declined.
+    """
     native = native_families(mapping, row_format).native
     rows = MappingRows(mapping, native)
-    tree = Tree(
-        rows,
-        [
-            Goal(mapping.tables[number].records[place].steps[-1:], table=number, declined=number not in native)
-            for number, place in candidates
-        ],
-    )
+    records = {
+        (number, place): Goal(path.steps[-1:], table=number, declined=number not in native)
+        for number, table in enumerate(mapping.tables)
+        for place, path in enumerate(table.records)
+    }
+    tree = Tree(rows, [[records[path] for path in fitting] for fitting in sets])
     where: list[tuple[int, int, int, int]] = []
     tables: list[tuple[int, int, int, int, int, int, int]] = []
     for wanted in rows.tables:
@@ -123,6 +127,7 @@ def compile_program(mapping: Mapping, row_format: RowFormat, candidates: Candida
         tables=tuple(tables),
         registers=arrays.registers,
         node_paths=tuple(arrays.node_paths),
+        open_paths=tuple(arrays.open_paths),
         known=frozenset(rows.known),
         around=tuple(rows.around),
         around_bits=tuple(rows.around_bits),

@@ -39,6 +39,7 @@ from etl.native.program_codes import (
     ETL_MANY_COUNT,
     ETL_MANY_JOIN,
     ETL_MANY_ONE,
+    ETL_MANY_PAIRS,
     ETL_NONE,
     ETL_PYTHON_BOOL,
     ETL_PYTHON_FLOAT,
@@ -165,7 +166,7 @@ def _python(column: Column) -> int:
 
 def column_rule(column: Column, source: FromPath, *, finite: bool) -> ColumnRule:
     """How the values of a column are converted; `finite`: for a target that takes no COPY text."""
-    many = _MANY.get(source.many, ETL_MANY_ONE)
+    many = _MANY.get(source.many, ETL_MANY_ONE) if source.pair is None else ETL_MANY_PAIRS
     steps = _steps(column.transforms)
     # A target that takes no COPY text gets an array as JSON.
     asks = steps is None or source.many == "json" or (many == ETL_MANY_ARRAY and finite)

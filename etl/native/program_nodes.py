@@ -26,8 +26,8 @@ from etl.native.program_rows import Goal, MappingRows, NotNative, Op, Walk
 
 NODES_LIMIT = 100_000
 ITEMS_LIMIT = 1_000_000
-"""More nodes, or paths followed from one to the next, mean that wildcards and predicates multiply. Up to there it takes
-a second or two and some 100 MB, once."""
+"""More nodes below a root, or paths followed from one to the next, mean that wildcards and predicates multiply. Up to
+there it takes a second or two and some 100 MB, once."""
 
 Item = tuple[Goal, int]
 """A goal, and how many of its path's steps are done."""
@@ -72,7 +72,7 @@ class Place:
         return (
             self.plain
             and not self.open
-            and not any(goal.table is not None for goal in ended)
+            and not any(goal.table is not None or goal.enters for goal in ended)
             and [goal.leaf for goal in stored] == ["string"]
             and all(goal.op is not None and goal.op.keep == ETL_KEEP_FIRST for goal in stored)
         )
@@ -118,24 +118,36 @@ class Arrays:
     outcomes: list[int] = field(default_factory=list)
     registers: int = 0
     node_paths: list[str] = field(default_factory=list)
+    open_paths: list[tuple[str, ...]] = field(default_factory=list)
 
 
 class Tree:
-    """The nodes below what is around the records.
+    """Roots, one for the record paths of each of `sets`, and the nodes below them.
 
-    Raises NotNative where there are too many nodes, or predicates side by side.
+    Raises NotNative where there are too many nodes, or predicates side by side; never of parts of a set of which it
+    raises nothing.
     """
 
-    def __init__(self, rows: MappingRows, records: Iterable[Goal]) -> None:
+    def __init__(self, rows: MappingRows, sets: Sequence[Iterable[Goal]]) -> None:
         self.arrays = Arrays()
         self.uris = _Numbers("")
         self.locals = _Numbers()
         self.literals = _Numbers()
         self._rows = rows
         self._followed = 0
-        items = tuple((goal, 0) for goal in records)
-        self._root = _Node(0, None, [Place(ETL_NONE, Walk([], "", quiet=True), items, "", plain=True)])
-        self._nodes = [self._root]
+        self._limits = NODES_LIMIT * len(sets), ITEMS_LIMIT * len(sets)
+        walk = Walk([], "", quiet=True)
+        # What the same paths lead to is the same below each root.
+        children: dict[tuple[Place, ...], _Node] = {}
+        self._nodes = [
+            _Node(
+                number,
+                None,
+                [Place(ETL_NONE, walk, tuple((goal, 0) for goal in records), "", plain=True)],
+                children=children,
+            )
+            for number, records in enumerate(sets)
+        ]
         waiting = deque(self._nodes)
         while waiting:
             made = len(self._nodes)
@@ -179,7 +191,7 @@ class Tree:
             where = node.places[found[0][0]].path or "the records"
             raise NotNative(
                 f"paths: more than {ETL_MAX_PREDICATES} different predicates for one element (below {where})"
-                if node is not self._root
+                if node.parent is not None
                 else f"each: more than {ETL_MAX_PREDICATES} different predicates for one element"
             )
         else:
@@ -229,7 +241,7 @@ class Tree:
     ) -> tuple[Place, ...]:
         """Where the places of a node have come at a child, if all steps hold but those that failed."""
         self._followed += len(found)
-        if self._followed > ITEMS_LIMIT:
+        if self._followed > self._limits[1]:
             raise NotNative("paths: wildcards and predicates combine in too many ways")
         held: dict[int, list[Item]] = {}
         chosen: set[int] = set()
@@ -252,7 +264,7 @@ class Tree:
             return ETL_NONE
         child = node.children.get(places)
         if child is None:
-            if len(self._nodes) == NODES_LIMIT:
+            if len(self._nodes) >= self._limits[0]:
                 raise NotNative("paths: wildcards and predicates combine in too many ways")
             child = _Node(len(self._nodes), node, list(places))
             self._begin_rows(child)
@@ -314,7 +326,7 @@ class Tree:
                     if goal.op is not None:
                         named.append(self._op(goal.op, place.register, simple=False))
                 elif goal.op is not None:
-                    where = texts if goal.leaf == "text" else exists if goal.op.kind == ETL_OP_EXISTS else strings
+                    where = texts if goal.leaf == "text" else exists if goal.leaf == "element" else strings
                     where.append(self._op(goal.op, place.register, simple=simple and goal.stores))
         loud = [place for place in node.places if not place.walk.quiet]
         open_ = [place for place in loud if place.open]
@@ -335,7 +347,9 @@ class Tree:
         )
         for (uri, local), named in attributes.items():
             arrays.attributes.append((node.number, self.uris(uri), self.locals(local), *self._written(named)))
-        arrays.node_paths.append((open_ or loud or node.places)[0].path)
+        own = (loud or node.places)[0].path
+        arrays.node_paths.append(own)
+        arrays.open_paths.append(tuple(dict.fromkeys(place.path for place in open_)) or (own,))
 
     def _op(self, op: Op, register: int, *, simple: bool) -> _WrittenOp:
         literal = self.literals(op.literal) if op.kind > ETL_OP_EXISTS else 0

@@ -20,8 +20,11 @@ from etl.native.program_codes import (
     ETL_FROM_LINK,
     ETL_FROM_SLOT,
     ETL_KEEP_ALL,
+    ETL_KEEP_ENTRY,
     ETL_KEEP_FIRST,
+    ETL_KEEP_KEY,
     ETL_KEEP_LAST,
+    ETL_KEEP_VALUE,
     ETL_MAX_WHERE,
     ETL_NONE,
     ETL_OP_EQUAL,
@@ -77,8 +80,13 @@ class Goal:
 
     @property
     def stores(self) -> bool:
-        """It gives a column a value."""
-        return self.op is not None and self.op.kind == ETL_OP_STORE
+        """It gives a column a text."""
+        return self.op is not None and self.op.kind == ETL_OP_STORE and self.op.keep <= ETL_KEEP_ALL
+
+    @property
+    def enters(self) -> bool:
+        """It gives a column an entry of keys and values."""
+        return self.op is not None and self.op.kind == ETL_OP_STORE and self.op.keep == ETL_KEEP_ENTRY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +185,7 @@ class MappingRows:
     def _add_table(self, number: int, table: Table) -> None:
         for place, column in enumerate(table.columns):
             if isinstance(column.source, FromPath) and isinstance(column.source.path, ValuePath):
-                self._add_column(number, place, column.source.path, _KEEP.get(column.source.many, ETL_KEEP_ALL))
+                self._add_column(number, place, column.source, column.source.path)
         for child, described in enumerate(self.mapping.tables):
             if described.parent == number:
                 self.tables[number].walks[0].goals.extend(
@@ -196,15 +204,22 @@ class MappingRows:
             for path in condition_paths(table.where):
                 self._know_above(names, path)
 
-    def _add_column(self, number: int, place: int, path: ValuePath, keep: int) -> None:
+    def _add_column(self, number: int, place: int, wanted: FromPath, path: ValuePath) -> None:
         if path.up and self._is_above(number, path):
             index = self.around.setdefault(self._around_text(number, path), len(self.around))
             self.sources[number, place] = Source(ETL_FROM_AROUND, index)
             return
         owner = self._hidden(number, path.up) if path.up else number
         rows = self.tables[owner]
-        op = Op(ETL_OP_STORE, keep=keep, slot=rows.slots)
-        rows.walks[0].goals.append(Goal(path.steps, path.leaf, path.attribute, op))
+        if wanted.pair is None:
+            op = Op(ETL_OP_STORE, keep=_KEEP.get(wanted.many, ETL_KEEP_ALL), slot=rows.slots)
+            rows.walks[0].goals.append(Goal(path.steps, path.leaf, path.attribute, op))
+        else:
+            rows.walks[0].goals.extend(_entries(path, wanted.pair, rows.slots))
+            for end in wanted.pair:
+                self._know_above(
+                    table_names(self.mapping, number), replace(end, up=path.up, steps=path.steps + end.steps)
+                )
         self.sources[number, place] = (
             Source(ETL_FROM_LINK, rows.slots, self._link(number, path.up), owner)
             if path.up
@@ -290,6 +305,13 @@ class MappingRows:
                     (up - length, hidden) for length in lengths(table) for up, hidden in ahead[number] if up >= length
                 )
         return ahead
+
+
+def _entries(path: ValuePath, pair: tuple[ValuePath, ValuePath], slot: int) -> Iterator[Goal]:
+    """Entries, their keys and their values: all go into one list, in document order."""
+    yield Goal(path.steps, op=Op(ETL_OP_STORE, keep=ETL_KEEP_ENTRY, slot=slot))
+    for end, keep in zip(pair, (ETL_KEEP_KEY, ETL_KEEP_VALUE), strict=True):
+        yield Goal(path.steps + end.steps, end.leaf, end.attribute, Op(ETL_OP_STORE, keep=keep, slot=slot))
 
 
 def lengths(table: Table) -> set[int]:

@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 CORE = HERE.parents[1] / "etl" / "native" / "core"
 
 PLANS = (((0, 0),), ((3, 0),), ((4, 0),))
-"""For each plan the record paths that fit: table, place of the path."""
+"""For each plan the record paths that fit everywhere: table, place of the path."""
 
 _FLAGS = ["-std=c11", "-g", "-O1", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
 
@@ -31,7 +31,7 @@ _FLAGS = ["-std=c11", "-g", "-O1", "-fno-omit-frame-pointer", "-fno-sanitize-rec
 def write_inputs(folder: Path) -> list[Path]:
     """`plans.inc` and the corpus; the files of the corpus."""
     mapping = read_mapping(HERE / "rich.mapping.yaml")
-    sources = [plan_source(compile_program(mapping, "copy", plan), f"plan_{n}") for n, plan in enumerate(PLANS)]
+    sources = [plan_source(compile_program(mapping, "copy", [plan]), f"plan_{n}") for n, plan in enumerate(PLANS)]
     names = ", ".join(f"&plan_{number}" for number in range(len(PLANS)))
     table = f"enum {{ PLAN_COUNT = {len(PLANS)} }};\nstatic const etl_plan *const plans[] = {{{names}}};\n"
     (folder / "plans.inc").write_text("".join(sources) + table, "ascii")

@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     memset(bad, 0, sizeof bad);
     uint32_t count = find_records(payload, size - 2, spans);
     bad[badness % MOST_RECORDS] = badness & 1;
-    etl_surroundings surroundings = {prefixes, uris, choice & 64 ? 1 : 0, choice & 128 ? 1 : 0};
+    etl_surroundings surroundings = {prefixes, uris, choice & 64 ? 1 : 0, choice & 128 ? 1 : 0, 0};
     etl_run run = {payload, size - 2, spans, count};
     etl_place place = {payload, spans, count, 0, 1000, 10, 5, 3, source_texts, around, badness};
     etl_rows *rows = calloc(plan->table_count, sizeof *rows);

@@ -158,7 +158,13 @@ class Case:
 def cases() -> list[Case]:
     """What mutations begin with: a mapping with everything in it, and the examples of the documentation."""
     rich = read_mapping(PROJECT / "tests" / "fuzz" / "rich.mapping.yaml")
-    return [Case("rich", rich, _RICH), *_documented()]
+    entries, depths = (parse_mapping(text, "case.yaml") for text in (_ENTRIES_MAPPING, _DEPTHS_MAPPING))
+    return [
+        Case("rich", rich, _RICH),
+        Case("entries of keys and values", entries, _ENTRIES),
+        Case("records at different depths", depths, _DEPTHS),
+        *_documented(),
+    ]
 
 
 _HEAD = b'<r batch="7" xmlns:m="http://example.org/ns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
@@ -182,6 +188,50 @@ _RICH = (
             b"</r>",
         )
     ),
+)
+
+
+_ENTRIES_MAPPING = """
+version: 1
+tables:
+  way:
+    each: [/osm/way, /osm/node]
+    where: "not(@visible = 'false')"
+    columns:
+      id: {path: "@id", type: bigint}
+      tags: {path: tag, many: json, key: "@k", value: "@v", type: jsonb}
+      highway: "tag[@k='highway']/@v"
+      texts: {path: tag, many: json, key: n, value: ., transform: [collapse, upper], nulls: ["-"]}
+      deep: {path: "b/c[@t='1']", many: json, key: "text()", value: "d[2]", strip: false, default: '{}'}
+      own: {path: ., many: json, key: nd/@ref, value: "@id", required: true}
+  nd:
+    parent: way
+    each: [nd, b/nd]
+    columns: {ref: "@ref", tags: {path: ../tag, many: json, key: ., value: "@k"}}
+"""
+_ENTRIES = (
+    b"<osm><way id='1'><nd ref='7'/><nd/><tag k='highway' v='a &amp; b'/><tag k='name' v='\xc3\xa4'/></way></osm>",
+    b"<osm><node id='2'><tag k='x' v='1'/><tag k='x' v='2'/><tag k=' x' v=' 3 '/><tag v=''/><tag k=''/></node></osm>",
+    b"<osm xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><way id='3'><nd/><tag><n>a<b>c</b></n>x<n>d</n></tag>"
+    b"<tag k='k' xsi:nil='true'><n>gone</n></tag><tag><n xsi:nil='1'/>y</tag><tag>-</tag></way><way id='4'/></osm>",
+    b"<osm><way id='5'><b><c t='1'>k<d>1</d><d>2<e/></d>ey</c><c t='2'>n</c><nd/><c t='1'><d/><d/></c></b></way>"
+    b"<way visible='false' id='6'><tag k='a' v='b'/></way></osm>",
+)
+
+_DEPTHS_MAPPING = """
+version: 1
+namespaces: {m: "http://example.org/ns"}
+tables:
+  b: {each: [/r/b, "/r/a[@t='1']/b"], columns: {t: c, up: "../@t"}}
+  b_c: {parent: b, each: [c, d/c], columns: {t: ., n: {path: "@n", type: integer}, near: "../@n"}}
+  name: {each: //name, columns: {t: text(), c: c, up: "../@t"}}
+  o: {each: [//m:o, /r/x/y/o], where: "c or ../@t", columns: {c: {path: c, many: array}, k: "@k"}}
+"""
+_DEPTHS = (
+    b"<r t='0'><b><c n='1'>1</c></b><a t='1'><b n='2'><d n='3'><c n=' 4'>2</c></d></b></a><name>n<c>o</c></name></r>",
+    b"<r><a t='2'><b><c>no</c></b><name/></a><a t='1'><b/><name>x</name><b/></a><b/><x><y t='1'><o/></y></x></r>",
+    b"<r xmlns:m='http://example.org/ns'><m:o><c>1</c></m:o><b><name>not</name></b><x t='1'><m:o k='2'/><y><o/><m:o/>"
+    b"<o><c>2</c><c/></o></y><name>z</name></x><x><y><z><name><b><c>c</c></b></name></z></y></x><b><c>3</c></b></r>",
 )
 
 

@@ -44,6 +44,15 @@ def _value_paths(draw: st.DrawFn, height: int, leaves: tuple[str, ...] = ("", ""
 
 
 @st.composite
+def _pairs(draw: st.DrawFn, height: int) -> str:
+    """Entries in an element that is `height` steps below its record, or in one above it."""
+    up = draw(st.sampled_from([0, 0, *range(height + 1)]))
+    path = "/".join([*[".."] * up, draw(_element_paths(int(up > 0)))]) or "."
+    key, value = draw(_value_paths(-1)), draw(_value_paths(-1))
+    return f'{{path: "{path}", many: json, key: "{key}", value: "{value}"}}'
+
+
+@st.composite
 def _comparisons(draw: st.DrawFn, height: int) -> str:
     path = draw(_value_paths(height, leaves=("", "@k")))
     return path + draw(st.sampled_from(["", "", "='1'", "!='1'", "='x'", "!=''"]))
@@ -69,8 +78,13 @@ def mappings(draw: st.DrawFn) -> str:
             lines.append(f'    where: "{draw(_conditions(height))}"')
         lines.extend(["    columns:", '      fixed: "@k"'])
         for number in range(draw(st.integers(0, 4))):
-            many = draw(st.sampled_from(["first", "first", "last", "join", "array", "json", "count", "reject"]))
-            lines.append(f'      c{number}: {{path: "{draw(_value_paths(height))}", many: {many}}}')
+            many = draw(
+                st.sampled_from(["first", "first", "last", "join", "array", "json", "count", "reject", "pairs"])
+            )
+            if many == "pairs":
+                lines.append(f"      c{number}: {draw(_pairs(height))}")
+            else:
+                lines.append(f'      c{number}: {{path: "{draw(_value_paths(height))}", many: {many}}}')
 
     def child_paths() -> tuple[str, int]:
         """Of equal length, so that `..` leads equally far."""

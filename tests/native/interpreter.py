@@ -19,7 +19,11 @@ from etl.native.program_codes import (
     ETL_FROM_LINK,
     ETL_FROM_SLOT,
     ETL_KEEP_ALL,
+    ETL_KEEP_ENTRY,
+    ETL_KEEP_KEY,
     ETL_KEEP_LAST,
+    ETL_KEEP_VALUE,
+    ETL_MANY_PAIRS,
     ETL_NONE,
     ETL_OP_EQUAL,
     ETL_OP_EXISTS,
@@ -30,7 +34,7 @@ from etl.native.program_codes import (
     ETL_WHERE_LINK_BIT,
     ETL_WHERE_NOT,
 )
-from etl.transform.elements import NULL, own_text, read_string, read_text, string_value
+from etl.transform.elements import NIL, NULL, own_text, read_string, read_text, string_value
 from etl.transform.name_tests import shown_attribute
 
 
@@ -88,11 +92,11 @@ class Interpreter:
         self.rows: list[list[Row]] = [[] for _ in program.tables]
         self.unseen: set[str] = set()
 
-    def run(self, records: Sequence[Any], ancestors: Sequence[Any]) -> Found:
+    def run(self, records: Sequence[Any], ancestors: Sequence[Any], root: int = 0) -> Found:
         for record, element in enumerate(records):
             self.record = record
             self.registers = [ETL_NONE] * self.program.registers
-            child = self._target(0, element, [0] * self.program.nodes[0][8])
+            child = self._target(root, element, [0] * self.program.nodes[root][8])
             if child is None or child == ETL_NONE:
                 raise Declined
             self._element(child, element)
@@ -124,7 +128,8 @@ class Interpreter:
             target = self._target(node, child, counts)
             if target is None:
                 if open_:
-                    self.unseen.add(f"{program.node_paths[node]}/{child.tag.rpartition('}')[2]}")
+                    name = child.tag.rpartition("}")[2]
+                    self.unseen.update(f"{path}/{name}" for path in program.open_paths[node])
             elif target != ETL_NONE:
                 self._element(target, child)
         if ops[3]:
@@ -177,6 +182,9 @@ class Interpreter:
     def _store(self, slot: Value, value: Any, keep: int, *, simple: bool, mixed: bool) -> None:
         if keep == ETL_KEEP_ALL:
             slot.value = [*(slot.value or []), value]
+        elif keep in (ETL_KEEP_ENTRY, ETL_KEEP_KEY, ETL_KEEP_VALUE):
+            slot.value = [*(slot.value or []), (keep, value)]
+            mixed = False
         elif slot.value is None or keep == ETL_KEEP_LAST:
             slot.value = value
         else:
@@ -219,7 +227,7 @@ class Interpreter:
             table: list[list[Any]] = []
             for record, at in zip(records[-1], kept, strict=True):
                 values = [self._value(column, rows[at], around[0]) for column in columns]
-                table.append([NULL if value.value is None else value.value for value in values])
+                table.append([_raw(column, value) for column, value in zip(columns, values, strict=True)])
                 found.several.update((number, slot, record) for slot, value in enumerate(values) if value.several)
                 found.mixed.update((number, slot) for slot, value in enumerate(values) if value.mixed)
             found.tables.append(table)
@@ -252,3 +260,17 @@ class Interpreter:
                 stack.append((left and right) if kind == ETL_WHERE_AND else (left or right))
         assert len(stack) in ((1,) if count else (0,))
         return stack.pop() if stack else True
+
+
+def _raw(column: ColumnLayout, value: Value) -> Any:
+    if value.value is None:
+        return NULL
+    if column.rule is None or column.rule.many != ETL_MANY_PAIRS:
+        return value.value
+    pairs: list[tuple[list[str], list[str]]] = []
+    for keep, text in value.value:
+        if keep == ETL_KEEP_ENTRY:
+            pairs.append(([], []))
+        else:
+            pairs[-1][keep == ETL_KEEP_VALUE].append(text)
+    return [(keys[0] if keys and keys[0] != NIL else "", values) for keys, values in pairs]

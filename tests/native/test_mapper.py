@@ -222,10 +222,62 @@ def test_records_under_different_paths_in_one_split(monkeypatch: pytest.MonkeyPa
     mapping = mapping_of("  r: {each: /root/r, columns: {t: t}}\n  s: {each: /root/x/s, columns: {t: t}}")
     inner = Skeleton(b"", b"<root><x>", b"</x></root>", 2)
     runs = make_run([b"<r><t>1</t></r>"]), make_run([b"<s><t>2</t></s>"], inner)
-    native, _ = mapped(mapping, make_split(*runs), monkeypatch)
-    assert native.notices.declined == "records under different paths side by side"
-    for run in runs:
-        assert mapped(mapping, make_split(run), monkeypatch)[0].notices.declined == ""
+    for chosen in (runs, runs[:1], runs[::-1]):
+        native, _ = mapped(mapping, make_split(*chosen), monkeypatch)
+        assert native.notices.declined == ""
+        assert native.counts[0].loaded == len(chosen)
+
+
+def test_paths_that_fit_for_the_first_time_in_a_later_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = mapping_of(
+        "  r: {each: [/root/r, //s], columns: {t: t, up: '../@n'}}\n"
+        "  s: {each: [\"/root/x[@n='1']/s\", /root/x/y/r], columns: {t: t}}\n"
+        "  k: {parent: s, each: k, columns: {t: ., up: '../../@n'}}"
+    )
+    skeletons = [
+        Skeleton(b"", b"<root n='0'>", b"</root>", 1),
+        Skeleton(b"", b"<root><x n='1'>", b"</x></root>", 2),
+        Skeleton(b"", b"<root><x>", b"</x></root>", 2),
+        Skeleton(b"", b"<root><x><y n='2'>", b"</y></x></root>", 3),
+    ]
+    records = [b"<r><t>1</t></r>", b"<s><t>2</t><k>3</k></s>", b"<s><t>4</t></s>", b"<r><k>5</k><k>6</k></r>"]
+    runs = [make_run([record], skeleton) for record, skeleton in zip(records, skeletons, strict=True)]
+    splits = [make_split(*(runs[place] for place in places)) for places in ((0,), (1, 2), (3, 0, 1), (2,))]
+    worker = Worker(WorkerSetup(mapping, "copy", (SOURCE,)))
+    for most in (200, 3):
+        monkeypatch.setattr("etl.native.mapper._SETS", most)
+        for split in splits:
+            native, _ = mapped(mapping, split, monkeypatch)
+            assert native.notices.declined == ""
+            assert worker.run_split(split).tables == native.tables
+
+
+def test_entries_of_keys_and_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = mapping_of("""
+  way:
+    each: /root/way
+    columns:
+      id: {path: "@id", type: bigint}
+      tags: {path: tag, many: json, key: "@k", value: "@v", type: jsonb}
+      names: {path: "tag[@l='1']", many: json, key: "@lang", value: n, transform: [upper], nulls: ["-"], required: true}
+  nd:
+    parent: way
+    each: nd
+    columns: {ref: "@ref", near: {path: ../tag, many: json, key: ., value: text(), strip: false}}
+""")
+    xsi = b"xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'"
+    records = [
+        b"<way id='1'><nd ref='7'/><tag k='highway' v='a &amp; \xc3\xa4'/><tag k=' x ' v='1'/><tag k='x' v=''/></way>",
+        b"<way id='2'><tag l='1' lang='de'><n>- </n></tag><tag l='1' lang='en'><n>a<b>c</b></n><n/></tag><tag/></way>",
+        b"<way id='3'/>",
+        b"<way id='4' %s><tag xsi:nil='1' l='1' lang='fr' k='k'><n>gone</n></tag>" % xsi
+        + b"<tag>own<n xsi:nil='true'/></tag><nd/></way>",
+    ]
+    for row_format in ("copy", "tuples"):
+        native, _ = mapped(mapping, make_split(make_run(records)), monkeypatch, row_format)
+        assert native.notices.declined == ""
+        assert [reject.column for reject in native.rejects] == ["names", "names"]
+        assert not native.notices.mixed
 
 
 def test_tables_of_lxml_beside_those_of_the_scanner(monkeypatch: pytest.MonkeyPatch) -> None:

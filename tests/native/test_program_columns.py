@@ -12,7 +12,7 @@ from tests.splits import mapping_of
 
 def layout(column: str, row_format: RowFormat = "copy") -> ColumnLayout:
     mapping = mapping_of(f"  r: {{each: /root/r, key: k, columns: {{k: '@k', c: {column}}}}}")
-    return compile_program(mapping, row_format, ((0, 0),)).layouts[0][1]
+    return compile_program(mapping, row_format, [((0, 0),)]).layouts[0][1]
 
 
 def rule(column: str, row_format: RowFormat = "copy") -> ColumnRule:
@@ -113,7 +113,7 @@ def test_keys_of_children_and_tables_of_lxml() -> None:
   x: {parent: r, each: x, columns: {c: {value: "007", type: integer}}}
   s: {each: /root/s, columns: {t: "count(a)"}}
 """)
-    first, child, other = compile_program(mapping, "copy", ((0, 0), (2, 0))).layouts
+    first, child, other = compile_program(mapping, "copy", [((0, 0), (2, 0))]).layouts
     assert [column.source for column in first] == [codes.ETL_FROM_RECORD_ID, codes.ETL_FROM_SLOT]
     assert [(column.source, column.index) for column in child[:2]] == [
         (codes.ETL_FROM_PARENT, 0),

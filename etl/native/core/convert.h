@@ -29,7 +29,8 @@ typedef enum {
     ETL_MANY_ONE = 0,   /* values are texts */
     ETL_MANY_COUNT = 1, /* values are lists: how many there are (0 where there is none); always a value */
     ETL_MANY_JOIN = 2,  /* lists: those that are not NULL, with `separator` between; NULL where there are none */
-    ETL_MANY_ARRAY = 3  /* lists: each converted on its own, then PostgreSQL's array literal (etl/mapping/arrays.py) */
+    ETL_MANY_ARRAY = 3, /* lists: each converted on its own, then PostgreSQL's array literal (etl/mapping/arrays.py) */
+    ETL_MANY_PAIRS = 4  /* lists of entries, keys and values (etl_keep): always asked */
 } etl_many;
 
 typedef struct {

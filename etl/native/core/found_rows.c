@@ -52,6 +52,11 @@ static etl_status store(etl_scanner *scanner, const etl_op *op, etl_value *slot,
 {
     if (op->keep == ETL_KEEP_ALL)
         return append(scanner, slot, value);
+    if (op->keep > ETL_KEEP_ALL) {
+        value.flags &= ETL_VALUE_NIL;
+        value.flags |= op->keep == ETL_KEEP_ENTRY ? ETL_VALUE_ENTRY : op->keep == ETL_KEEP_KEY ? ETL_VALUE_KEY : 0;
+        return append(scanner, slot, value);
+    }
     if (slot->at == NULL) {
         *slot = value;
     } else if (op->keep == ETL_KEEP_LAST) {

@@ -1,10 +1,11 @@
 /* A mapping, compiled for the scanner: what to do at which element.
 
    The paths of a mapping have no "any depth" below a record, so what is wanted is a tree of nodes, one level for each
-   level of elements: node 0 stands for what is around the records, its children are record elements. A node says
-   which rows begin at its elements, which of their values go where, and what is wanted of their children. Rows that are
-   open while an element is read are known by a register for each (table, node at which its rows begin): as the nodes
-   are a tree, an element of a node cannot stand inside another of the same node, so a register holds one row at a time.
+   level of elements: a root stands for what is around records, its children are record elements. There is a root for
+   each set of record paths that fit somewhere; where two lead to the same, so do their edges. A node says which rows
+   begin at its elements, which of their values go where, and what is wanted of their children. Rows that are open while
+   an element is read are known by a register for each (table, node at which its rows begin): as each node has one
+   level, an element of a node cannot stand inside another of the same node, so a register holds one row at a time.
 
    `etl/native/program.py` makes these arrays and is the only one that knows the mapping; everything here is plain
    numbers that refer to each other. It is trusted: the scanner checks documents, not programs. */
@@ -32,7 +33,12 @@ typedef struct {
 typedef enum {
     ETL_KEEP_FIRST = 0,
     ETL_KEEP_LAST = 1,
-    ETL_KEEP_ALL = 2
+    ETL_KEEP_ALL = 2,
+    /* Of a column that wants entries of keys and values, all in one list: that one begins (of an element that is
+       there), and what is found for its key and as its values until the next one begins. */
+    ETL_KEEP_ENTRY = 3,
+    ETL_KEEP_KEY = 4,
+    ETL_KEEP_VALUE = 5
 } etl_keep;
 
 typedef enum {

@@ -158,6 +158,7 @@ etl_status etl_scan_enter(etl_scanner *scanner, const etl_surroundings *surround
         status = forget_names(scanner);
     scanner->at = scanner->begin = NOTHING;
     scanner->around = surroundings->depth;
+    scanner->root = surroundings->root;
     scanner->replaced_count = 0;
     scanner->bound_count = 0;
     if (status == ETL_OK)
@@ -362,7 +363,7 @@ static etl_status begin_element(etl_scanner *scanner, int *empty)
         return status;
     int nil = parent != NULL && parent->nil;
     if (!nil) {
-        uint32_t above = parent == NULL ? 0 : parent->node;
+        uint32_t above = parent == NULL ? scanner->root : parent->node;
         if (parent != NULL)
             parent->has_children = 1;
         if (above != ETL_NONE)

@@ -21,6 +21,7 @@ typedef struct {
     const etl_text *uris;
     uint32_t bindings;
     uint32_t depth; /* elements open around a record */
+    uint32_t root;  /* the node that stands for them */
 } etl_surroundings;
 
 typedef struct {

@@ -56,6 +56,7 @@ struct etl_scanner {
     const uint8_t *end;
     uint32_t record; /* place in the split of the record it is in */
     uint32_t around; /* elements open around records */
+    uint32_t root;   /* the node that stands for them */
     const char *reason;
     size_t reason_offset;
 

@@ -14,7 +14,10 @@ enum {
     /* `at` is an etl_list (a column that keeps all its values), `size` how many values it has. */
     ETL_VALUE_LIST = 8,
     /* Of a converted value: the mapping's Python decides what becomes of it. */
-    ETL_VALUE_ASKED = 16
+    ETL_VALUE_ASKED = 16,
+    /* Of an item of a list: an entry begins with the items behind it; a key of the entry. */
+    ETL_VALUE_ENTRY = 32,
+    ETL_VALUE_KEY = 64
 };
 
 /* UTF-8. `at` NULL: nothing was found, or NULL. */
