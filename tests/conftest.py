@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,16 @@ from env_prep.start_postgres import running_server
 from etl.native import SWITCH, unavailable
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Without a path, i.e. for all tests, there is a process for each core; ``-n 0`` keeps them in one."""
+    option = config.option
+    in_one = option.file_or_dir or option.benchmark_only or hasattr(config, "workerinput")
+    if config.pluginmanager.hasplugin("xdist") and not in_one and option.numprocesses is None:
+        # Neighbours stay together, and with them what a module's fixtures make; who has run out takes of the others.
+        option.numprocesses, option.dist = "logical", "worksteal"
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Without ``--benchmark-only`` benchmarks run once, as tests of what they measure; nothing is measured."""
     if not config.option.benchmark_only:
@@ -24,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """With ``--benchmark-only`` no test is looked at: benchmarks stand elsewhere."""
     return True if config.option.benchmark_only else None
+
+
+@pytest.fixture(autouse=True)
+def _threads_end() -> Iterator[None]:
+    """No thread of the program outlives its test: the next one counts them, and who is next depends on the process."""
+    yield
+    deadline = time.monotonic() + 10
+    while left := [thread.name for thread in threading.enumerate() if thread.name.startswith("etl-")]:
+        assert time.monotonic() < deadline, f"left behind: {left}"
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")

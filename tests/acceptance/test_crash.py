@@ -118,10 +118,12 @@ class Pace:
 
 @pytest.fixture(scope="module")
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """Printed when all is over."""
+    """Printed when all is over, by a process that has a terminal."""
     found = Figures()
     yield found
     reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # in a worker of pytest-xdist
+        return
     capture: Any = request.config.pluginmanager.get_plugin("capturemanager")
     with capture.global_and_fixture_disabled():
         for line in ("", *found.lines()):

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+# The first of them installs and compiles, beside whatever else runs.
+pytestmark = pytest.mark.timeout(300)
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -45,7 +48,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
         cwd=folder.parent,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
     )
 
 

@@ -41,6 +41,7 @@ class Pool:
         self.queue = InsertQueue(max_bytes, None, LIMITS)
         self.engine = ThreadEngine(worker(run), SETUP, workers, prefetch)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, max_bytes)
+        _POOLS.append(self)
 
     def start(self, source: object) -> threading.Thread:
         thread = threading.Thread(target=lambda: self.coordinator.run(source), daemon=True)  # type: ignore[arg-type]
@@ -57,6 +58,17 @@ class Pool:
                 return numbers
             numbers += [entry.split.number for entry in batch]
             self.queue.release(batch)
+
+
+_POOLS: list[Pool] = []
+"""What the running test has made."""
+
+
+@pytest.fixture(autouse=True)
+def _workers_end() -> Iterator[None]:
+    yield
+    while _POOLS:
+        _POOLS.pop().engine.close(cancel=True)
 
 
 def test_every_split_reaches_the_queue_once() -> None:
