@@ -209,6 +209,10 @@ class MappingRows:
             index = self.around.setdefault(self._around_text(number, path), len(self.around))
             self.sources[number, place] = Source(ETL_FROM_AROUND, index)
             return
+        # The mapper knows what is taken from below once it has met such a row; here no row of theirs tells.
+        ends = (replace(end, up=path.up, steps=path.steps + end.steps) for end in wanted.pair or ())
+        for taken in (path, *ends):
+            self._know_above(table_names(self.mapping, number), taken)
         owner = self._hidden(number, path.up) if path.up else number
         rows = self.tables[owner]
         if wanted.pair is None:
@@ -216,10 +220,6 @@ class MappingRows:
             rows.walks[0].goals.append(Goal(path.steps, path.leaf, path.attribute, op))
         else:
             rows.walks[0].goals.extend(_entries(path, wanted.pair, rows.slots))
-            for end in wanted.pair:
-                self._know_above(
-                    table_names(self.mapping, number), replace(end, up=path.up, steps=path.steps + end.steps)
-                )
         self.sources[number, place] = (
             Source(ETL_FROM_LINK, rows.slots, self._link(number, path.up), owner)
             if path.up
