@@ -175,7 +175,7 @@ cdef extern from "scan.h" nogil:
     const etl_raw_rows *etl_scan_rows(const etl_scanner *scanner)
     const etl_unseen *etl_scan_unseen(const etl_scanner *scanner, size_t *count)
     etl_arena *etl_scan_arena(etl_scanner *scanner)
-    const char *etl_scan_reason(const etl_scanner *scanner, size_t *offset)
+    const char *etl_scan_reason(const etl_scanner *scanner)
 
 cdef extern from "lexical.h" nogil:
     ctypedef struct etl_type:

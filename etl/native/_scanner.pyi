@@ -29,7 +29,6 @@ node that stands for that."""
 class Plan:
     """A program in the core's terms; threads may share it. Raises MemoryError."""
 
-    columns: tuple[int, ...]
     def __new__(cls, program: Program) -> Plan: ...
 
 class Scanner:

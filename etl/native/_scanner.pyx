@@ -67,12 +67,9 @@ cdef class Plan:
     cdef etl_program program
     cdef etl_plan plan
     cdef list held
-    cdef readonly tuple columns
-    """How many columns each of the mapping's tables has."""
 
     def __cinit__(self, program not None):
         self.held = []
-        self.columns = tuple(len(layout) for layout in program.layouts)
         self._take_names(program)
         self._take_nodes(program)
         self._take_choices(program)
@@ -236,6 +233,8 @@ cdef class Scanner:
     cdef etl_surroundings **around
     """For each run where it stands, if another place than the run before it."""
     cdef uint32_t run_count
+    cdef bint is_scanned
+    """Rows are there to be asked for."""
 
     def __cinit__(self, Plan plan not None, uint32_t depth, uint32_t attributes, *, bint marshals):
         cdef etl_bounds bounds
@@ -271,6 +270,7 @@ cdef class Scanner:
         self._take_runs(runs)
         with nogil:
             status = self._map()
+        self.is_scanned = status == ETL_OK
         return self._said(status)
 
     def release(self):
@@ -278,6 +278,7 @@ cdef class Scanner:
         etl_scan_begin(self.scanner)
         memset(self.rows, 0, self.table_count * sizeof(etl_rows))
         self.run_count = 0
+        self.is_scanned = False
         self.held = []
         for table in range(self.table_count):
             if self.buffers[table].capacity > KEPT_BYTES:
@@ -286,13 +287,12 @@ cdef class Scanner:
 
     cdef object _said(self, etl_status status):
         """None, or why the split was declined."""
-        cdef size_t offset = 0
         cdef const char *reason
         if status == ETL_OK:
             return None
         if status == ETL_NOMEM:
             raise MemoryError
-        reason = etl_scan_reason(self.scanner, &offset)
+        reason = etl_scan_reason(self.scanner)
         return "a value that only Python converts" if reason is NULL else reason.decode("ascii")
 
     cdef int _take_runs(self, list runs) except -1:
@@ -462,8 +462,10 @@ cdef class Scanner:
         cdef etl_status status
         cdef uint32_t table
         cdef array.array places
+        if not self.is_scanned:
+            raise ValueError("nothing was scanned")
         if bad is not None:
-            if self.run_count == 0 or <size_t>len(bad) < self._record_count():
+            if <size_t>len(bad) < self._record_count():
                 raise ValueError("a byte for each record of the split is wanted")
             marks = <const uint8_t *>PyBytes_AS_STRING(bad)
         records = []

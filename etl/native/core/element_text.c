@@ -10,6 +10,9 @@
 
 static const uint8_t NOTHING[1] = {0};
 
+/* Of own text: a hostile one could have one for each of its bytes. */
+enum { MOST_PIECES = 1 << 18 };
+
 /* Put `pending` into the string. Its place is enough: what references stand for is never longer than they are, and no
    byte of a run is gathered twice. */
 static etl_status flush(etl_scanner *scanner)
@@ -40,6 +43,8 @@ etl_status etl_gather_text(etl_scanner *scanner, const uint8_t *text, size_t siz
         return ETL_OK;
     etl_text piece = {text, (uint32_t)size};
     if (frame->keeps_pieces) {
+        if (scanner->piece_count == MOST_PIECES)
+            return etl_decline(scanner, "a text of very many pieces");
         if (!etl_make_room(&scanner->pieces, scanner->piece_count, &scanner->piece_capacity, sizeof(etl_text)))
             return ETL_NOMEM;
         scanner->pieces[scanner->piece_count++] = piece;
@@ -53,34 +58,34 @@ etl_status etl_gather_text(etl_scanner *scanner, const uint8_t *text, size_t siz
 
 etl_status etl_gather_begin(etl_scanner *scanner, etl_frame *frame)
 {
-    frame->pieces = scanner->piece_count;
+    frame->first_piece = scanner->piece_count;
     if (!frame->gathers)
         return ETL_OK;
     etl_status status = flush(scanner);
-    frame->gathered = scanner->gathered_size;
+    frame->gathered_from = scanner->gathered_size;
     scanner->gathering++;
     return status;
 }
 
 etl_status etl_gather_string(etl_scanner *scanner, const etl_frame *frame, etl_text *value)
 {
-    if (scanner->pending.size && scanner->gathered_size == frame->gathered) {
+    if (scanner->pending.size && scanner->gathered_size == frame->gathered_from) {
         *value = scanner->pending;
         return ETL_OK;
     }
     etl_status status = flush(scanner);
-    size_t size = scanner->gathered_size - frame->gathered;
-    *value = size ? (etl_text){scanner->gathered + frame->gathered, (uint32_t)size} : (etl_text){NOTHING, 0};
+    size_t size = scanner->gathered_size - frame->gathered_from;
+    *value = size ? (etl_text){scanner->gathered + frame->gathered_from, (uint32_t)size} : (etl_text){NOTHING, 0};
     return status;
 }
 
 etl_status etl_gather_own(etl_scanner *scanner, const etl_frame *frame, etl_text *value)
 {
-    uint32_t count = scanner->piece_count - frame->pieces;
+    uint32_t count = scanner->piece_count - frame->first_piece;
     *value = (etl_text){NOTHING, 0};
     if (count == 0)
         return ETL_OK;
-    const etl_text *pieces = scanner->pieces + frame->pieces;
+    const etl_text *pieces = scanner->pieces + frame->first_piece;
     if (count == 1) {
         *value = pieces[0];
         return ETL_OK;
@@ -101,7 +106,7 @@ etl_status etl_gather_own(etl_scanner *scanner, const etl_frame *frame, etl_text
 
 void etl_gather_end(etl_scanner *scanner, const etl_frame *frame)
 {
-    scanner->piece_count = frame->pieces;
+    scanner->piece_count = frame->first_piece;
     if (!frame->gathers)
         return;
     scanner->gathering--;

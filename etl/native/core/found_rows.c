@@ -1,7 +1,4 @@
 /* Does what a node wants of an element: begins rows, puts values into their slots, notes which conditions hold. */
-#include <string.h>
-
-#include "chars.h"
 #include "scanner.h"
 
 etl_status etl_begin_rows(etl_scanner *scanner, const etl_node *node)
@@ -68,12 +65,6 @@ static etl_status store(etl_scanner *scanner, const etl_op *op, etl_value *slot,
     return ETL_OK;
 }
 
-static int is_literal(const etl_program *program, uint32_t literal, etl_text value)
-{
-    etl_text text = program->literals[literal];
-    return text.size == value.size && (text.size == 0 || memcmp(text.at, value.at, text.size) == 0);
-}
-
 etl_status etl_do_ops(etl_scanner *scanner, etl_range ops, etl_text value, uint32_t flags)
 {
     for (uint32_t i = 0; i < ops.count; i++) {
@@ -86,36 +77,27 @@ etl_status etl_do_ops(etl_scanner *scanner, etl_range ops, etl_text value, uint3
             if (status != ETL_OK)
                 return status;
         } else if (op->kind == ETL_OP_EXISTS ||
-                   is_literal(scanner->program, op->literal, value) == (op->kind == ETL_OP_EQUAL)) {
+                   etl_same_text(scanner->program->literals[op->literal], value) == (op->kind == ETL_OP_EQUAL)) {
             rows->bits[row] |= UINT64_C(1) << op->bit;
         }
     }
     return ETL_OK;
 }
 
-static etl_status take(etl_scanner *scanner, const etl_scanned_attribute *attribute, etl_range ops)
-{
-    etl_text value = attribute->value;
-    if (attribute->has_breaks) {
-        etl_status status = etl_normal_value(scanner, attribute->value, &value);
-        if (status != ETL_OK)
-            return status;
-    }
-    return etl_do_ops(scanner, ops, value, 0);
-}
-
 etl_status etl_take_attributes(etl_scanner *scanner, uint32_t node)
 {
     const etl_program *program = scanner->program;
     for (uint32_t i = 0; i < scanner->found_count; i++) {
-        const etl_scanned_attribute *attribute = &scanner->found[i];
+        etl_scanned_attribute *attribute = &scanner->found[i];
         uint32_t local = scanner->names.names[attribute->name].local;
         uint32_t place =
             local == ETL_ANY ? ETL_NONE : etl_lookup_find(&scanner->attributes, node, attribute->uri, local);
         etl_status status = ETL_OK;
-        if (place != ETL_NONE && program->attributes[place].ops.count)
-            status = take(scanner, attribute, program->attributes[place].ops);
-        else if (place == ETL_NONE && program->nodes[node].reports_attributes)
+        if (place != ETL_NONE && program->attributes[place].ops.count) {
+            status = etl_normalise(scanner, attribute);
+            if (status == ETL_OK)
+                status = etl_do_ops(scanner, program->attributes[place].ops, attribute->value, 0);
+        } else if (place == ETL_NONE && program->nodes[node].reports_attributes)
             status = etl_note_unseen(scanner, node, attribute->name, attribute->uri, 1);
         if (status != ETL_OK)
             return status;

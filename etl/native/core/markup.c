@@ -56,7 +56,7 @@ static size_t known_entity(const uint8_t *at, size_t left, const char **stands_f
 }
 
 /* Production 66, and those five. */
-etl_status etl_read_reference(etl_scanner *scanner, etl_text *text)
+etl_status etl_read_reference(etl_scanner *scanner, uint8_t *room, etl_text *text)
 {
     const char *stands_for;
     size_t known = known_entity(scanner->at, (size_t)(scanner->end - scanner->at), &stands_for);
@@ -84,10 +84,7 @@ etl_status etl_read_reference(etl_scanner *scanner, etl_text *text)
     }
     if (at == end || at == first || !etl_is_char(code))
         return etl_decline(scanner, "a reference to a character that XML does not allow");
-    uint8_t *written = etl_arena_take(&scanner->arena, 4);
-    if (written == NULL)
-        return ETL_NOMEM;
-    *text = (etl_text){written, (uint32_t)etl_write_char(code, written)};
+    *text = (etl_text){room, (uint32_t)etl_write_char(code, room)};
     scanner->at = at + 1;
     return ETL_OK;
 }
@@ -100,12 +97,38 @@ static void pass_line_end(etl_scanner *scanner)
         scanner->at++;
 }
 
+/* Room for a character that stays as long as the rows do; NULL where there is no memory. */
+static uint8_t *room_for_character(etl_scanner *scanner)
+{
+    enum { AT_ONCE = 4096, MOST = 4 };
+    if (scanner->characters_left < MOST) {
+        scanner->characters = etl_arena_take(&scanner->arena, AT_ONCE);
+        if (scanner->characters == NULL)
+            return NULL;
+        scanner->characters_left = AT_ONCE;
+    }
+    return scanner->characters;
+}
+
+static etl_status read_referred(etl_scanner *scanner)
+{
+    uint8_t *room = room_for_character(scanner);
+    etl_text text;
+    if (room == NULL)
+        return ETL_NOMEM;
+    etl_status status = etl_read_reference(scanner, room, &text);
+    if (status == ETL_OK && text.at == room) {
+        scanner->characters += text.size;
+        scanner->characters_left -= text.size;
+    }
+    return status == ETL_OK ? etl_gather_text(scanner, text.at, text.size) : status;
+}
+
 /* Production 14, CharData, and references; up to the next "<". */
 etl_status etl_read_text(etl_scanner *scanner)
 {
     while (scanner->at < scanner->end && *scanner->at != '<') {
         const uint8_t *first = scanner->at;
-        etl_text text;
         etl_status status = pass(scanner, ETL_PLAIN_TEXT);
         while (status == ETL_OK && scanner->at < scanner->end && *scanner->at == ']') {
             if (scanner->end - scanner->at > 2 && scanner->at[1] == ']' && scanner->at[2] == '>')
@@ -118,15 +141,13 @@ etl_status etl_read_text(etl_scanner *scanner)
         if (status != ETL_OK || scanner->at == scanner->end || *scanner->at == '<')
             return status;
         if (*scanner->at == '&') {
-            status = etl_read_reference(scanner, &text);
+            status = read_referred(scanner);
         } else if (*scanner->at == '\r') {
             pass_line_end(scanner);
-            text = (etl_text){LINE_END, 1};
+            status = etl_gather_text(scanner, LINE_END, 1);
         } else {
             return etl_decline(scanner, "a character that XML does not allow");
         }
-        if (status == ETL_OK)
-            status = etl_gather_text(scanner, text.at, text.size);
         if (status != ETL_OK)
             return status;
     }
@@ -138,27 +159,26 @@ static int ahead(const etl_scanner *scanner, const char *text, size_t size)
     return (size_t)(scanner->end - scanner->at) >= size && memcmp(scanner->at, text, size) == 0;
 }
 
+/* Whether "-", "?" or "]" stands here, with which a terminator may begin. */
+static int may_end(const etl_scanner *scanner)
+{
+    return scanner->at < scanner->end && (*scanner->at == '-' || *scanner->at == '?' || *scanner->at == ']');
+}
+
 /* Go on to `terminator`, over Chars alone; of a CDATA section they are text. */
 static etl_status pass_to(etl_scanner *scanner, const char *terminator, size_t size, int is_text)
 {
     for (;;) {
         const uint8_t *first = scanner->at;
         etl_status status = pass(scanner, ETL_PLAIN_SPECIAL);
-        while (status == ETL_OK && scanner->at < scanner->end && etl_byte_class[*scanner->at] & ETL_PLAIN_TEXT &&
-               !ahead(scanner, terminator, size)) {
+        while (status == ETL_OK && may_end(scanner) && !ahead(scanner, terminator, size)) {
             scanner->at++;
             status = pass(scanner, ETL_PLAIN_SPECIAL);
         }
-        int found = status == ETL_OK && ahead(scanner, terminator, size);
-        /* "]" is no plain text, and yet may stand in all of these. */
-        int bracket = status == ETL_OK && !found && scanner->at < scanner->end && *scanner->at == ']';
-        scanner->at += bracket;
         if (status == ETL_OK && is_text)
             status = etl_gather_text(scanner, first, (size_t)(scanner->at - first));
-        if (status != ETL_OK || found)
+        if (status != ETL_OK || ahead(scanner, terminator, size))
             return status;
-        if (bracket)
-            continue;
         if (scanner->at == scanner->end)
             return etl_decline(scanner, "a comment, CDATA section or processing instruction without its end");
         if (*scanner->at != '\r')
@@ -234,23 +254,25 @@ static uint8_t *copy_plain(const uint8_t **at, const uint8_t *end, uint8_t *out)
     return out + (last - first);
 }
 
-etl_status etl_normal_value(etl_scanner *scanner, etl_text raw, etl_text *value)
+etl_status etl_normalise(etl_scanner *scanner, etl_scanned_attribute *attribute)
 {
-    uint8_t *out = etl_arena_take(&scanner->arena, raw.size);
+    if (!attribute->has_breaks)
+        return ETL_OK;
+    uint8_t *first = etl_arena_take(&scanner->arena, attribute->value.size), *out = first;
     if (out == NULL)
         return ETL_NOMEM;
-    *value = (etl_text){out, 0};
     const uint8_t *before = scanner->at, *end = scanner->end;
     etl_status status = ETL_OK;
-    scanner->at = raw.at;
-    scanner->end = raw.at + raw.size;
+    scanner->at = attribute->value.at;
+    scanner->end = scanner->at + attribute->value.size;
     for (;;) {
         out = copy_plain(&scanner->at, scanner->end, out);
         if (scanner->at == scanner->end)
             break;
         if (*scanner->at == '&') {
+            uint8_t room[4];
             etl_text text;
-            status = etl_read_reference(scanner, &text);
+            status = etl_read_reference(scanner, room, &text);
             if (status != ETL_OK)
                 break;
             memcpy(out, text.at, text.size);
@@ -264,8 +286,9 @@ etl_status etl_normal_value(etl_scanner *scanner, etl_text raw, etl_text *value)
             *out++ = ' ';
         }
     }
-    value->size = (uint32_t)(out - value->at);
     scanner->at = before;
     scanner->end = end;
+    attribute->value = (etl_text){first, (uint32_t)(out - first)};
+    attribute->has_breaks = 0;
     return status;
 }

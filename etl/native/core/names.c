@@ -21,7 +21,7 @@ static uint32_t hash_of(const uint8_t *text, size_t size)
 
 static int same(etl_text text, const uint8_t *other, size_t size)
 {
-    return text.size == size && (size == 0 || memcmp(text.at, other, size) == 0);
+    return size <= UINT32_MAX && etl_same_text(text, (etl_text){other, (uint32_t)size});
 }
 
 /* A copy in the names' own memory; `at` NULL where there is none. */
@@ -112,7 +112,9 @@ void etl_names_free(etl_names *names)
 
 int etl_names_crowded(const etl_names *names)
 {
-    return names->count > KEEP_BELOW || names->uri_count > names->program->uri_count + ETL_URIS_LIMIT / 2 ||
+    /* Fewer than are always there: memory came to its end when they were last forgotten. */
+    return names->prefix_count <= ETL_PREFIX_XMLNS || names->uri_count <= names->program->uri_count ||
+           names->count > KEEP_BELOW || names->uri_count > names->program->uri_count + ETL_URIS_LIMIT / 2 ||
            names->prefix_count > ETL_URIS_LIMIT / 2;
 }
 
@@ -174,6 +176,11 @@ static etl_status split(etl_names *names, etl_name *name)
     if (!etl_is_ncname(local, size))
         return ETL_DECLINED;
     name->local = local_number(names, local, size);
+    name->declares = ETL_NONE;
+    if (name->prefix == ETL_PREFIX_XMLNS)
+        return etl_names_prefix(names, local, size, &name->declares);
+    if (colon == NULL && same((etl_text){name->text, name->size}, (const uint8_t *)"xmlns", 5))
+        name->declares = ETL_PREFIX_NONE;
     return ETL_OK;
 }
 
@@ -194,14 +201,14 @@ static etl_status add(etl_names *names, const uint8_t *text, size_t size, uint32
         if (status != ETL_OK)
             return status;
     }
-    etl_text copy = kept(names, text, size);
-    if (copy.at == NULL)
-        return ETL_NOMEM;
-    etl_name name = {.text = copy.at, .size = copy.size, .hash = hash};
-    memcpy(&name.head, copy.at, size < 8 ? size : 8);
+    etl_name name = {.text = text, .size = (uint32_t)size, .hash = hash};
+    memcpy(&name.head, text, size < 8 ? size : 8);
     etl_status status = split(names, &name);
     if (status != ETL_OK)
         return status;
+    name.text = kept(names, text, size).at;
+    if (name.text == NULL)
+        return ETL_NOMEM;
     uint32_t at = hash & (names->slot_count - 1);
     while (names->slots[at])
         at = (at + 1) & (names->slot_count - 1);

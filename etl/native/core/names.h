@@ -13,8 +13,9 @@
 #include "program.h"
 #include "status.h"
 
-/* More of either in one split, or a longer one, is not for this scanner. */
-enum { ETL_NAMES_LIMIT = 20000, ETL_URIS_LIMIT = 2000, ETL_NAME_BYTES_LIMIT = 1000 };
+/* Of names, and of prefixes or namespaces; more in a split than are left of these (half of them at least), or a longer
+   name, is not for this scanner. */
+enum { ETL_NAMES_LIMIT = 20000, ETL_URIS_LIMIT = 200, ETL_NAME_BYTES_LIMIT = 1000 };
 
 /* Numbers of prefixes that are always there. */
 enum { ETL_PREFIX_NONE = 0, ETL_PREFIX_XML = 1, ETL_PREFIX_XMLNS = 2 };
@@ -25,6 +26,7 @@ typedef struct {
     uint32_t size;
     uint32_t follower; /* the name that came next when this one was last met: a guess that is mostly right */
     uint32_t prefix;   /* number of its prefix */
+    uint32_t declares; /* of xmlns and xmlns:p: number of the prefix that such an attribute declares; else ETL_NONE */
     uint32_t local;    /* place of the local name in the program's, ETL_ANY where it is not there */
     uint32_t local_at; /* where the local name begins */
     uint32_t hash;

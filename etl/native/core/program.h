@@ -13,6 +13,7 @@
 #define ETL_PROGRAM_H
 
 #include <stdint.h>
+#include <string.h>
 
 enum { ETL_NONE = UINT32_MAX };
 
@@ -29,6 +30,11 @@ typedef struct {
     const uint8_t *at;
     uint32_t size;
 } etl_text;
+
+static inline int etl_same_text(etl_text one, etl_text other)
+{
+    return one.size == other.size && (one.size == 0 || memcmp(one.at, other.at, one.size) == 0);
+}
 
 typedef enum {
     ETL_KEEP_FIRST = 0,

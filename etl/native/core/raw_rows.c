@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows for which memory is kept between splits; a larger split's is given back. */
-enum { KEPT_ROWS = 1 << 16, FIRST_ROWS = 256 };
+/* Memory that is kept between splits; a larger split's is given back. */
+enum { KEPT_BYTES = 1 << 22, FIRST_ROWS = 256 };
 
 /* An array with room for `capacity` elements; NULL where there is no memory, and the old one is left as it is. */
 static void *resized(void *array, uint32_t capacity, size_t width)
@@ -61,11 +61,6 @@ etl_status etl_raw_rows_add(etl_raw_rows *rows, uint32_t *row)
     *row = rows->count++;
     for (size_t i = 0, first = (size_t)*row * table->slots; i < table->slots; i++)
         rows->slots[first + i] = (etl_value){NULL, 0, 0};
-    for (size_t i = 0, first = (size_t)*row * table->links; i < table->links; i++)
-        rows->links[first + i] = ETL_NONE;
-    rows->parents[*row] = ETL_NONE;
-    if (rows->lists != NULL)
-        rows->lists[*row] = 0;
     if (rows->bits != NULL)
         rows->bits[*row] = 0;
     return ETL_OK;
@@ -74,7 +69,7 @@ etl_status etl_raw_rows_add(etl_raw_rows *rows, uint32_t *row)
 void etl_raw_rows_clear(etl_raw_rows *rows)
 {
     rows->count = 0;
-    if (rows->capacity > KEPT_ROWS)
+    if ((uint64_t)rows->capacity * (rows->table->slots * sizeof(etl_value) + 2 * sizeof(uint32_t)) > KEPT_BYTES)
         etl_raw_rows_free(rows);
 }
 

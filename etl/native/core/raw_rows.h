@@ -17,7 +17,7 @@ typedef struct {
     uint32_t *links;   /* count x table->links: rows that stand for ancestors; ETL_NONE where there is none */
 } etl_raw_rows;
 
-/* A row more, its slots empty, its bits and links 0; `*row` is its place. */
+/* A row more, its slots empty, its bits 0, parent, list and links to be set; `*row` is its place. */
 etl_status etl_raw_rows_add(etl_raw_rows *rows, uint32_t *row);
 /* Forget all rows, and memory beyond what an ordinary split needs. */
 void etl_raw_rows_clear(etl_raw_rows *rows);

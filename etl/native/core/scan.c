@@ -7,6 +7,9 @@
 #include "chars.h"
 #include "scanner.h"
 
+/* Pieces of text, or attributes, for which memory is kept between splits. */
+enum { KEPT_ENTRIES = 1 << 14 };
+
 static const uint8_t NOTHING[1] = {0};
 static const char XML_URI[] = "http://www.w3.org/XML/1998/namespace";
 static const char XSI_URI[] = "http://www.w3.org/2001/XMLSchema-instance";
@@ -127,17 +130,32 @@ void etl_scanner_free(etl_scanner *scanner)
     free(scanner);
 }
 
+/* What an extraordinary element has made large. */
+static void give_back(etl_scanner *scanner)
+{
+    free(scanner->pieces);
+    free(scanner->found);
+    scanner->pieces = NULL;
+    scanner->found = NULL;
+    scanner->piece_capacity = scanner->found_capacity = 0;
+    scanner->piece_count = scanner->found_count = 0;
+}
+
 void etl_scan_begin(etl_scanner *scanner)
 {
     for (uint32_t i = 0; i < scanner->program->table_count; i++)
         etl_raw_rows_clear(&scanner->rows[i]);
     etl_arena_clear(&scanner->arena);
     scanner->gathered = NULL;
+    scanner->characters_left = 0;
     /* What was noted in a split that was then declined has been told to nobody. */
     if (scanner->reason != NULL && scanner->unseen_count)
         etl_unseen_forget(scanner);
     scanner->unseen_count = 0;
     scanner->reason = NULL;
+    scanner->is_fresh = 1;
+    if (scanner->piece_capacity > KEPT_ENTRIES || scanner->found_capacity > KEPT_ENTRIES)
+        give_back(scanner);
 }
 
 /* Forget names when there are many: what refers to them by number as well. */
@@ -154,9 +172,10 @@ static etl_status forget_names(etl_scanner *scanner)
 etl_status etl_scan_enter(etl_scanner *scanner, const etl_surroundings *surroundings)
 {
     etl_status status = ETL_OK;
-    if (etl_names_crowded(&scanner->names))
+    /* Not in the middle of a split, whose names would then be told as unseen by other numbers. */
+    if (scanner->is_fresh && etl_names_crowded(&scanner->names))
         status = forget_names(scanner);
-    scanner->at = scanner->begin = NOTHING;
+    scanner->is_fresh = 0;
     scanner->around = surroundings->depth;
     scanner->root = surroundings->root;
     scanner->replaced_count = 0;
@@ -182,19 +201,15 @@ etl_status etl_scan_enter(etl_scanner *scanner, const etl_surroundings *surround
     return ETL_OK;
 }
 
-/* The value of one of the tag's attributes, `found` 0 where it is not there. */
-static etl_status value_of(etl_scanner *scanner, const etl_attribute_test *test, etl_text *value, int *found)
+/* Which of the tag's attributes is asked for; NULL: none. */
+static etl_scanned_attribute *attribute_of(etl_scanner *scanner, const etl_attribute_test *test)
 {
-    *found = 0;
     for (uint32_t i = 0; i < scanner->found_count; i++) {
-        const etl_scanned_attribute *attribute = &scanner->found[i];
-        if (attribute->uri != test->uri || scanner->names.names[attribute->name].local != test->local)
-            continue;
-        *found = 1;
-        *value = attribute->value;
-        return attribute->has_breaks ? etl_normal_value(scanner, attribute->value, value) : ETL_OK;
+        etl_scanned_attribute *attribute = &scanner->found[i];
+        if (attribute->uri == test->uri && scanner->names.names[attribute->name].local == test->local)
+            return attribute;
     }
-    return ETL_OK;
+    return NULL;
 }
 
 static etl_status passes(etl_scanner *scanner, etl_range tests, int *result)
@@ -202,11 +217,11 @@ static etl_status passes(etl_scanner *scanner, etl_range tests, int *result)
     *result = 1;
     for (uint32_t i = 0; i < tests.count && *result; i++) {
         const etl_attribute_test *test = &scanner->program->tests[tests.first + i];
-        etl_text literal = scanner->program->literals[test->literal], value = {NOTHING, 0};
-        etl_status status = value_of(scanner, test, &value, result);
+        etl_scanned_attribute *attribute = attribute_of(scanner, test);
+        etl_status status = attribute == NULL ? ETL_OK : etl_normalise(scanner, attribute);
         if (status != ETL_OK)
             return status;
-        *result = *result && value.size == literal.size && memcmp(value.at, literal.at, value.size) == 0;
+        *result = attribute != NULL && etl_same_text(attribute->value, scanner->program->literals[test->literal]);
     }
     return ETL_OK;
 }
@@ -270,16 +285,16 @@ static etl_status says_nil(etl_scanner *scanner, int *nil)
 {
     *nil = 0;
     for (uint32_t i = 0; i < scanner->found_count && !*nil; i++) {
-        const etl_scanned_attribute *attribute = &scanner->found[i];
+        etl_scanned_attribute *attribute = &scanner->found[i];
         if (attribute->uri != scanner->nil_uri)
             continue;
         const etl_name *name = &scanner->names.names[attribute->name];
         if (name->size - name->local_at != 3 || memcmp(name->text + name->local_at, "nil", 3) != 0)
             continue;
-        etl_text value = attribute->value;
-        etl_status status = attribute->has_breaks ? etl_normal_value(scanner, attribute->value, &value) : ETL_OK;
+        etl_status status = etl_normalise(scanner, attribute);
         if (status != ETL_OK)
             return status;
+        etl_text value = attribute->value;
         while (value.size && etl_byte_class[*value.at] & ETL_SPACE)
             value.at++, value.size--;
         while (value.size && etl_byte_class[value.at[value.size - 1]] & ETL_SPACE)
@@ -342,9 +357,9 @@ static etl_status end_element(etl_scanner *scanner)
     const etl_frame *frame = &scanner->frames[scanner->depth - 1];
     etl_status status = frame->node == ETL_NONE ? ETL_OK : leave(scanner, frame);
     etl_gather_end(scanner, frame);
-    if (scanner->replaced_count > frame->bindings)
-        etl_unbind(scanner, frame->bindings);
-    scanner->counter_count = frame->counters;
+    if (scanner->replaced_count > frame->first_binding)
+        etl_unbind(scanner, frame->first_binding);
+    scanner->counter_count = frame->first_counter;
     scanner->depth--;
     return status;
 }
@@ -356,7 +371,7 @@ static etl_status begin_element(etl_scanner *scanner, int *empty)
     etl_frame *parent = scanner->depth ? &scanner->frames[scanner->depth - 1] : NULL;
     etl_frame *frame = &scanner->frames[scanner->depth];
     *frame = (etl_frame){
-        .node = ETL_NONE, .counters = scanner->counter_count, .bindings = scanner->replaced_count};
+        .node = ETL_NONE, .first_counter = scanner->counter_count, .first_binding = scanner->replaced_count};
     uint32_t uri;
     etl_status status = etl_read_start_tag(scanner, &frame->name, &uri, empty);
     if (status != ETL_OK)
@@ -367,7 +382,7 @@ static etl_status begin_element(etl_scanner *scanner, int *empty)
         if (parent != NULL)
             parent->has_children = 1;
         if (above != ETL_NONE)
-            status = node_of(scanner, above, parent == NULL ? 0 : parent->counters, frame->name, uri, &frame->node);
+            status = node_of(scanner, above, parent == NULL ? 0 : parent->first_counter, frame->name, uri, &frame->node);
         if (status == ETL_OK && parent == NULL && frame->node == ETL_NONE)
             return etl_decline(scanner, "a record that no table takes");
         if (status == ETL_OK && scanner->found_count)
@@ -478,8 +493,7 @@ etl_arena *etl_scan_arena(etl_scanner *scanner)
     return &scanner->arena;
 }
 
-const char *etl_scan_reason(const etl_scanner *scanner, size_t *offset)
+const char *etl_scan_reason(const etl_scanner *scanner)
 {
-    *offset = scanner->reason_offset;
     return scanner->reason;
 }

@@ -63,7 +63,7 @@ const etl_raw_rows *etl_scan_rows(const etl_scanner *scanner);
 const etl_unseen *etl_scan_unseen(const etl_scanner *scanner, size_t *count);
 /* Memory that lives as long as the rows do, for what is made of them. */
 etl_arena *etl_scan_arena(etl_scanner *scanner);
-/* Why the split was declined: an English phrase, static; and where in the run's payload. */
-const char *etl_scan_reason(const etl_scanner *scanner, size_t *offset);
+/* Why the split was declined: an English phrase, static. */
+const char *etl_scan_reason(const etl_scanner *scanner);
 
 #endif

@@ -13,10 +13,10 @@ enum { ETL_MAX_DEPTH = 256 };
 typedef struct {
     uint32_t node; /* ETL_NONE: nothing in the mapping wants it */
     uint32_t name;
-    uint32_t counters;    /* where its children's position counters begin */
-    uint32_t pieces;      /* where the pieces of its own text begin */
-    uint32_t bindings;    /* where the bindings it replaced begin */
-    size_t gathered;      /* where its text begins in what is gathered */
+    uint32_t first_counter; /* of its children's positions */
+    uint32_t first_piece;   /* of its own text */
+    uint32_t first_binding; /* of those it replaced */
+    size_t gathered_from;   /* where its text begins in what is gathered */
     uint8_t has_children; /* that count, so none inside an element that says xsi:nil */
     uint8_t gathers;      /* its string value is wanted */
     uint8_t keeps_pieces; /* its own text is wanted */
@@ -26,8 +26,8 @@ typedef struct {
 typedef struct {
     uint32_t name;
     uint32_t uri;
-    etl_text value;     /* as it stands there */
-    uint8_t has_breaks; /* references, or white space other than blanks (and blanks, for all it matters) */
+    etl_text value;
+    uint8_t has_breaks; /* it is as it stands there, with references, or with white space that is to become blanks */
 } etl_scanned_attribute;
 
 /* A prefix that an element declares anew, and what it meant before. */
@@ -58,7 +58,7 @@ struct etl_scanner {
     uint32_t around; /* elements open around records */
     uint32_t root;   /* the node that stands for them */
     const char *reason;
-    size_t reason_offset;
+    uint8_t is_fresh; /* nothing of this split was scanned yet */
 
     etl_frame frames[ETL_MAX_DEPTH];
     uint32_t depth;
@@ -90,6 +90,8 @@ struct etl_scanner {
     etl_text *pieces;
     uint32_t piece_count;
     uint32_t piece_capacity;
+    uint8_t *characters; /* memory for what references to characters stand for */
+    size_t characters_left;
 
     etl_lookup seen; /* (node, name number, is attribute) that were told as unseen */
     uint32_t seen_count;
@@ -101,7 +103,6 @@ struct etl_scanner {
 static inline etl_status etl_decline(etl_scanner *scanner, const char *reason)
 {
     scanner->reason = reason;
-    scanner->reason_offset = (size_t)(scanner->at - scanner->begin);
     return ETL_DECLINED;
 }
 
@@ -124,10 +125,10 @@ void etl_gather_end(etl_scanner *scanner, const etl_frame *frame);
 etl_status etl_read_text(etl_scanner *scanner);
 /* A comment, a CDATA section or a processing instruction, at its "<!" or "<?". */
 etl_status etl_read_special(etl_scanner *scanner);
-/* A reference at its "&": the text it stands for, which stays where it is. */
-etl_status etl_read_reference(etl_scanner *scanner, etl_text *text);
-/* An attribute's value as XML 1.0, 3.3.3 normalises it (all are CDATA here); `raw` was checked when it was read. */
-etl_status etl_normal_value(etl_scanner *scanner, etl_text raw, etl_text *value);
+/* A reference at its "&": the text it stands for, in `room` (4 bytes) where it is not one of our own. */
+etl_status etl_read_reference(etl_scanner *scanner, uint8_t *room, etl_text *text);
+/* Make an attribute's value what XML 1.0, 3.3.3 makes of it (all are CDATA here), once. */
+etl_status etl_normalise(etl_scanner *scanner, etl_scanned_attribute *attribute);
 
 /* tags.c: a start tag up to behind its ">", its attributes in `found`, its namespaces bound; or an end tag. */
 etl_status etl_read_start_tag(etl_scanner *scanner, uint32_t *name, uint32_t *uri, int *empty);

@@ -86,8 +86,9 @@ static etl_status read_value(etl_scanner *scanner, etl_scanned_attribute *attrib
                 return etl_decline(scanner, "bytes that are no UTF-8, or a character that XML does not allow");
             scanner->at += size;
         } else if (*at == '&') {
+            uint8_t room[4];
             etl_text text;
-            etl_status status = etl_read_reference(scanner, &text);
+            etl_status status = etl_read_reference(scanner, room, &text);
             if (status != ETL_OK)
                 return status;
             attribute->has_breaks = 1;
@@ -172,22 +173,16 @@ static int is_plain_uri(etl_text uri)
 
 static int is_text(etl_text text, const char *other)
 {
-    return text.size == strlen(other) && memcmp(text.at, other, text.size) == 0;
+    return etl_same_text(text, (etl_text){(const uint8_t *)other, (uint32_t)strlen(other)});
 }
 
 /* Namespaces in XML 1.0, section 3; whatever it forbids, or an unusual URI, is for libxml2 to judge. */
 static etl_status bind(etl_scanner *scanner, const etl_scanned_attribute *attribute)
 {
     const etl_name *name = &scanner->names.names[attribute->name];
-    uint32_t prefix = ETL_PREFIX_NONE, uri = 0;
-    if (name->prefix != ETL_PREFIX_NONE) {
-        etl_status status =
-            etl_names_prefix(&scanner->names, name->text + name->local_at, name->size - name->local_at, &prefix);
-        if (status != ETL_OK)
-            return status == ETL_DECLINED ? etl_decline(scanner, "too many prefixes") : status;
-        if (prefix == ETL_PREFIX_XML || prefix == ETL_PREFIX_XMLNS)
-            return etl_decline(scanner, "a declaration of the prefix xml or xmlns");
-    }
+    uint32_t prefix = name->declares, uri = 0;
+    if (prefix == ETL_PREFIX_XML || prefix == ETL_PREFIX_XMLNS)
+        return etl_decline(scanner, "a declaration of the prefix xml or xmlns");
     if (prefix != ETL_PREFIX_NONE || attribute->value.size) {
         if (attribute->has_breaks || !is_plain_uri(attribute->value) || is_text(attribute->value, XMLNS_URI))
             return etl_decline(scanner, "an unusual namespace");
@@ -218,8 +213,7 @@ void etl_unbind(etl_scanner *scanner, uint32_t first)
 
 static int declares(const etl_names *names, uint32_t number)
 {
-    const etl_name *name = &names->names[number];
-    return name->prefix == ETL_PREFIX_XMLNS || (name->size == 5 && memcmp(name->text, "xmlns", 5) == 0);
+    return names->names[number].declares != ETL_NONE;
 }
 
 /* The namespace a prefix stands for. */
@@ -232,26 +226,26 @@ static etl_status resolve(etl_scanner *scanner, uint32_t prefix, uint32_t *uri)
     return *uri == ETL_NONE ? etl_decline(scanner, "a prefix that is not declared") : ETL_OK;
 }
 
-/* Of the attributes of libxml2's own (xml:id, ...) only those are plain data. */
-static int is_known_xml_attribute(const etl_name *name)
+static etl_text local_name(const etl_name *name)
 {
-    etl_text local = {name->text + name->local_at, name->size - name->local_at};
+    return (etl_text){name->text + name->local_at, name->size - name->local_at};
+}
+
+/* Of the attributes of libxml2's own (xml:id, ...) only those are plain data. */
+static int is_known_xml_attribute(etl_text local)
+{
     return is_text(local, "lang") || is_text(local, "space") || is_text(local, "base");
 }
 
 /* Whether an attribute before this one is the same by another prefix. */
 static int is_twice(const etl_scanner *scanner, uint32_t place)
 {
-    const etl_scanned_attribute *one = &scanner->found[place];
-    const etl_name *name = &scanner->names.names[one->name];
-    etl_text local = {name->text + name->local_at, name->size - name->local_at};
-    for (uint32_t i = 0; i < place; i++) {
-        const etl_scanned_attribute *other = &scanner->found[i];
-        const etl_name *its = &scanner->names.names[other->name];
-        if (other->uri == one->uri && its->size - its->local_at == local.size &&
-            memcmp(its->text + its->local_at, local.at, local.size) == 0)
+    const etl_scanned_attribute *found = scanner->found;
+    const etl_name *names = scanner->names.names;
+    for (uint32_t i = 0; i < place; i++)
+        if (found[i].uri == found[place].uri &&
+            etl_same_text(local_name(&names[found[i].name]), local_name(&names[found[place].name])))
             return 1;
-    }
     return 0;
 }
 
@@ -269,7 +263,7 @@ static etl_status resolve_attributes(etl_scanner *scanner)
             etl_status status = resolve(scanner, name->prefix, &attribute.uri);
             if (status != ETL_OK)
                 return status;
-            if (attribute.uri == scanner->xml_uri && !is_known_xml_attribute(name))
+            if (attribute.uri == scanner->xml_uri && !is_known_xml_attribute(local_name(name)))
                 return etl_decline(scanner, "an unusual attribute of XML's own namespace");
             if (++prefixed > MOST_PREFIXED)
                 return etl_decline(scanner, "very many attributes with prefixes");
