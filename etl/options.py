@@ -228,7 +228,7 @@ class Limits(_Section):
 
     depth: Annotated[int, Field(ge=1, le=2048)] = Bounds.depth
     """Elements nested in each other, from the root: dumps have tens; libxml2 itself ends at 2048."""
-    attributes: Annotated[int, Field(ge=1)] = Bounds.attributes
+    attributes: Annotated[int, Field(ge=1, le=10**6)] = Bounds.attributes
     """Attributes of one element."""
     text_bytes: Annotated[Size, Field(ge=1)] = Bounds.text_bytes
     """Bytes (UTF-8) of one text or attribute value: as many as the largest record has."""

@@ -177,7 +177,7 @@ def _batch_limits(settings: Settings, threads: int) -> BatchLimits:
 
 def _threads_share(setup: WorkerSetup, feeder: SplitFeed) -> bool:
     """Whether threads share the work of mapping as well as processes do: the compiled scanner takes these records."""
-    if not maps_in_threads(setup.mapping, setup.row_format):
+    if not maps_in_threads(setup.mapping):
         return False
     sample = feeder.sample()
     return sample is None or not make_worker(setup)(sample).notices.declined

@@ -23,7 +23,7 @@ def native_mapper(
     """The mapper, or None and why every split is left to lxml ("" where nothing compiled is used at all)."""
     if unavailable():
         return None, ""
-    families = native_families(mapping, row_format)
+    families = native_families(mapping)
     if not families.native:
         return None, families.reasons[0]
     from etl.native.mapper import NativeMapper
@@ -31,17 +31,17 @@ def native_mapper(
     return NativeMapper(mapping, row_format, bounds, assembler), ""
 
 
-def slower_tables(mapping: Mapping, row_format: RowFormat) -> dict[str, str]:
+def slower_tables(mapping: Mapping) -> dict[str, str]:
     """By name the tables that the scanner leaves to lxml, and why."""
-    reasons = native_families(mapping, row_format).reasons
+    reasons = native_families(mapping).reasons
     return {table.name: reason for table, reason in zip(mapping.tables, reasons, strict=True) if reason}
 
 
-def maps_in_threads(mapping: Mapping, row_format: RowFormat) -> bool:
+def maps_in_threads(mapping: Mapping) -> bool:
     """Whether mapping needs the GIL for hardly anything, so that threads share the work as well as processes do."""
     return (
         not unavailable()
-        and not slower_tables(mapping, row_format)
+        and not slower_tables(mapping)
         and not any(
             isinstance(transform, PythonFunction)
             for table in mapping.tables

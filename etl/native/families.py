@@ -13,7 +13,6 @@ from functools import lru_cache
 from etl.mapping.conditions import condition_paths
 from etl.mapping.model import Mapping, Table
 from etl.mapping.paths import ValuePath, XPath
-from etl.messages import RowFormat
 from etl.native.program_nodes import Tree
 from etl.native.program_rows import Goal, MappingRows, NotNative, column_paths, depths, where_problem
 
@@ -32,9 +31,9 @@ class Families:
 
 
 @lru_cache(maxsize=8)
-def native_families(mapping: Mapping, row_format: RowFormat = "copy") -> Families:
-    """Why the tables of the mapping are not the scanner's; `row_format` is what the target takes."""
-    own = [_reason(mapping, number, table, row_format) for number, table in enumerate(mapping.tables)]
+def native_families(mapping: Mapping) -> Families:
+    """Why the tables of the mapping are not the scanner's."""
+    own = [_reason(mapping, number, table) for number, table in enumerate(mapping.tables)]
     families = _families(mapping)
     reasons = list(own)
     for members in families.values():
@@ -81,12 +80,12 @@ def _families(mapping: Mapping) -> dict[int, list[int]]:
     return families
 
 
-def _reason(mapping: Mapping, number: int, table: Table, row_format: RowFormat) -> str:
+def _reason(mapping: Mapping, number: int, table: Table) -> str:
     """What of the table itself is beyond the scanner; "" where nothing is."""
-    return next(_reasons(mapping, number, table, row_format), "")
+    return next(_reasons(mapping, number, table), "")
 
 
-def _reasons(mapping: Mapping, number: int, table: Table, row_format: RowFormat) -> Iterator[str]:
+def _reasons(mapping: Mapping, number: int, table: Table) -> Iterator[str]:
     if table.transform is not None:
         yield "transform: a Python function of whole rows"
     if any(isinstance(path, XPath) for path in table.each):
@@ -100,10 +99,6 @@ def _reasons(mapping: Mapping, number: int, table: Table, row_format: RowFormat)
             yield f"column {column.name}: an XPath"
         elif column.type.name == "xml" and source.path.leaf == "string":
             yield f"column {column.name}: elements with their markup (type xml)"
-    for column in table.columns:
-        # Bytes inside an array, or of a type of the database's own, are texts.
-        if row_format == "tuples" and column.type.name == "bytes" and not (column.is_array or column.sql):
-            yield f"column {column.name}: bytes for a target without COPY"
     yield from _uneven(mapping, number, table)
 
 

@@ -93,7 +93,7 @@ def compile_program(mapping: Mapping, row_format: RowFormat, sets: Sequence[Cand
 
     Records of tables that are not the scanner's are declined.
     """
-    native = native_families(mapping, row_format).native
+    native = native_families(mapping).native
     rows = MappingRows(mapping, native)
     records = {
         (number, place): Goal(path.steps[-1:], table=number, declined=number not in native)

@@ -42,6 +42,7 @@ from etl.native.program_codes import (
     ETL_MANY_PAIRS,
     ETL_NONE,
     ETL_PYTHON_BOOL,
+    ETL_PYTHON_BYTES,
     ETL_PYTHON_FLOAT,
     ETL_PYTHON_INT,
     ETL_PYTHON_STR,
@@ -160,8 +161,7 @@ def _python(column: Column) -> int:
         return ETL_PYTHON_INT
     if python is float:
         return ETL_PYTHON_FLOAT
-    # Only bytes are left; where they are wanted the table is not the scanner's (`families`).
-    return ETL_PYTHON_BOOL if column.type.name == "boolean" else ETL_PYTHON_STR
+    return ETL_PYTHON_BOOL if column.type.name == "boolean" else ETL_PYTHON_BYTES
 
 
 def column_rule(column: Column, source: FromPath, *, finite: bool) -> ColumnRule:

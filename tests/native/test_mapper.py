@@ -280,9 +280,18 @@ def test_entries_of_keys_and_values(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not native.notices.mixed
 
 
+def test_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = mapping_of("  r: {each: /root/r, columns: {h: {path: a, type: bytes(hex)}, b: {path: b, type: bytes}}}")
+    records = [b"<r><a>00fF</a><b> QUI= </b></r>", b"<r><a/><b>Q</b></r>", b"<r/>"]
+    for row_format in ("copy", "tuples"):
+        native, _ = mapped(mapping, make_split(make_run(records)), monkeypatch, row_format)
+        assert native.notices.declined == ""
+        assert [reject.column for reject in native.rejects] == ["b"]
+
+
 def test_tables_of_lxml_beside_those_of_the_scanner(monkeypatch: pytest.MonkeyPatch) -> None:
     mapping = mapping_of("  r: {each: /root/r, columns: {t: t}}\n  s: {each: /root/s, columns: {t: 'count(t)'}}")
-    assert list(slower_tables(mapping, "copy")) == ["s"]
+    assert list(slower_tables(mapping)) == ["s"]
     native, _ = mapped(mapping, make_split(make_run([b"<r><t>1</t></r>"])), monkeypatch)
     assert native.notices.declined == ""
     native, _ = mapped(mapping, make_split(make_run([b"<r><t>1</t></r>", b"<s><t>1</t></s>"])), monkeypatch)
@@ -360,12 +369,12 @@ def test_whether_there_is_a_mapper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_share_the_work_where_python_has_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert maps_in_threads(FAMILY, "copy")
-    assert not maps_in_threads(mapping_of("  s: {each: /root/s, columns: {t: 'count(t)'}}"), "copy")
+    assert maps_in_threads(FAMILY)
+    assert not maps_in_threads(mapping_of("  s: {each: /root/s, columns: {t: 'count(t)'}}"))
     function = mapping_of("  s: {each: /root/s, columns: {t: {path: t, transform: {python: 'os:getenv'}}}}")
-    assert not maps_in_threads(function, "copy")
+    assert not maps_in_threads(function)
     monkeypatch.setenv(SWITCH, "0")
-    assert not maps_in_threads(FAMILY, "copy")
+    assert not maps_in_threads(FAMILY)
 
 
 class _Feed:

@@ -48,7 +48,7 @@ def map_all(kind: str, dump: str, workers: int) -> dict[str, Any]:
 
 def _start_engine(setup: WorkerSetup, workers: int) -> Engine:
     prefetch = Settings().workers.prefetch
-    if maps_in_threads(setup.mapping, setup.row_format):
+    if maps_in_threads(setup.mapping):
         return ThreadEngine(make_worker, setup, workers, prefetch)
     return ProcessEngine("etl.worker", setup, workers, prefetch)
 
