@@ -1,9 +1,10 @@
-"""The C library's allocator: told to keep what splits and batches are made of, and to give back what is beyond.
+"""The C library's allocator: told to keep what splits and batches are made of for the next ones.
 
 glibc (mallopt(3)) maps each block above 128 KiB on its own and unmaps it when freed. Every split and every batch is
 then fresh memory, which the kernel clears page by page: that took a sixth of a load's processor time. So blocks up to
-what is usual come from the heap, and stay there when freed. Both limits are fixed, because glibc would move them with
-what it sees, and a process that should stay flat creeps up.
+what is usual come from the heap, and stay there when freed; how many there are at a time is bounded by what is not
+committed. Both limits are fixed, because glibc would move them with what it sees, and a process that should stay flat
+creeps up.
 """
 
 from __future__ import annotations

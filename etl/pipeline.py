@@ -278,7 +278,14 @@ class Pipeline:
             bottleneck=slow_phase(phases) or (stages.bottleneck(metrics) if stages and metrics else "nothing to do"),
             stop_reason=next((stages.stop_reason for stages in self._passes if stages.stop_reason), ""),
             rows=self._target.rows(self._mapping) if isinstance(self._target, MemoryTarget) else None,
-            native=NativeReport(unavailable(), tally.splits, dict(tally.declined), slower_tables(self._mapping)),
+            native=NativeReport(
+                unavailable(),
+                tally.splits,
+                dict(tally.declined),
+                slower_tables(self._mapping),
+                in_threads=stages is not None and stages.worker_kind == "thread",
+                writing=self._target.slower_writing,
+            ),
         )
 
     def _source_report(self, source: FedSource) -> SourceReport:

@@ -67,6 +67,10 @@ class NativeReport:
     """How many of them lxml read, by reason."""
     slower_tables: Mapping[str, str] = field(default_factory=dict)
     """Tables that lxml reads in any case, and why."""
+    in_threads: bool = False
+    """The workers were threads, which share the slower path badly."""
+    writing: str = ""
+    """Why rows were written by the slower path, where there is a faster one; like `unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,11 +90,12 @@ class Stages:
                 BatchWriter(target, ledger, retries, durable=durable),
                 on_committed=self.results.push,
                 on_error=self.fail,
+                on_note=target.notify,
             )
             for number in range(1, threads + 1)
         ]
-        kind = settings.workers.kind or _automatic_kind(settings, size, threads_share=threads_share)
-        self.engine = _start_engine(kind, settings, setup, target.notify)
+        self.worker_kind = settings.workers.kind or _automatic_kind(settings, size, threads_share=threads_share)
+        self.engine = _start_engine(self.worker_kind, settings, setup, target.notify)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
         least, most = settings.workers.least_and_most()
         self._scaled: AbstractContextManager[object] = nullcontext()

@@ -102,6 +102,10 @@ def _slower_path(native: NativeReport, *, verbose: bool) -> Iterator[str]:
         yield f"  {which} took the slower path (`etl docs native`){most}: {reasons[0][0]}"
         for reason, count in reasons if verbose and len(reasons) > 1 else ():
             yield f"    {count:,}: {reason}"
+        if native.in_threads and 2 * sum(native.declined.values()) > native.splits > 1:
+            yield "    with --set workers.kind=process the cores would share it"
+    if native.writing:
+        yield f"  rows took the slower path into the database: {native.writing}"
 
 
 def _native_tables(report: CheckReport) -> Iterator[str]:

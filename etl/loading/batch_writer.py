@@ -38,9 +38,12 @@ class BatchWriter:
         self._refused = False
         """The last batch had rows that the database refused: so will the next one, most likely, as a whole."""
 
-    def connect(self) -> None:
-        """Connect. Raises EtlError."""
-        self._retries.call(self._connected)
+    def connect(self, *, once: bool = False) -> None:
+        """Connect; `once`: without trying again. Raises EtlError."""
+        if once:
+            self._connected()
+        else:
+            self._retries.call(self._connected)
 
     def write(self, batch: Sequence[QueuedBatch]) -> Iterator[Committed]:
         """Commit a batch; out comes what each transaction did, as soon as it is committed.

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from etl.errors import TransientError
 from etl.loading.batch_writer import BatchWriter
 from etl.loading.insert_queue import InsertQueue, QueueClosed
 from etl.measuring import StateClock
@@ -17,7 +18,11 @@ from etl.metrics import StageTimes
 
 
 class InsertThread(threading.Thread):
-    """One of the insert threads; ends with the queue, or with the first error, which it hands to `on_error`."""
+    """One of the insert threads; ends with the queue, or with the first error, which it hands to `on_error`.
+
+    Any but the first, which tries again as the settings say, leaves the work to the others where it gets no connection:
+    a server may allow fewer than there are threads.
+    """
 
     def __init__(
         self,
@@ -27,8 +32,12 @@ class InsertThread(threading.Thread):
         *,
         on_committed: Callable[[Committed], None],
         on_error: Callable[[BaseException], None],
+        on_note: Callable[[str], object],
     ) -> None:
+        """`on_note` is told in a sentence what does not end the load."""
         super().__init__(name=f"etl-insert-{number}", daemon=True)
+        self._is_first = number == 1
+        self._on_note = on_note
         self._queue = queue
         self._writer = writer
         self._on_committed = on_committed
@@ -38,7 +47,8 @@ class InsertThread(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._writer.connect()
+            if not self._connects():
+                return
             while True:
                 batch = self._queue.take()
                 self._clock.enter("writing")
@@ -56,6 +66,16 @@ class InsertThread(threading.Thread):
         finally:
             self._clock.enter("idle")
             self._writer.close()
+
+    def _connects(self) -> bool:
+        try:
+            self._writer.connect(once=not self._is_first)
+        except TransientError as error:
+            if self._is_first:
+                raise
+            self._on_note(f"{error} The load goes on with one insert thread fewer; insert.threads asks for as many.")
+            return False
+        return True
 
     def over(self) -> None:
         """All is committed: the time of this thread ends."""

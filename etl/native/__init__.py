@@ -16,6 +16,10 @@ BINDINGS = ("_cutter", "_scanner")
 
 SWITCH = "ETL_NATIVE"
 
+INTERFACE = 1
+"""One more with each change of what Python and the compiled modules say to each other: they name it as well, so that
+modules left over from another version are not used."""
+
 
 def unavailable() -> str:
     """Why the compiled modules are not used, as the end of a sentence with what to do; "" where they are.
@@ -30,15 +34,27 @@ def unavailable() -> str:
 @functools.cache
 def _missing() -> str:
     for name in BINDINGS:
-        module = f"etl.native.{name}"
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            if isinstance(error, ModuleNotFoundError) and error.name == module:
-                return (
-                    "the compiled reader was not built when etl was installed; install a C compiler (on Debian and "
-                    "Ubuntu `apt-get install gcc libc6-dev python3-dev`), then run the command again that installed "
-                    "etl, with `--force-reinstall --no-deps --no-cache-dir`, and `-v` shows what goes wrong"
-                )
-            return f"the compiled reader cannot be loaded ({error}); install etl again with this Python"
+        reason = problem(name)
+        if reason:
+            return reason
+    return ""
+
+
+def problem(name: str) -> str:
+    """Why one of the compiled modules cannot be used, as the end of a sentence with what to do; "" where it can."""
+    module = f"etl.native.{name}"
+    try:
+        interface = importlib.import_module(module).INTERFACE
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            return (
+                "it was not compiled when etl was installed; install a C compiler and SQLite's headers (on Debian and "
+                "Ubuntu `apt-get install gcc libc6-dev python3-dev libsqlite3-dev`), then run the command again that "
+                "installed etl, with `--force-reinstall --no-deps --no-cache-dir`, and `-v` shows what goes wrong"
+            )
+        return f"its compiled code cannot be loaded ({error}); install etl again with this Python"
+    except AttributeError:
+        interface = None
+    if interface != INTERFACE:
+        return "its compiled code is that of another version of etl; install etl again"
     return ""

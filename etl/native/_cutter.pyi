@@ -1,6 +1,9 @@
 from array import array
 from typing import final
 
+INTERFACE: int
+"""`etl.native.INTERFACE` of the sources it was compiled from."""
+
 @final
 class Cutter:
     """Cuts records of some literal names; one thread at a time."""

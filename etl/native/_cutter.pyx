@@ -5,6 +5,8 @@ from cpython cimport array
 from libc.stdint cimport SIZE_MAX, uint32_t
 from libc.stdlib cimport free, malloc
 
+INTERFACE = 1
+
 cdef extern from "cut.h" nogil:
     ctypedef struct etl_cut_name:
         const unsigned char *bytes

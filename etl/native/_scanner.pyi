@@ -5,6 +5,9 @@ from typing import Any, Protocol
 from etl.messages import Run
 from etl.native.program import Program
 
+INTERFACE: int
+"""`etl.native.INTERFACE` of the sources it was compiled from."""
+
 class AroundRecords(Protocol):
     """What stands open around records (`etl.native.surroundings`); texts are UTF-8."""
 

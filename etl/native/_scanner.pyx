@@ -18,6 +18,8 @@ import array
 from etl.transform.elements import NIL as NIL_TEXT
 from etl.transform.elements import NULL as NULL_TEXT
 
+INTERFACE = 1
+
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 

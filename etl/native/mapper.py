@@ -92,8 +92,9 @@ class NativeMapper:
             longer = partial(has_longer, (run,))
             if longer(min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)):
                 raise Declined("a record longer than a text may be")
-            if self._limits.suspects(run.skeleton, run.payload, longer):
-                raise Declined("a record that may be beyond a limit")
+            # What a document type makes is not counted by the scanner, which knows the limits on all else itself.
+            if run.skeleton.subset and self._limits.suspects(run.skeleton, run.payload, longer):
+                raise Declined("a record that may be beyond a limit, by its document type")
             paths, around = self._surroundings(run.skeleton)
             fitting.append(paths)
             if source not in texts:

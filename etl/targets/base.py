@@ -139,6 +139,8 @@ class Target(ABC):
     """What becomes of records whose keys are there already."""
     dialect: str
     """SQLAlchemy's name of the database's SQL: ``postgresql``, ``sqlite``; ``memory`` has none."""
+    slower_writing: str = ""
+    """Why rows are written by the slower of two ways, as a sentence without its beginning and end."""
     notify: Callable[[str], object] = staticmethod(lambda sentence: None)
     """Told, in a sentence, that and for whom the target waits; a load may put its own way of showing it here."""
 

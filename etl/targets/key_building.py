@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
+from etl.errors import TransientError
 from etl.faults import fault_point
 from etl.mapping.model import Mapping as TableMapping
 from etl.targets.base import KeyProblem
@@ -123,7 +124,12 @@ class KeyBuilding:
             try:
                 connection = self._free.popleft()
             except IndexError:
-                connection = self._others.enter_context(closing(self._target.connect()))
+                try:
+                    connection = self._others.enter_context(closing(self._target.connect()))
+                except TransientError as error:
+                    # The server allows fewer; the first connection does what is left.
+                    self._target.notify(f"{error} Keys are built over one connection fewer.")
+                    return
             self._over(connection, work)
             self._free.append(connection)
 

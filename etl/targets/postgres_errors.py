@@ -46,6 +46,8 @@ _HINTS = {
     "42501": "Grant that right to the user, or connect as another one.",
     "3F000": "Set the user's search_path to a schema that exists.",
     "42P01": "Was it dropped during the load?",
+    "42P07": "Another table or index has that name: rename or drop that one, then the same command goes on.",
+    "53400": "Raise that limit of the server's for this user, then the same command goes on.",
     "53100": "The server's disk is full: make room and run the same command again.",
     "53200": "The server has no memory left: lower insert.batch_bytes or give it more; with very many tables, raise its"
     " max_locks_per_transaction.",

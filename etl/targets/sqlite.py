@@ -31,7 +31,7 @@ from etl.targets.sqlite_errors import BUSY_SECONDS, is_busy, refusal, translate
 from etl.targets.sqlite_holds import SqliteHold
 from etl.targets.sqlite_insert import Insert
 from etl.targets.sqlite_parents import ForeignKeyCheck, foreign_key_checks
-from etl.targets.sqlite_rows import is_known, offered
+from etl.targets.sqlite_rows import is_known, missing, offered
 from etl.targets.sqlite_staging import staging_statement
 
 BUSY_STEP_SECONDS = 0.2
@@ -233,6 +233,7 @@ class SqliteTarget(SqlTarget):
             connection.rollback()
             limit = connection.driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
             compiled = is_known(connection.driver)
+            self.slower_writing = "" if compiled else missing()
             with connection.translated():
                 checks = foreign_key_checks(connection.driver, mapping, keyless)
                 if self.merging is not None:

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 
-from etl.native import unavailable
+from etl.native import problem, unavailable
 
 FUNCTION = "etl_marshalled_rows"
 
@@ -43,6 +43,13 @@ def offered() -> Iterator[None]:
             withdraw(function)
 
 
+def missing() -> str:
+    """Why connections lack the function although other compiled modules are used, as the end of a sentence; or ""."""
+    if unavailable():
+        return ""
+    return problem("_sqlite_rows") or "Python's SQLite takes no functions from outside, or is older than 3.31"
+
+
 def is_known(connection: sqlite3.Connection) -> bool:
     """Whether the connection has the function."""
     try:
@@ -59,6 +66,8 @@ def _entry_point() -> tuple[Callable[[ctypes.c_void_p], int], Callable[[ctypes.c
         # Looked up from there, names are those of the very SQLite that the module was linked with.
         library = ctypes.CDLL(importlib.import_module("_sqlite3").__file__)
         register, withdraw = library.sqlite3_auto_extension, library.sqlite3_cancel_auto_extension
+        if problem("_sqlite_rows"):
+            return None
         address = importlib.import_module("etl.native._sqlite_rows").ENTRY_POINT
     except (ImportError, AttributeError, OSError, TypeError):
         return None

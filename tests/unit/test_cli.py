@@ -96,7 +96,7 @@ def test_without_a_command_there_is_help(etl: Command) -> None:
         (["load", "items.xml", "--set", "cue=1"], "there is no setting 'cue'"),
         (["check", "items.xml", "--show", "-1"], "--show"),
         (["schema"], "--map"),
-        (["docs", "../README"], "commands, guarantees, mapping, rejects, settings, types"),
+        (["docs", "../README"], "commands, guarantees, mapping, native, rejects, settings, types"),
         (["load", "items.xml", "--write", "over"], "write should be 'append', 'upsert' or 'skip'"),
     ],
 )
@@ -137,7 +137,7 @@ def test_the_version_is_the_packages(etl: Command) -> None:
 
 def test_pages_are_listed_and_shown_as_written(etl: Command) -> None:
     names = [line.split()[2] for line in etl("docs").out.splitlines()]
-    assert names == ["commands", "guarantees", "mapping", "rejects", "settings", "types"]
+    assert names == ["commands", "guarantees", "mapping", "native", "rejects", "settings", "types"]
     for name in names:
         assert etl("docs", name).out.startswith("# ")
 

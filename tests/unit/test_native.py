@@ -48,6 +48,13 @@ def test_one_that_cannot_be_loaded_is_said_to_be_there(monkeypatch: pytest.Monke
     assert "cannot be loaded (undefined symbol: x)" in native.unavailable()
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_those_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [native.problem(name) for name in (*native.BINDINGS, "_sqlite_rows")] == ["", "", ""]
+    monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
+    assert "another version" in native.unavailable()
+
+
 def test_importing_the_package_loads_none_of_them() -> None:
     code = "import sys, etl.native; print(*(name for name in sys.modules if name.startswith('etl.native._')))"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)

@@ -283,6 +283,19 @@ def test_what_the_scanner_did_not_read_is_counted_with_the_most_frequent_reason(
     ]
 
 
+def test_threads_that_the_scanner_left_with_most_pieces_are_told_of_processes() -> None:
+    native = NativeReport(splits=10, declined={"-- in a comment": 6}, in_threads=True)
+    assert slower(native)[1:] == ["    with --set workers.kind=process the cores would share it"]
+    assert len(slower(replace(native, in_threads=False))) == 1
+    assert len(slower(replace(native, splits=12))) == 1
+
+
+def test_rows_that_took_the_slower_way_into_the_database_are_told_of() -> None:
+    assert slower(NativeReport(writing="it was not compiled")) == [
+        "  rows took the slower path into the database: it was not compiled"
+    ]
+
+
 def checked(native: NativeReport) -> list[str]:
     """What a check of two tables says of them."""
     report = CheckReport("m", (), {"a": 1, "b": 2}, (), (), 3, 3, 0, 0, 1.0, 10, {}, native)
