@@ -6,6 +6,7 @@ as for an ordinary user, and takes its data with it when it ends. The tests use 
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import signal
 import tempfile
@@ -41,6 +42,8 @@ def running_server() -> Iterator[str]:
 
 def main() -> None:
     """Print the URL and wait for Ctrl-C or SIGTERM."""
+    description = "Start a throw-away PostgreSQL, print its URL, and run until Ctrl-C."
+    argparse.ArgumentParser(description=description).parse_args()
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:

@@ -37,3 +37,10 @@ def test_start_postgres_prints_a_url_and_leaves_nothing_behind(ending: signal.Si
         assert process.wait(60) == 0
     assert row is not None
     assert not Path(row[0]).parent.exists()
+
+
+def test_who_asks_for_help_gets_no_server() -> None:
+    done = subprocess.run(
+        [sys.executable, "env_prep/start_postgres.py", "--help"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert (done.returncode, done.stdout.startswith("usage:")) == (0, True)
