@@ -3,6 +3,7 @@
 #define ETL_ARENA_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct etl_block etl_block;
 
@@ -15,6 +16,11 @@ typedef struct {
 
 /* `size` bytes aligned for any of our types; NULL where there is no memory. `size` 0 gives a valid address. */
 void *etl_arena_take(etl_arena *arena, size_t size);
+/* The same for `count` elements of `width` bytes. */
+static inline void *etl_arena_array(etl_arena *arena, size_t count, size_t width)
+{
+    return count > SIZE_MAX / width ? NULL : etl_arena_take(arena, count * width);
+}
 /* Forget everything; memory of ordinary size is kept for the next split. */
 void etl_arena_clear(etl_arena *arena);
 void etl_arena_free(etl_arena *arena);

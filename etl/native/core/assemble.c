@@ -37,7 +37,7 @@ etl_status etl_assemble(const etl_plan *plan, const etl_raw_rows *raw, const etl
                         etl_arena *arena, etl_rows *rows)
 {
     size_t tables = plan->table_count;
-    etl_order *orders = tables > SIZE_MAX / sizeof *orders ? NULL : etl_arena_take(arena, tables * sizeof *orders);
+    etl_order *orders = etl_arena_array(arena, tables, sizeof *orders);
     if (orders == NULL)
         return ETL_NOMEM;
     etl_places found = {.first = places, .count = place_count};

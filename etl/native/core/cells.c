@@ -1,15 +1,10 @@
 #include "cells.h"
 
-static void *array(etl_arena *arena, size_t count, size_t width)
-{
-    return count > SIZE_MAX / width ? NULL : etl_arena_take(arena, count * width);
-}
-
 /* 1, 2, ... among the rows of one parent, which are neighbours. */
 static uint32_t *count_rows(const etl_rows *rows, etl_arena *arena)
 {
     const uint32_t *owners = rows->parents == NULL ? rows->records : rows->parents;
-    uint32_t *sequences = array(arena, rows->count, sizeof *sequences);
+    uint32_t *sequences = etl_arena_array(arena, rows->count, sizeof *sequences);
     if (sequences == NULL)
         return NULL;
     for (uint32_t i = 0; i < rows->count; i++)
@@ -46,8 +41,8 @@ static etl_status open_cell(const etl_plan *plan, uint32_t table, uint32_t colum
 static etl_status open_ways_up(const etl_plan *plan, uint32_t table, const etl_rows *rows, etl_arena *arena,
                                etl_cells *cells)
 {
-    const uint32_t **parents = array(arena, cells->ups, sizeof *parents);
-    cells->rows = array(arena, (size_t)cells->ups + 1, sizeof *cells->rows);
+    const uint32_t **parents = etl_arena_array(arena, cells->ups, sizeof *parents);
+    cells->rows = etl_arena_array(arena, (size_t)cells->ups + 1, sizeof *cells->rows);
     if (parents == NULL || cells->rows == NULL)
         return ETL_NOMEM;
     for (uint32_t up = 0; up < cells->ups; up++) {
@@ -62,7 +57,7 @@ etl_status etl_cells_open(const etl_plan *plan, uint32_t table, const etl_rows *
                           uint32_t place_count, etl_arena *arena, etl_cells *cells)
 {
     const etl_layout *layout = &plan->layouts[table];
-    etl_cell *made = array(arena, layout->count, sizeof *made);
+    etl_cell *made = etl_arena_array(arena, layout->count, sizeof *made);
     if (made == NULL)
         return ETL_NOMEM;
     *cells = (etl_cells){.cells = made, .count = layout->count, .records = rows[table].records};

@@ -23,6 +23,11 @@ enum {
 
 extern const uint8_t etl_byte_class[256];
 
+static inline int etl_is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
 /* Bytes (2 to 4) of the character at `at`, whose first byte is not ASCII; 0 where it is no UTF-8, or no Char
    (production 2). */
 size_t etl_char_size(const uint8_t *at, const uint8_t *end);

@@ -10,11 +10,9 @@ typedef struct {
     int found;
 } noticed;
 
-static void *array(etl_arena *arena, size_t count, size_t width)
+static void *zeros(etl_arena *arena, size_t count, size_t width)
 {
-    if (count > SIZE_MAX / width)
-        return NULL;
-    void *taken = etl_arena_take(arena, count * width);
+    void *taken = etl_arena_array(arena, count, width);
     if (taken != NULL)
         memset(taken, 0, count * width);
     return taken;
@@ -63,19 +61,19 @@ static int is_gathered(const etl_column *column)
 
 static etl_status make_arrays(const etl_layout *layout, etl_arena *arena, etl_rows *rows)
 {
-    rows->values = array(arena, layout->count, sizeof *rows->values);
-    rows->asked = array(arena, layout->count, sizeof *rows->asked);
-    rows->matched = array(arena, layout->count, sizeof *rows->matched);
-    rows->mixed = array(arena, layout->count, sizeof *rows->mixed);
-    rows->several_count = array(arena, layout->count, sizeof *rows->several_count);
-    rows->several = array(arena, layout->count, sizeof *rows->several);
+    rows->values = zeros(arena, layout->count, sizeof *rows->values);
+    rows->asked = zeros(arena, layout->count, sizeof *rows->asked);
+    rows->matched = zeros(arena, layout->count, sizeof *rows->matched);
+    rows->mixed = zeros(arena, layout->count, sizeof *rows->mixed);
+    rows->several_count = zeros(arena, layout->count, sizeof *rows->several_count);
+    rows->several = zeros(arena, layout->count, sizeof *rows->several);
     if (rows->values == NULL || rows->asked == NULL || rows->matched == NULL || rows->mixed == NULL ||
         rows->several_count == NULL || rows->several == NULL)
         return ETL_NOMEM;
     for (uint32_t place = 0; place < layout->count; place++) {
         if (!is_gathered(&layout->columns[place]))
             continue;
-        rows->values[place] = etl_arena_take(arena, rows->count * sizeof(etl_value));
+        rows->values[place] = etl_arena_array(arena, rows->count, sizeof(etl_value));
         if (rows->values[place] == NULL)
             return ETL_NOMEM;
     }
@@ -85,7 +83,7 @@ static etl_status make_arrays(const etl_layout *layout, etl_arena *arena, etl_ro
 /* Rows come in the order of their records. */
 static etl_status list_several(etl_rows *rows, uint32_t place, etl_arena *arena)
 {
-    uint32_t *records = array(arena, rows->count, sizeof *records);
+    uint32_t *records = zeros(arena, rows->count, sizeof *records);
     if (records == NULL)
         return ETL_NOMEM;
     uint32_t count = 0;
@@ -103,7 +101,7 @@ static etl_status list_several(etl_rows *rows, uint32_t place, etl_arena *arena)
 etl_status etl_fill_columns(const etl_layout *layout, const etl_raw_rows *raw, const etl_raw_rows *own,
                             const etl_order *order, etl_places *places, etl_arena *arena, etl_rows *rows)
 {
-    noticed *seen = array(arena, layout->count, sizeof *seen);
+    noticed *seen = zeros(arena, layout->count, sizeof *seen);
     if (seen == NULL || make_arrays(layout, arena, rows) != ETL_OK)
         return ETL_NOMEM;
     for (uint32_t first = 0; first < rows->count; first += BLOCK_ROWS) {

@@ -1,6 +1,7 @@
 /* The lexical rules of dates and times, as etl/mapping/moments.py has them. */
 #include <string.h>
 
+#include "chars.h"
 #include "lexical_types.h"
 
 typedef struct {
@@ -16,15 +17,10 @@ typedef struct {
 
 enum { DATE_BYTES = 10, TIME_BYTES = 8, FRACTION_DIGITS = 6, LAST_YEAR = 9999 };
 
-static int is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
 /* The number that two digits are, else -1. */
 static int two_digits(const uint8_t *at)
 {
-    return is_digit(at[0]) && is_digit(at[1]) ? (at[0] - '0') * 10 + (at[1] - '0') : -1;
+    return etl_is_digit(at[0]) && etl_is_digit(at[1]) ? (at[0] - '0') * 10 + (at[1] - '0') : -1;
 }
 
 static void write_two(uint8_t *to, int number)
@@ -69,7 +65,7 @@ static size_t read_time(const uint8_t *at, size_t size, moment *read)
     size_t digits = 0;
     if (size > TIME_BYTES && at[TIME_BYTES] == '.') {
         read->fraction = at + ++end;
-        while (end < size && is_digit(at[end]))
+        while (end < size && etl_is_digit(at[end]))
             end++;
         digits = end - TIME_BYTES - 1;
         if (digits == 0)

@@ -1,17 +1,13 @@
 /* The lexical rules of numbers, as etl/mapping/numbers.py has them. By hand: strtod and printf depend on the locale. */
 #include <string.h>
 
+#include "chars.h"
 #include "lexical_types.h"
-
-static int is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
 
 static size_t digits_at(const uint8_t *text, size_t size, size_t at)
 {
     size_t end = at;
-    while (end < size && is_digit(text[end]))
+    while (end < size && etl_is_digit(text[end]))
         end++;
     return end - at;
 }
@@ -37,7 +33,7 @@ etl_lexed etl_lex_integer(const etl_type *type, const uint8_t *text, size_t size
         return ETL_LEX_UNSURE;
     uint64_t number = 0;
     for (size_t at = first; at < size; at++) {
-        if (!is_digit(text[at]))
+        if (!etl_is_digit(text[at]))
             return ETL_LEX_UNSURE;
         number = number * 10 + (uint64_t)(text[at] - '0');
     }

@@ -6,7 +6,7 @@
 
 static uint32_t *numbers(etl_arena *arena, size_t count)
 {
-    return count > SIZE_MAX / sizeof(uint32_t) ? NULL : etl_arena_take(arena, count * sizeof(uint32_t));
+    return etl_arena_array(arena, count, sizeof(uint32_t));
 }
 
 /* The rows that stay, as they were found. */

@@ -27,9 +27,7 @@ uint64_t *etl_places_lines(const etl_places *places, etl_arena *arena)
     size_t records = 0;
     for (uint32_t i = 0; i < places->count; i++)
         records += places->first[i].records;
-    if (records > SIZE_MAX / sizeof(uint64_t))
-        return NULL;
-    uint64_t *lines = etl_arena_take(arena, records * sizeof *lines);
+    uint64_t *lines = etl_arena_array(arena, records, sizeof *lines);
     if (lines == NULL)
         return NULL;
     for (uint32_t i = 0; i < places->count; i++) {

@@ -134,11 +134,6 @@ static int is_letter(uint8_t byte)
     return (byte | 32) >= 'a' && (byte | 32) <= 'z';
 }
 
-static int is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
 /* A URI that nobody would doubt: letters and digits, with some punctuation. libxml2 refuses what is no URI (RFC 3986),
    and warns of one without a scheme. */
 static int is_plain_uri(etl_text uri)
@@ -146,26 +141,26 @@ static int is_plain_uri(etl_text uri)
     const uint8_t *at = uri.at, *end = uri.at + uri.size;
     if (at == end || !is_letter(*at))
         return 0;
-    while (at < end && (is_letter(*at) || is_digit(*at)))
+    while (at < end && (is_letter(*at) || etl_is_digit(*at)))
         at++;
     if (at == end || *at++ != ':')
         return 0;
     if (end - at > 2 && at[0] == '/' && at[1] == '/') {
         at += 2;
-        if (!is_letter(*at) && !is_digit(*at))
+        if (!is_letter(*at) && !etl_is_digit(*at))
             return 0;
-        while (at < end && (is_letter(*at) || is_digit(*at) || *at == '.' || *at == '-'))
+        while (at < end && (is_letter(*at) || etl_is_digit(*at) || *at == '.' || *at == '-'))
             at++;
         if (at < end && *at != '/' && *at != '#')
             return 0;
-    } else if (at == end || (!is_letter(*at) && !is_digit(*at))) {
+    } else if (at == end || (!is_letter(*at) && !etl_is_digit(*at))) {
         return 0;
     }
     int fragment = 0;
     for (; at < end; at++) {
         int again = *at == '#' && fragment;
         fragment |= *at == '#';
-        if (again || !(is_letter(*at) || is_digit(*at) || memchr("./:_-#", *at, 6) != NULL))
+        if (again || !(is_letter(*at) || etl_is_digit(*at) || memchr("./:_-#", *at, 6) != NULL))
             return 0;
     }
     return 1;
