@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -22,11 +23,19 @@ _KEPT_BYTES = 64 * 2**20
 
 def keep_usual_blocks() -> bool:
     """Fix the limits for this process; False where the C library is none that knows them."""
-    if sys.platform != "linux":
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _function("mallopt")
     return (
         mallopt is not None
         and mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES) == 1
         and mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES) == 1
     )
+
+
+def give_back_free_memory() -> bool:
+    """After a phase that needed much of what later ones do not (malloc_trim(3)); False where the library cannot."""
+    malloc_trim = _function("malloc_trim")
+    return malloc_trim is not None and malloc_trim(0) == 1
+
+
+def _function(name: str) -> Callable[..., int] | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl.allocator import give_back_free_memory
 from etl.errors import InternalError, MappingError
 from etl.extract.source import Source
 from etl.mapping.model import Mapping
@@ -68,6 +69,8 @@ def inferred_mapping(found: Sequence[Source], save_as: Path | None, progress: Pr
         raise
     for stream in streams:
         stream.keep_no_more()
+    # What the survey needed would stay in the process beside what the load needs.
+    give_back_free_memory()
     return mapping
 
 

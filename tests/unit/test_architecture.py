@@ -57,7 +57,7 @@ ALLOWED = {
     "parallel_coordinator": CONTRACTS | {"measuring", "engines.base", "loading.insert_queue"},
     "scaling": {"parallel_coordinator"},
     "feeding": CONTRACTS | {"extract", "loading.ledger", "report"},
-    "mapping_choice": CONTRACTS | {"extract", "inference", "new_file", "progress", "report"},
+    "mapping_choice": CONTRACTS | {"allocator", "extract", "inference", "new_file", "progress", "report"},
     "native": CONTRACTS | {"native.families", "native.program", "native.program_rows", "positions", "transform"},
     "native.families": {"mapping", "messages", "native.program_nodes", "native.program_rows"},
     "native.program": {
