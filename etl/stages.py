@@ -74,7 +74,9 @@ class Stages:
         self.stop_reason = ""
         """Why the stages stopped by themselves, in a sentence."""
         setup = WorkerSetup(mapping, target.row_format, tuple(sources), settings.limits.bounds())
-        threads_share = _threads_share(setup, feeder)
+        # Finding out takes some milliseconds, so it is not done where nothing hangs on it.
+        asks = settings.workers.kind != "process" and not _is_inline_work(settings, size)
+        threads_share = asks and _threads_share(setup, feeder)
         self._given = Circumstances(
             settings, default_worker_count(), target.max_insert_threads, threads_share=threads_share
         )
@@ -200,8 +202,13 @@ def _start_engine(kind: str, settings: Settings, setup: WorkerSetup, on_note: Ca
 
 
 def _automatic_kind(settings: Settings, size: int | None, *, threads_share: bool) -> str:
-    small = size is not None and size < _INLINE_BELOW
-    alone = settings.workers.count is None and default_worker_count() == 1
-    if small or alone:
+    if _is_inline_work(settings, size):
         return "inline"
     return "thread" if threads_share else "process"
+
+
+def _is_inline_work(settings: Settings, size: int | None) -> bool:
+    """Whether workers, where their kind is left open, are not worth it."""
+    small = size is not None and size < _INLINE_BELOW
+    alone = settings.workers.count is None and default_worker_count() == 1
+    return settings.workers.kind is None and (small or alone)
