@@ -3,6 +3,8 @@
 Numbers and texts of a `Program` (`etl/native/program.py`) become the arrays of `core/program.h`; texts are not copied:
 the bytes objects stay alive beside the arrays, and those of the documents beside the rows. The GIL is released for all
 that looks at documents or rows. A scanner belongs to one thread at a time.
+
+One file, though long: a `Plan` and the `Scanner` that runs it share the arrays, and everything here only translates.
 """
 
 cimport cython
