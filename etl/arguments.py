@@ -77,6 +77,35 @@ Target = Annotated[
         "`sqlite:///STEM.db` in this folder (`etl.db` for several sources).",
     ),
 ]
+Dtd = Annotated[
+    Path | None,
+    typer.Option(
+        "--dtd",
+        metavar="FILE",
+        rich_help_panel="Input",
+        help="A DTD whose entities hold in every document, as in `dblp.dtd`. No DTD that a document names is ever "
+        "opened or fetched.",
+    ),
+]
+Repair = Annotated[
+    bool,
+    typer.Option(
+        "--repair",
+        metavar="",
+        rich_help_panel="Input",
+        help="Mend what no parser accepts: control characters, NULs, invalid UTF-8, bare ampersands, entities of HTML. "
+        "Each kind of mend is counted; clean bytes stay as they are.",
+    ),
+]
+Validate = Annotated[
+    Path | None,
+    typer.Option(
+        "--validate",
+        metavar="FILE",
+        rich_help_panel="Input",
+        help="An XML Schema: a record that is not valid by it is a reject, with the schema's reason.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

@@ -5,6 +5,7 @@ Main thread.
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import sys
@@ -81,9 +82,23 @@ def check_apart(outputs: Mapping[str, Path | None], used: Iterable[str | Path | 
 
 
 def settings_of(
-    file: Path | None, overrides: Sequence[str] | None, workers: int | None = None, write: str | None = None
+    file: Path | None,
+    overrides: Sequence[str] | None,
+    workers: int | None = None,
+    write: str | None = None,
+    *,
+    dtd: Path | None = None,
+    repair: bool = False,
+    validate: Path | None = None,
 ) -> Settings:
     """The settings that a command's options ask for; raises SettingsError."""
-    flags = {"workers.count": workers, "write": write}
-    given = [f"{name}={value}" for name, value in flags.items() if value is not None]
+    flags = {
+        "workers.count": workers,
+        "write": write,
+        "input.dtd": None if dtd is None else str(dtd),
+        "input.repair": repair or None,
+        "input.validate": None if validate is None else str(validate),
+    }
+    # As JSON, which is YAML, too: a file may have any name.
+    given = [f"{name}={json.dumps(value)}" for name, value in flags.items() if value is not None]
     return read_settings(file, [*(overrides or ()), *given])

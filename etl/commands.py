@@ -21,13 +21,16 @@ from etl import loader, tune_command
 from etl.allocator import keep_usual_blocks
 from etl.arguments import (
     Again,
+    Dtd,
     MapFile,
     Metrics,
     Overrides,
     Quiet,
+    Repair,
     SettingsFile,
     Sources,
     Target,
+    Validate,
     Verbose,
     Workers,
     Write,
@@ -123,6 +126,9 @@ def load(
         ),
     ] = None,
     again: Again = False,
+    dtd: Dtd = None,
+    repair: Repair = False,
+    validate: Validate = None,
     log: Annotated[
         Path | None,
         typer.Option(metavar="FILE", rich_help_panel="Output", help="Append what happens, with times, to FILE."),
@@ -146,7 +152,9 @@ def load(
     """
     nameless = source_name is None and is_nameless(sources)
     with clear_errors(verbose=verbose, interrupted=_BEGINS_ANEW if nameless else ABORTED):
-        settings = settings_of(settings_file, overrides, workers, write)
+        settings = settings_of(
+            settings_file, overrides, workers, write, dtd=dtd, repair=repair, validate=validate
+        )
         chosen = mapping or find_mapping(sources, source_name)
         name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)
@@ -228,6 +236,9 @@ def check(
     ] = 0,
     settings_file: SettingsFile = None,
     overrides: Overrides = None,
+    dtd: Dtd = None,
+    repair: Repair = False,
+    validate: Validate = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -236,7 +247,7 @@ def check(
     A mapping that has to be inferred for it is not saved.
     """
     with clear_errors(verbose=verbose, interrupted="Stopped. A check writes nothing."):
-        settings = settings_of(settings_file, overrides)
+        settings = settings_of(settings_file, overrides, dtd=dtd, repair=repair, validate=validate)
         progress = new_progress(quiet=quiet)
         chosen = mapping or find_mapping(sources)
         try:

@@ -196,6 +196,17 @@ class Splitting(_Section):
     """A larger record is a reject (`too_large`), streamed past; its tree would take about 9 times as much memory."""
 
 
+class Input(_Section):
+    """What is done to documents that cannot be read as they are."""
+
+    dtd: Annotated[Path | None, Field()] = None
+    """A file whose entities and attribute defaults hold where a document declares none of its own by that name."""
+    repair: bool = False
+    """Mend bytes and ampersands that no parser accepts; what is clean stays as it is."""
+    validate_by: Annotated[Path | None, Field(alias="validate")] = None
+    """An XML Schema by which each record is validated; invalid ones are rejects."""
+
+
 class LedgerSettings(_Section):
     """Where the ledger's tables (etl_source, etl_split, etl_reject, etl_table) are."""
 
@@ -235,6 +246,11 @@ class Limits(_Section):
     entity_bytes: Annotated[Size, Field(ge=0, le=10**6)] = Bounds.entity_bytes
     """Bytes that the entities of one record may make. libxml2 itself takes no more than 1 MB and 5 times the input."""
 
+    archive_ratio: Annotated[int, Field(ge=1)] = 250
+    """Bytes that one byte of an archive's member may make, once it has made 100 MB: XML makes 5 to 50."""
+    archive_bytes: Annotated[Size, Field(ge=1)] = 10**12
+    """Bytes that an archive may make in all."""
+
     def bounds(self) -> Bounds:
         """The same, for workers, which need no settings otherwise."""
         return Bounds(self.depth, self.attributes, self.text_bytes, self.entity_bytes)
@@ -256,6 +272,7 @@ class Settings(_Section):
     errors: Errors = Errors()
     retry: Retry = Retry()
     limits: Limits = Limits()
+    input: Input = Input()
     ledger: LedgerSettings = LedgerSettings()
 
     @field_validator("keys")
