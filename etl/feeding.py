@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from etl.errors import SourceError
@@ -185,7 +185,7 @@ class Feeder:
                     if self._remaining is not None:
                         self._remaining -= part.records
                     if not skip:
-                        yield self._as_split(replace(part, position=reader.position))
+                        yield self._as_split(part._replace(position=reader.position))
                     if self._stopped:
                         return
             finally:

@@ -14,7 +14,7 @@ import marshal
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 RowFormat = Literal["copy", "tuples"]
 """What a worker encodes rows as: COPY text, or tuples of Python values for targets without COPY."""
@@ -66,8 +66,7 @@ NOTHING_OPEN = Skeleton(subset=b"", open_tags=b"", close_tags=b"", depth=0)
 """Around a record that is its document's root."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Neighbouring whole records under one skeleton, with what stands between them (white space, comments, PIs)."""
 
     skeleton: Skeleton
@@ -103,17 +102,40 @@ class RejectedRecord:
     length: int = 0
     skeleton: Skeleton | None = None
     """What stood open around it, so that it can be written out, or loaded again, as what it was."""
+    document: int = 0
+    """`Document.number`; 0 where the source is one document."""
 
 
 RAW_LIMIT = 1 << 20
 """A reject keeps its record up to this size (bytes), so that a bad dump cannot fill the database with itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One source's share of a split: the tile ``[start, end)`` of the document and the records that begin in it.
+RECORDS_PER_SOURCE = 1 << 40
+"""A surrogate key is source number x 2^40 + record number: 2^23 sources of 10^12 records fit a bigint."""
 
-    The tiles of a source follow each other without gap or overlap; the last ends at the document's end. This is
+
+class Document(NamedTuple):
+    """One of the documents of a collection: a member of an archive, or one of many small files.
+
+    A source that is a single document has none.
+    """
+
+    number: int
+    """Among those of its source, from 1."""
+    label: str
+    """Path or name, as messages and `meta: source` show it."""
+    fingerprint: str
+    """Identity of its content; see `etl.extract.collection`."""
+    size: int
+    """Bytes, as the collection has them."""
+    records_before: int
+    """Surrogate keys count its records on from here: no record of another document of the source has their numbers."""
+
+
+class Part(NamedTuple):
+    """A document's share of a split: the tile ``[start, end)`` of the document and the records that begin in it.
+
+    The tiles of a document follow each other without gap or overlap; the last ends at the document's end. This is
     the unit the ledger claims.
     """
 
@@ -132,6 +154,18 @@ class Part:
     """Paths, from the root on, of elements streamed past: they are no records and hold none."""
     position: int = 0
     """Bytes of the (compressed) source read when it was cut, for showing progress."""
+    document: Document | None = None
+    """Which one it is of; None where the source is one document."""
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """What no other part has: source, number of the document, start."""
+        return self.source, self.document.number if self.document else 0, self.start
+
+    @property
+    def keys_from(self) -> int:
+        """A record's surrogate key is this and the record's number."""
+        return self.source * RECORDS_PER_SOURCE + (self.document.records_before if self.document else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +235,7 @@ class TupleRows:
         return len(self.records)
 
 
-@dataclass(frozen=True, slots=True)
-class PartCounts:
+class PartCounts(NamedTuple):
     """What became of a part's records: ``records == loaded + rejected + discarded``.
 
     Discarded are those that the mapping leaves out, and with `write: skip` those whose key was there before.

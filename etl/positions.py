@@ -6,16 +6,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from etl.messages import RAW_LIMIT, RejectedRecord, Run, Skeleton, Split
+from etl.messages import RAW_LIMIT, Part, RejectedRecord, Run, Skeleton, Split
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPlace:
     """One record of a split."""
 
-    source: int
+    part: Part
     number: int
-    """Its number in the source."""
+    """Its number in the document."""
     offset: int
     line: int
 
@@ -24,7 +24,7 @@ class RecordPositions:
     """The positions of all records in the runs of a split."""
 
     def __init__(self, split: Split) -> None:
-        self.runs: list[tuple[int, Run]] = [(part.source, run) for part in split.parts for run in part.runs]
+        self.runs: list[tuple[Part, Run]] = [(part, run) for part in split.parts for run in part.runs]
         self.split = split.number
         self.starts: list[int] = []
         """Place of each run's first record."""
@@ -46,10 +46,10 @@ class RecordPositions:
 
     def reject(self, place: int, reason: str, message: str, table: str = "", column: str = "") -> RejectedRecord:
         """The record as a reject."""
-        source, run, index = self._find(place)
+        part, run, index = self._find(place)
         start, end = run.spans[2 * index], run.spans[2 * index + 1]
         return RejectedRecord(
-            source=source,
+            source=part.source,
             offset=run.offset + start,
             line=run.line + run.payload.count(b"\n", 0, start),
             record=run.first_record + index,
@@ -60,6 +60,7 @@ class RecordPositions:
             raw=run.payload[start:end] if end - start <= RAW_LIMIT else None,
             length=end - start,
             skeleton=run.skeleton,
+            document=part.document.number if part.document else 0,
         )
 
     def line(self, place: int) -> int:
@@ -69,15 +70,15 @@ class RecordPositions:
 
     def __iter__(self) -> Iterator[RecordPlace]:
         """All records in order."""
-        for source, run in self.runs:
+        for part, run in self.runs:
             line, counted = run.line, 0
             for index in range(run.records):
                 start = run.spans[2 * index]
                 line += run.payload.count(b"\n", counted, start)
                 counted = start
-                yield RecordPlace(source, run.first_record + index, run.offset + start, line)
+                yield RecordPlace(part, run.first_record + index, run.offset + start, line)
 
-    def _find(self, place: int) -> tuple[int, Run, int]:
+    def _find(self, place: int) -> tuple[Part, Run, int]:
         at = bisect_right(self.starts, place) - 1
-        source, run = self.runs[at]
-        return source, run, place - self.starts[at]
+        part, run = self.runs[at]
+        return part, run, place - self.starts[at]

@@ -37,7 +37,7 @@ def _part_of(part: Part, run: Run, index: int) -> Part:
         run.first_record + index,
         array("I", (0, end - start)),
     )
-    return Part(part.source, alone.offset, run.offset + end, 1, (alone,))
+    return Part(part.source, alone.offset, run.offset + end, 1, (alone,), document=part.document)
 
 
 def merged(split: Split, outcomes: Sequence[MappedBatch | str], tables: int, row_format: RowFormat) -> MappedBatch:

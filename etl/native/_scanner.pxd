@@ -232,7 +232,7 @@ cdef extern from "assemble.h" nogil:
         uint64_t offset
         uint64_t line
         uint64_t first_record
-        uint64_t source
+        uint64_t keys_from
         const etl_text *source_texts
         const etl_value *around
         uint64_t around_bits

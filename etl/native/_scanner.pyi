@@ -26,8 +26,8 @@ class AroundRecords(Protocol):
         """A bit for each of `Program.around_bits`."""
 
 PlacedRun = tuple[Run, int, int, tuple[bytes, ...], AroundRecords, int]
-"""A run, the place in the split of its first record, the number and the texts of its source, what is around it, and the
-node that stands for that."""
+"""A run, the place in the split of its first record, `keys_from` of its part, its source's texts, what is around it,
+and the node that stands for that."""
 
 class Plan:
     """A program in the core's terms; threads may share it. Raises MemoryError."""

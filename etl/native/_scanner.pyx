@@ -20,7 +20,7 @@ import array
 from etl.transform.elements import NIL as NIL_TEXT
 from etl.transform.elements import NULL as NULL_TEXT
 
-INTERFACE = 1
+INTERFACE = 2
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -311,7 +311,7 @@ cdef class Scanner:
         self.runs = <etl_run *>room(memory, len(runs), sizeof(etl_run))
         self.places = <etl_place *>room(memory, len(runs), sizeof(etl_place))
         self.around = <etl_surroundings **>room(memory, len(runs), sizeof(etl_surroundings *))
-        for at, (run, first, source, source_texts, surroundings, root) in enumerate(runs):
+        for at, (run, first, keys_from, source_texts, surroundings, root) in enumerate(runs):
             one, place = &self.runs[at], &self.places[at]
             payload, spans = run.payload, run.spans
             if spans.ob_descr.typecode != c"I" or len(payload) > UINT32_MAX:
@@ -320,7 +320,7 @@ cdef class Scanner:
             one.spans, one.records = spans.data.as_uints, <uint32_t>(len(spans) // 2)
             place.payload, place.spans, place.records, place.first = one.payload, one.spans, one.records, first
             place.offset, place.line, place.first_record = run.offset, run.line, run.first_record
-            place.source, place.around_bits = source, surroundings.around_bits
+            place.keys_from, place.around_bits = keys_from, surroundings.around_bits
             if source_texts is texts:
                 place.source_texts = self.places[at - 1].source_texts
             else:

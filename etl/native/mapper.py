@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from etl.mapping.model import FromMeta, FromPath, Mapping
-from etl.messages import Bounds, CopyRows, Notices, RowFormat, Run, Skeleton, TupleRows
+from etl.messages import Bounds, CopyRows, Notices, Part, RowFormat, Run, Skeleton, TupleRows
 from etl.native._scanner import Plan, Scanner
 from etl.native.look import Look
 from etl.native.program import Candidates, Program, candidates, compile_program
@@ -87,8 +87,8 @@ class NativeMapper:
         """The runs with what is around them, and the one program that is right for all of them."""
         fitting: list[Candidates] = []
         runs: list[tuple[Run, int, int, tuple[bytes, ...], Surroundings]] = []
-        texts: dict[int, tuple[bytes, ...]] = {}
-        for first, (source, run) in zip(positions.starts, positions.runs, strict=True):
+        told: tuple[Part | None, tuple[bytes, ...]] = (None, ())
+        for first, (part, run) in zip(positions.starts, positions.runs, strict=True):
             longer = partial(has_longer, (run,))
             if longer(min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)):
                 raise Declined("a record longer than a text may be")
@@ -97,9 +97,9 @@ class NativeMapper:
                 raise Declined("a record that may be beyond a limit, by its document type")
             paths, around = self._surroundings(run.skeleton)
             fitting.append(paths)
-            if source not in texts:
-                texts[source] = self._source_texts(source)
-            runs.append((run, first, source, texts[source], around))
+            if self._tells_sources and part is not told[0]:
+                told = part, self._source_texts(part)
+            runs.append((run, first, part.keys_from, told[1], around))
         ready = self._ready_for(dict.fromkeys(fitting))
         return ready, [(*run, ready.roots[paths]) for run, paths in zip(runs, fitting, strict=True)]
 
@@ -110,11 +110,9 @@ class NativeMapper:
             self._ready = self._made_ready([*known, *more] if len(known) + len(more) <= _SETS else [(), *wanted])
         return self._ready
 
-    def _source_texts(self, source: int) -> tuple[bytes, ...]:
-        if not self._tells_sources:
-            return ()
+    def _source_texts(self, part: Part) -> tuple[bytes, ...]:
         try:
-            return tuple(text.encode() for text in self._assembler.source_texts(source))
+            return tuple(text.encode() for text in self._assembler.source_texts(part))
         except UnicodeEncodeError:
             raise Declined("a source whose name is no Unicode") from None
 

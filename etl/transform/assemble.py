@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
-from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from itertools import accumulate, compress
 from typing import Any, TypeVar
@@ -27,7 +26,7 @@ from etl.mapping.model import (
 )
 from etl.mapping.model import Sequence as SequenceNumber
 from etl.mapping.types import rule_for, rule_for_column
-from etl.messages import CopyRows, Notices, RowFormat, SourceInfo, TupleRows
+from etl.messages import CopyRows, Notices, Part, RowFormat, SourceInfo, TupleRows
 from etl.positions import RecordPlace, RecordPositions
 from etl.transform.columns import SEVERAL_VALUES, Converted, Failure
 from etl.transform.data_mapper import Mapped, RawRow, RawTable
@@ -38,10 +37,6 @@ from etl.transform.table_function import TableFunction, neutral_array
 from etl.transform.xpaths import XPATH_FAILED
 
 Gathered = TypeVar("Gathered", str, int)
-
-RECORDS_PER_SOURCE = 1 << 40
-"""A surrogate key is source number x 2^40 + record number: 2^23 sources of 10^12 records fit a bigint."""
-
 
 SEVERAL = Failure(
     SEVERAL_VALUES,
@@ -150,7 +145,7 @@ class Assembler:
         for record, (number, failed, message) in mapped.failures.items():
             place = None if failed is None else self._places[number][failed]
             found.failures[record] = number, place, Failure(XPATH_FAILED, message)
-        known = _RecordColumns(positions, self._source_texts)
+        known = _RecordColumns(positions, self.source_texts)
         done: list[_Rows] = []
         for number, (table, raw) in enumerate(zip(self._mapping.tables, mapped.tables, strict=True)):
             parent = done[table.parent] if table.parent is not None else None
@@ -190,9 +185,10 @@ class Assembler:
             failure = Failure(failure.reason, f"{failure.message} ({self._mapping.label}:{line})")
         return described.name, column.name if column else "", failure
 
-    def source_texts(self, number: int) -> tuple[str, str, str]:
-        """What columns can have of a source: its label, `load_id` and `loaded_at`."""
-        return self._source_texts[number]
+    def source_texts(self, part: Part) -> tuple[str, str, str]:
+        """What columns can have of a part's document: its label, `load_id` and `loaded_at`."""
+        texts = self._source_texts[part.source]
+        return texts if part.document is None else (part.document.label, *texts[1:])
 
     def _convert(
         self, number: int, raw_rows: Sequence[RawRow], rows: _Rows, found: Found, several: _Several, *, nil: bool
@@ -288,16 +284,14 @@ def _rows_of(raw: RawTable, parent: _Rows | None, columns: int) -> tuple[_Rows, 
 class _RecordColumns:
     """Texts about every record of a split, made when first asked for."""
 
-    def __init__(self, positions: RecordPositions, source_texts: MappingOf[int, tuple[str, str, str]]) -> None:
+    def __init__(self, positions: RecordPositions, source_texts: Callable[[Part], tuple[str, str, str]]) -> None:
         self._positions = positions
         self._source_texts = source_texts
         self._made: dict[str, list[str]] = {}
 
     def record_ids(self) -> list[str]:
         if "record_id" not in self._made:
-            self._made["record_id"] = [
-                str(place.source * RECORDS_PER_SOURCE + place.number) for place in self._positions
-            ]
+            self._made["record_id"] = [str(place.part.keys_from + place.number) for place in self._positions]
         return self._made["record_id"]
 
     def meta(self, name: MetaName) -> list[str]:
@@ -314,11 +308,11 @@ class _RecordColumns:
             case "record":
                 return str(place.number)
             case "source":
-                return self._source_texts[place.source][0]
+                return self._source_texts(place.part)[0]
             case "load_id":
-                return self._source_texts[place.source][1]
+                return self._source_texts(place.part)[1]
             case "loaded_at":
-                return self._source_texts[place.source][2]
+                return self._source_texts(place.part)[2]
 
 
 _TIMESTAMPTZ = rule_for(ColumnType("timestamptz"))

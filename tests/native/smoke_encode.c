@@ -66,7 +66,7 @@ etl_status etl_convert(const etl_column_rule *rule, etl_value *values, uint32_t 
 static const char payload[] = "<a/>\n<b/>\n\n<c/>";
 static const uint32_t spans[] = {0, 4, 5, 9, 11, 15};
 static const etl_place place = {
-    .payload = (const uint8_t *)payload, .spans = spans, .records = 3, .line = 1, .first_record = 1, .source = 1};
+    .payload = (const uint8_t *)payload, .spans = spans, .records = 3, .line = 1, .first_record = 1, .keys_from = 1ull << 40};
 static const etl_where where[] = {{.kind = ETL_WHERE_BIT, .operand = 3}};
 static const etl_table tables[] = {
     {.slots = 2, .lists = 1, .parent = ETL_NONE, .where = {0, 1}, .conditions = 1},

@@ -311,7 +311,7 @@ def test_what_nobody_takes_is_told_once_with_columns_that_would(monkeypatch: pyt
 
 def test_a_split_without_records(monkeypatch: pytest.MonkeyPatch) -> None:
     mapped(FAMILY, Split(3, (Part(1, 0, 10, 0, (), last=True),), 0, 0), monkeypatch)
-    mapped(FAMILY, make_split(replace(make_run([]), payload=b" <!-- none -->")), monkeypatch)
+    mapped(FAMILY, make_split(make_run([])._replace(payload=b" <!-- none -->")), monkeypatch)
 
 
 def test_small_documents_share_a_split(monkeypatch: pytest.MonkeyPatch) -> None:

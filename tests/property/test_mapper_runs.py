@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -142,8 +141,7 @@ def _cut(run: Run, cuts: set[int]) -> list[Run]:
         for place, position in enumerate(spans):
             spans[place] = position - start
         pieces.append(
-            replace(
-                run,
+            run._replace(
                 payload=run.payload[start:stop],
                 offset=run.offset + start,
                 line=run.line + run.payload.count(b"\n", 0, start),

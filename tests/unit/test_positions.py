@@ -13,12 +13,13 @@ def test_positions_over_parts_and_runs() -> None:
     first = make_run([b"<a/>", b"<b>\n</b>"], between=b"\n", offset=10, line=2, first_record=1)
     empty = make_run([], offset=30)
     second = make_run([b"<c/>"], offset=5, line=1, first_record=9)
-    split = Split(1, (Part(4, 10, 30, 2, (first, empty)), Part(5, 0, 10, 1, (second,))), 0, 3)
+    parts = Part(4, 10, 30, 2, (first, empty)), Part(5, 0, 10, 1, (second,))
+    split = Split(1, parts, 0, 3)
     positions = RecordPositions(split)
     assert list(positions) == [
-        RecordPlace(source=4, number=1, offset=10, line=2),
-        RecordPlace(source=4, number=2, offset=15, line=3),
-        RecordPlace(source=5, number=9, offset=5, line=1),
+        RecordPlace(part=parts[0], number=1, offset=10, line=2),
+        RecordPlace(part=parts[0], number=2, offset=15, line=3),
+        RecordPlace(part=parts[1], number=9, offset=5, line=1),
     ]
     assert [positions.raw(place) for place in range(3)] == [b"<a/>", b"<b>\n</b>", b"<c/>"]
     assert [positions.line(place) for place in range(3)] == [2, 3, 1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -115,7 +114,7 @@ def test_empty_split() -> None:
 
 
 def test_run_without_records() -> None:
-    batch = make_worker(MAPPING).run_split(make_split(replace(make_run([]), payload=b" <!-- none -->")))
+    batch = make_worker(MAPPING).run_split(make_split(make_run([])._replace(payload=b" <!-- none -->")))
     assert len(batch.tables[0]) == 0
 
 
@@ -138,7 +137,7 @@ def test_small_documents_share_a_split() -> None:
 def test_rejects_of_the_splitter_are_counted_and_passed_on() -> None:
     known = RejectedRecord(source=1, offset=50, line=3, record=2, reason="too_large", message="m", length=10**9)
     run = make_run([b"<r n='1'/>", b"<r/>"])
-    batch = make_worker(MAPPING).run_split(make_split(replace(run, first_record=1), rejects=[known]))
+    batch = make_worker(MAPPING).run_split(make_split(run._replace(first_record=1), rejects=[known]))
     assert known in batch.rejects
     assert [r.reason for r in batch.rejects] == ["too_large", "missing_value"]
     assert batch.counts == (PartCounts(records=3, loaded=1, rejected=2, discarded=0),)

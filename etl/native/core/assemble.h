@@ -18,7 +18,7 @@ typedef enum {
     ETL_FROM_LINE = 5,      /* of the record's first byte */
     ETL_FROM_OFFSET = 6,    /* the same */
     ETL_FROM_RECORD = 7,    /* its number in its source */
-    ETL_FROM_RECORD_ID = 8, /* source number x 2^40 + record number */
+    ETL_FROM_RECORD_ID = 8, /* keys_from + record number */
     ETL_FROM_PARENT = 9,    /* column `index` of the parent's row */
     ETL_FROM_SEQUENCE = 10  /* 1, 2, ... among the rows of one parent */
 } etl_from;
@@ -56,7 +56,7 @@ typedef struct {
     uint64_t offset;       /* of payload[0] */
     uint64_t line;         /* the same */
     uint64_t first_record; /* number of its first record */
-    uint64_t source;       /* number of its source */
+    uint64_t keys_from;    /* what a surrogate key is made of, and of the record's number */
     const etl_text *source_texts;
     const etl_value *around; /* texts for FROM_AROUND */
     uint64_t around_bits;    /* for ETL_WHERE_AROUND */

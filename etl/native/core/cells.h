@@ -81,7 +81,7 @@ static inline etl_cell_kind etl_cells_read(const etl_cells *cells, const etl_cel
         *number = place->first_record + index;
         return ETL_CELL_NUMBER;
     case ETL_FROM_RECORD_ID:
-        *number = (place->source << 40) + place->first_record + index;
+        *number = place->keys_from + place->first_record + index;
         return ETL_CELL_NUMBER;
     case ETL_FROM_SEQUENCE:
         *number = cell->sequences[cells->rows[cell->up]];
