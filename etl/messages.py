@@ -60,6 +60,9 @@ class Skeleton:
     """Their end tags, innermost first."""
     depth: int
     """How many elements are open: a record is an element at this depth below the document node."""
+    header: bytes = b""
+    """What stood before the document's first record, as far as columns with `scope: document` ask for it: a document of
+    its own, in which an empty element, its last, stands where that record begins (`etl.extract.header`)."""
 
 
 NOTHING_OPEN = Skeleton(subset=b"", open_tags=b"", close_tags=b"", depth=0)

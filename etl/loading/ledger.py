@@ -167,6 +167,7 @@ class Ledger:
                     "open_tags": skeleton.open_tags,
                     "close_tags": skeleton.close_tags,
                     "depth": skeleton.depth,
+                    "header": skeleton.header,
                 }
                 for (source, name), skeleton in sorted(around.items(), key=lambda item: item[0])
             ]
@@ -283,6 +284,6 @@ class Ledger:
 
 def digest(skeleton: Skeleton) -> str:
     """The name under which etl_skeleton has it."""
-    parts = (skeleton.subset, skeleton.open_tags, skeleton.close_tags)
+    parts = (skeleton.subset, skeleton.open_tags, skeleton.close_tags, skeleton.header)
     sized = b"".join(len(part).to_bytes(8, "big") + part for part in parts) + skeleton.depth.to_bytes(4, "big")
     return hashlib.blake2b(sized, digest_size=16).hexdigest()

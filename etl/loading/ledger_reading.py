@@ -244,7 +244,7 @@ class LedgerReader:
         if not digests:
             return {}
         columns = self._tables.skeleton.c
-        fields = (columns.subset, columns.open_tags, columns.close_tags, columns.depth)
+        fields = (columns.subset, columns.open_tags, columns.close_tags, columns.depth, columns.header)
         found = sa.select(columns.skeleton, *fields).where(columns.source == source, columns.skeleton.in_(digests))
         return {(source, digest): Skeleton(*row) for digest, *row in self._rows(found)}
 

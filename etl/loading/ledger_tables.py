@@ -93,6 +93,7 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("open_tags", sa.LargeBinary, nullable=False),
         sa.Column("close_tags", sa.LargeBinary, nullable=False),
         sa.Column("depth", sa.Integer, nullable=False),
+        sa.Column("header", sa.LargeBinary, nullable=False),
     )
     return LedgerTables(source, split, reject, skeleton, metadata)
 

@@ -77,7 +77,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
 def _of_source(old: dict[str, Any], new: dict[str, Any]) -> str:
     """Which of the fields that say where a value comes from is another."""
     before, after = (column["source"].get("FromPath", {}) for column in (old, new))
-    changed = [name for name in ("path", "many", "separator", "pair") if before.get(name) != after.get(name)]
+    changed = [name for name in ("path", "scope", "many", "separator", "pair") if before.get(name) != after.get(name)]
     return changed[0] if changed else "path"
 
 
