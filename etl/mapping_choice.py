@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from etl.allocator import give_back_free_memory
 from etl.errors import InternalError, MappingError
 from etl.extract.source import Source
+from etl.inference.choice import LOOKED_AT
+from etl.inference.openable import PACKED, openables
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.metrics import Snapshot
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 SAMPLE_BYTES = 64 * 2**20
 """Of the documents: seconds to read, and enough to see what is rare."""
-
-_PACKED = {".gz", ".bz2", ".xz", ".zst"}
 
 
 def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> str:
@@ -43,7 +43,7 @@ def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> st
     look = _Look(_bytes_to_read(found, sample_bytes))
     progress.start(look.snapshot)
     try:
-        profile = survey(found, sample_bytes=sample_bytes, on_bytes=look.count)
+        profile = survey(openables(found), sample_bytes=sample_bytes, on_bytes=look.count)
     finally:
         progress.stop()
     inferred = infer_mapping(profile, format_list([source.label for source in found], 3))
@@ -104,11 +104,11 @@ class _Look:
 
 def _bytes_to_read(found: Sequence[Source], sample_bytes: int | None) -> int | None:
     """As far as it can be told before: what a compressed file holds cannot."""
-    sizes = [source.size for source in found if source.path is not None and source.path.suffix.lower() not in _PACKED]
+    sizes = [source.size for source in found if source.path is not None and source.path.suffix.lower() not in PACKED]
     known = sum(size for size in sizes if size is not None)
     if len(sizes) < len(found) or None in sizes:
         return sample_bytes
-    return known if sample_bytes is None else min(known, sample_bytes)
+    return known if sample_bytes is None else min(known * LOOKED_AT // max(LOOKED_AT, len(found)), sample_bytes)
 
 
 def _parsed(text: str, label: str) -> Mapping:

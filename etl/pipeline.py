@@ -24,13 +24,16 @@ from etl.native import unavailable
 from etl.native.choice import slower_tables
 from etl.notices import sentences
 from etl.options import Settings
-from etl.progress import Progress
+from etl.progress import Progress, format_list
 from etl.report import LoadReport, NativeReport, RejectReport, SourceReport, State
 from etl.running import Runner
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
 from etl.targets.merging import check_keys
+
+PASSED_SHOWN = 5
+"""Paths of elements that are no records: enough to see what a document is."""
 
 VAIN_PASSES = 3
 """How often in a row a pass may leave missing what was missing before, until the load gives up."""
@@ -227,8 +230,8 @@ class Pipeline:
             return
         paths = [path.text for table in self._mapping.tables for path in table.records]
         raise SourceError(
-            f"No record in {', '.join(source.info.label for source in self._sources)}: nothing matches "
-            f"{', '.join(paths)} of {self._mapping.label}; what there is: {', '.join(passed[:5])}. "
+            f"No record in {format_list([source.info.label for source in self._sources])}: nothing matches "
+            f"{', '.join(paths)} of {self._mapping.label}; what there is: {', '.join(passed[:PASSED_SHOWN])}. "
             "`etl infer` writes a mapping for it."
         )
 
@@ -237,7 +240,7 @@ class Pipeline:
         if len(broken) == 1:
             raise SourceError(broken[0].problem)
         if broken:
-            names = ", ".join(source.info.label for source in broken)
+            names = format_list([source.info.label for source in broken])
             raise SourceError(f"{len(broken)} of {len(self._sources)} sources are broken: {names}.")
 
     def _told(self, state: State) -> LoadReport:
@@ -248,7 +251,7 @@ class Pipeline:
         # A further pass feeds a little again: what the first one did tells where the time went.
         tally, stages = self._tally, self._passes[0] if self._passes else None
         metrics, phases = stages.metrics() if stages else None, self._runner.phases
-        passed = {path for source in self._sources for path in source.passed}
+        passed = {path for source in self._sources if not _unmatched(source) for path in source.passed}
         sources = tuple(self._source_report(source) for source in self._sources)
         skipped = sum(source.skipped for source in sources)
         with_rejects = [
@@ -302,7 +305,15 @@ class Pipeline:
             rejected_before=before.rejected,
             source_bytes=source.document_bytes,
             problem=source.problem,
+            unmatched=_unmatched(source),
         )
+
+
+def _unmatched(source: FedSource) -> tuple[str, ...]:
+    """Paths of what the source holds, where none of it is a record."""
+    if source.records or source.totals.records or source.problem:
+        return ()
+    return tuple(sorted(source.passed)[:PASSED_SHOWN])
 
 
 def _name_fingerprint(name: str) -> str:

@@ -41,6 +41,8 @@ class SourceReport:
     """Rejected by earlier runs: some of `skipped`."""
     problem: str = ""
     """A sentence with the position where the document breaks."""
+    unmatched: tuple[str, ...] = ()
+    """Paths of what it holds (the first few), where nothing in it is a record of the mapping; else none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,16 @@ A line's indentation is its level; the caller may wrap it to the width of a term
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from etl.bottleneck import format_latency
 from etl.metrics import LoadMetrics
-from etl.progress import format_bytes, format_duration
+from etl.progress import format_bytes, format_duration, format_list
 from etl.report import UNSAVED, CheckReport, LoadReport, NativeReport, RejectReport, SourceReport
+
+SOURCES_SHOWN = 20
+"""Lines of sources at most, so that what follows them can be seen; the rest is counted by state."""
 
 _LONG = 5.0
 """Seconds from which it is worth a line what limited a load; of a shorter one the start is most."""
@@ -47,6 +51,7 @@ def summarize_check(report: CheckReport, width: int) -> list[str]:
         *_rejects(report.rejects, report.rejected),
         *_listed("Worth a look:", report.notices),
         *_mapping_to_change(report),
+        *_mapping_to_add(report),
         *preview(report.first_rows, report.tables, width),
     ]
 
@@ -67,11 +72,25 @@ def _told_by_error(report: LoadReport) -> bool:
 
 
 def _sources(sources: Sequence[SourceReport], *, everyone: bool, problems: bool) -> Iterator[str]:
-    for source in sources:
-        if everyone or source.problem:
-            yield f"  {source.label}: {source.state}, {_records(source.records)}"
+    """A line for each, or where they are many for those of which there is more to say."""
+    told = [source for source in sources if everyone or source.problem or source.unmatched]
+    if len(told) > SOURCES_SHOWN:
+        # Stable: in each half they stay in the order of the load.
+        told = sorted(told, key=lambda source: not (source.problem or source.unmatched))
+    for source in told[:SOURCES_SHOWN]:
+        yield f"  {source.label}: {source.state}, {_records(source.records)}"
+        if source.unmatched:
+            yield f"    nothing matches the mapping; it has {', '.join(source.unmatched)}"
         if source.problem and problems:
             yield f"    {source.problem}"
+    yield from _further_sources(told[SOURCES_SHOWN:])
+
+
+def _further_sources(sources: Sequence[SourceReport]) -> Iterator[str]:
+    if sources:
+        states = Counter("matched by nothing" if source.unmatched else source.state for source in sources)
+        counts = ", ".join(f"{number:,} {state}" for state, number in states.items())
+        yield f"  and {_counted(len(sources), 'source')} more: {counts}"
 
 
 def _numbers(report: LoadReport, verbose: bool) -> Iterator[str]:
@@ -187,6 +206,7 @@ def _listed(heading: str, sentences: Sequence[str]) -> Iterator[str]:
 
 def _next_steps(report: LoadReport) -> Iterator[str]:
     yield from _mapping_to_change(report)
+    yield from _mapping_to_add(report)
     if report.rejects and not report.target.startswith("memory:"):
         yield (
             f"`etl rejects --to {report.target}` shows them, with their XML (it is table etl_reject there); `etl retry"
@@ -233,6 +253,17 @@ def _mapping_to_change(report: LoadReport | CheckReport) -> Iterator[str]:
         else ""
     )
     yield f"To change that, {how}; `etl check SOURCE --map {file}` shows the effect.{again}"
+
+
+def _mapping_to_add(report: LoadReport | CheckReport) -> Iterator[str]:
+    """Where there are documents that the mapping says nothing of: how to load these."""
+    unmatched = [source.label for source in report.sources if source.unmatched]
+    if unmatched:
+        which, it = (unmatched[0], "it") if len(unmatched) == 1 else ("SOURCE", "them")
+        yield (
+            f"The mapping is for other documents than {format_list(unmatched)}: `etl infer {which} > FILE` writes one"
+            f" for {it}, and `etl load {which} --map FILE` with the same --to loads {it}."
+        )
 
 
 def _records(number: int) -> str:

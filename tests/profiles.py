@@ -18,6 +18,7 @@ def profile_of(*documents: str | bytes, whole: bool = True) -> Profile:
         parser = etree.XMLParser(remove_comments=True, remove_pis=True, resolve_entities="internal")  # type: ignore[arg-type]
         root = etree.fromstring(data, parser)
         profile.bytes += len(data)
+        profile.root_bytes[str(root.tag)] = profile.root_bytes.get(str(root.tag), 0) + len(data)
         for element in root.iter():
             for prefix, namespace in element.nsmap.items():
                 profile.prefixes.setdefault(namespace, prefix or "")

@@ -92,6 +92,11 @@ class Document:
         self._seeking: re.Pattern[bytes] | None = None
         """Where the survey goes on behind what did not parse."""
 
+    @property
+    def root(self) -> str:
+        """The tag of its root element; empty while none was seen."""
+        return self._tree.root
+
     def feed(self, piece: bytes) -> None:
         """Look at the next piece."""
         while piece and not self.exhausted:

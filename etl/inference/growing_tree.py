@@ -91,6 +91,11 @@ class GrowingTree:
         for frame, element in zip(frames, self.last_children(), strict=True):
             frame.element = element
 
+    @property
+    def root(self) -> str:
+        """The tag of its root element; empty while none was seen."""
+        return "" if self._root is None else str(self._root.tag)
+
     def feed(self, piece: bytes) -> None:
         """Parse a piece; raises XMLSyntaxError."""
         self._parser.feed(piece)

@@ -55,6 +55,9 @@ class Profile:
     documents: int = 0
     bytes: int = 0
     """Bytes of the documents, as UTF-8, that were looked at."""
+    root_bytes: dict[str, int] = field(default_factory=dict)
+    """The same by root element, of whole documents as far as their sizes are known: large ones of one kind say nothing
+    of those of another."""
     whole: bool = True
     """All of every document was looked at, be it that some of it did not parse."""
     prefixes: dict[str, str] = field(default_factory=dict)

@@ -169,7 +169,7 @@ class _RecordFinder:
 
     def _mean_bytes(self, element: ElementProfile) -> float:
         if element.depth == 0:
-            return self._profile.bytes / max(self._profile.documents, 1)
+            return self._profile.root_bytes.get(element.tag, 0) / max(element.count, 1)
         return mean_bytes(element)
 
     def _warn_of_lost(self, element: ElementProfile, path: Steps, *, sure: bool) -> None:

@@ -1,4 +1,4 @@
-"""Which bytes of a source a sample takes: from its beginning, and, where the file can be sought, from further in.
+"""Which bytes of a document a sample takes: from its beginning, and, where the file can be sought, from further in.
 
 In: a file of plain UTF-8. Out: passages of it for its `Document`. Dumps are sorted, by kind of record as often as by
 date; what is at their end may not occur in their first gigabyte. A passage is of use from the first start tag on that
@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from etl.errors import SourceError
 from etl.extract.encoding import HEAD_BYTES, detect
-from etl.extract.source import Source
 from etl.inference.document import Document
+from etl.inference.openable import Openable
 
 PASSAGES = 8
 
@@ -25,14 +25,14 @@ _BEGIN = re.compile(rb"(?:" + codecs.BOM_UTF8 + rb")?[ \t\r\n]*<")
 Feed = Callable[[bytes], object]
 
 
-def can_be_sought(source: Source) -> bool:
-    """Whether the offsets in the file are those in its document."""
-    if source.path is None or source.size is None:
+def can_be_sought(document: Openable) -> bool:
+    """Whether it stands in a file, and its offsets in there are those in itself."""
+    if document.path is None or document.size is None:
         return False
     try:
-        with source.path.open("rb") as file:
+        with document.path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        return _BEGIN.match(head) is not None and detect(head, source.label).codec == "utf-8"
+        return _BEGIN.match(head) is not None and detect(head, document.label).codec == "utf-8"
     except (OSError, SourceError):
         return False  # whoever reads it says so
 

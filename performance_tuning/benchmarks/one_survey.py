@@ -17,12 +17,13 @@ from time import perf_counter
 from lxml import etree
 
 from etl.extract.source import expand, open_source
+from etl.inference.openable import openables
 from etl.inference.survey import survey
 
 
 def survey_file(path: str) -> None:
     """Everything in the file, into a profile."""
-    survey(expand([path]), sample_bytes=None, on_bytes=lambda _: None)
+    survey(openables(expand([path])), sample_bytes=None, on_bytes=lambda _: None)
 
 
 class _Chunks:

@@ -84,7 +84,7 @@ def profiles(draw: st.DrawFn) -> Profile:
     return Profile(
         roots={root.tag: root for root in roots},
         documents=draw(COUNTS),
-        bytes=draw(st.sampled_from([10, 2**20, 2**30])),
+        root_bytes={root.tag: root.count * draw(st.sampled_from([10, 2**20, 2**30])) for root in roots},
         whole=draw(st.booleans()),
         prefixes=draw(
             st.dictionaries(st.sampled_from(NAMESPACES), st.sampled_from(["", "a", "A", "xml", "x-y", "é", "xsi"]))

@@ -15,6 +15,7 @@ from lxml import etree
 import etl
 from etl.extract.source import expand
 from etl.inference.design import Inferred, infer_mapping
+from etl.inference.openable import openables
 from etl.inference.survey import survey
 from etl.mapping.model import FromPath
 from etl.mapping.reader import parse_mapping
@@ -31,7 +32,7 @@ Cells = list[tuple[str, str]]
 
 
 def infer(files: list[str]) -> Inferred:
-    return infer_mapping(survey(expand(files), sample_bytes=None, on_bytes=lambda _: None), "documents")
+    return infer_mapping(survey(openables(expand(files)), sample_bytes=None, on_bytes=lambda _: None), "documents")
 
 
 def loaded(texts: list[bytes]) -> tuple[Inferred, Cells]:

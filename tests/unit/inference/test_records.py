@@ -61,7 +61,7 @@ def test_a_catalog_with_a_title_beside_its_books_holds_records() -> None:
 
 def test_single_texts_of_a_large_container_are_a_table_of_names_and_values() -> None:
     profile = profile_of("<dump><made>today</made><by>me</by><rec/><rec/></dump>")
-    profile.bytes = 2**30
+    profile.root_bytes = dict.fromkeys(profile.roots, 2**30)
     mapping = parse_mapping(infer_mapping(profile, "dump").text, "inferred")
     assert each_of(mapping) == {"dump_value": ["/dump/made", "/dump/by"], "rec": ["/dump/rec"]}
     assert columns_of(mapping, "dump_value") == {"name": "name()", "value": "."}
@@ -118,7 +118,7 @@ def test_a_small_root_with_text_between_its_elements_is_one_record() -> None:
 
 def test_text_between_records_of_a_large_root_is_warned_about() -> None:
     profile = profile_of("<log>begin<entry><at>1</at></entry><entry><at>2</at></entry>end</log>")
-    profile.bytes = 2**30
+    profile.root_bytes = dict.fromkeys(profile.roots, 2**30)
     inferred = infer_mapping(profile, "log")
     assert each_of(parse_mapping(inferred.text, "inferred")) == {"log_entry": ["/log/entry"]}
     assert inferred.warnings == ("The text between the elements of /log is in no table: it is not a record",)
@@ -139,7 +139,7 @@ def supplier_mapping(mean: int, largest: int = 0) -> tuple[Mapping, tuple[str, .
         "<supplier id='{}'><name>A</name><products v='1'><product><no>1</no></product><product/></products></supplier>"
     )
     profile = profile_of(f"<catalog>{supplier.format(1)}{supplier.format(2)}</catalog>")
-    profile.bytes = 2**30
+    profile.root_bytes = dict.fromkeys(profile.roots, 2**30)
     element = profile.roots["catalog"].children["supplier"]
     element.bytes, element.largest = mean * element.count, largest
     inferred = infer_mapping(profile, "catalog")
@@ -265,7 +265,7 @@ def test_notes_in_attributes_beside_records_make_no_entity() -> None:
 def test_more_attributes_of_a_large_root_than_records_should_carry_are_warned_about() -> None:
     attributes = " ".join(f'a{n}="{n}"' for n in range(50))
     profile = profile_of(f"<dump {attributes}><thing/><thing/></dump>")
-    profile.bytes = 2**30
+    profile.root_bytes = dict.fromkeys(profile.roots, 2**30)
     inferred = infer_mapping(profile, "dump")
     assert len(columns_of(parse_mapping(inferred.text, "inferred"), "thing")) == 41
     assert inferred.warnings == ("Only 40 of the attributes of /dump are in a table",)

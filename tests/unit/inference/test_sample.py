@@ -10,13 +10,14 @@ import pytest
 
 from env_prep.generate_dump import write_dump
 from etl.extract.source import expand
+from etl.inference.openable import openables
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.sample import can_be_sought
 from etl.inference.survey import survey
 
 
 def sample_of(path: Path, sample_bytes: int | None) -> Profile:
-    return survey(expand([str(path)]), sample_bytes=sample_bytes, on_bytes=lambda _: None)
+    return survey(openables(expand([str(path)])), sample_bytes=sample_bytes, on_bytes=lambda _: None)
 
 
 def paths(element: ElementProfile, path: str = "") -> Iterator[str]:
@@ -85,9 +86,9 @@ def test_what_cannot_be_sought_is_sampled_from_its_beginning(tmp_path: Path) -> 
     (tmp_path / "latin.xml").write_text("<?xml version='1.0' encoding='iso-8859-1'?>" + data, "latin-1")
     (tmp_path / "plain.xml").write_text("<?xml version='1.0' encoding='UTF-8'?>" + data, "utf-8")
     for source in expand([str(tmp_path)]):
-        assert can_be_sought(source) == source.label.endswith("plain.xml")
+        assert can_be_sought(*openables([source])) == source.label.endswith("plain.xml")
         if not source.label.endswith("plain.xml"):
-            sample = survey([source], sample_bytes=300_000, on_bytes=lambda _: None)
+            sample = survey(openables([source]), sample_bytes=300_000, on_bytes=lambda _: None)
             assert not sample.whole
             assert "/osm/relation" not in all_paths(sample)
             assert sample.roots["osm"].children["node"].count > 1000

@@ -12,6 +12,7 @@ import pytest
 from etl.errors import SourceError
 from etl.extract.source import expand
 from etl.inference import document, tally
+from etl.inference.openable import openables
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.survey import survey
 from tests.surveys import surveyed
@@ -20,7 +21,7 @@ SAMPLES = Path(__file__).parents[3] / "env_prep" / "sample"
 
 
 def survey_of(*paths: Path, sample_bytes: int | None = None) -> Profile:
-    return survey(expand([str(path) for path in paths]), sample_bytes=sample_bytes, on_bytes=lambda _: None)
+    return survey(openables(expand([str(path) for path in paths])), sample_bytes=sample_bytes, on_bytes=lambda _: None)
 
 
 def counts(element: ElementProfile, path: str = "") -> Iterator[tuple[str, int]]:
@@ -104,7 +105,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
     path = tmp_path / "dump.xml"
     path.write_text("<r>" + "<a/>" * 200_000 + "</r>")
     seen: list[int] = []
-    profile = survey(expand([str(path)]), sample_bytes=None, on_bytes=seen.append)
+    profile = survey(openables(expand([str(path)])), sample_bytes=None, on_bytes=seen.append)
     assert len(seen) > 2
     assert sum(seen) == profile.bytes == path.stat().st_size
 
