@@ -5,6 +5,7 @@ marks of progress (the load's own thread). Goes out: which parts were not there 
 true because they are read from what was committed.
 
     etl_source     one row a source: identity, mapping, state (loading, rows_done, keys_built, finished), epoch, holder
+    etl_document   one row a document of a collection (an archive, a folder of many files), which is a source
     etl_split      one row a committed tile of a document: its range and what became of its records
     etl_reject     one row a record that was not loaded, and why
     etl_skeleton   one row for what stood open around rejects
@@ -13,6 +14,7 @@ true because they are read from what was committed.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,9 +22,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.faults import fault_point
+from etl.loading.documents import DocumentRows
 from etl.loading.epochs import check_epoch, share
 from etl.loading.ledger_base import (
     Gap,
+    KnownDocument,
     LedgerLike,
     Range,
     RegisteredSource,
@@ -33,8 +37,9 @@ from etl.loading.ledger_base import (
     find_gaps,
     now,
 )
-from etl.loading.ledger_queries import in_pieces, tiles_of, totals_of
-from etl.loading.ledger_tables import claim_statement, insert_missing, ledger_tables
+from etl.loading.ledger_queries import document_label, in_pieces, tiles_of, totals_of, with_documents
+from etl.loading.ledger_tables import insert_missing, insert_new, ledger_tables
+from etl.loading.mapping_digest import structure_digest
 from etl.loading.no_ledger import NoLedger
 from etl.loading.registration import Registration
 from etl.loading.stored_text import storable
@@ -60,9 +65,11 @@ class Ledger:
         self._target = target
         self._connection: TargetConnection | None = None
         self._tables = ledger_tables(schema)
-        self._registration = Registration(target, self._tables, mapping)
+        self._lock = threading.Lock()
+        self._documents = DocumentRows(self._tables, structure_digest(mapping), target.dialect)
+        self._registration = Registration(target, self._tables, mapping, self._documents)
         self._source, self._split, self._reject = self._tables.source, self._tables.split, self._tables.reject
-        self._claim = claim_statement(self._split, target.dialect)
+        self._claim = insert_new(self._split, ("source", "document", "start_offset"), target.dialect)
         self._keep_skeleton = insert_missing(self._tables.skeleton, target.dialect)
 
     def prepare(self) -> None:
@@ -88,20 +95,27 @@ class Ledger:
             fault_point("in_emptying")
 
     def register(
-        self, label: str, fingerprint: str | None, size: int | None, *, path: str | None = None
+        self,
+        label: str,
+        fingerprint: str | None,
+        size: int | None,
+        *,
+        path: str | None = None,
+        collection: bool = False,
     ) -> RegisteredSource:
         """Begin a source, or take up the one with this fingerprint; one taken up unfinished is this load's alone now.
 
         Without fingerprint it is a new source each time. A source whose tables were all dropped since is begun again,
         which is why this comes before `Target.prepare`; so is one of which another mapping brought nothing in. `path`
-        is the file's, absolute. Raises SourceHeld where another load that is alive has it, TargetError where the same
+        is the file's, absolute. A `collection` is many documents, of which there may be more the next time: it is never
+        finished for good. Raises SourceHeld where another load that is alive has it, TargetError where the same
         content is in the same tables by a mapping of another structure, or where only some of its tables are still
         there.
         """
         # A crash must not lose this while the load goes on: what is committed later would belong to nobody.
         with self._transaction(durable=True) as connection:
             connection.lock()
-            source = self._registration.register(connection, label, fingerprint, size, path)
+            source = self._registration.register(connection, label, fingerprint, size, path, collection=collection)
             fault_point("in_registration")
         return source
 
@@ -120,6 +134,7 @@ class Ledger:
         rows: list[dict[str, Any]] = [
             {
                 "source": part.source,
+                "document": part.document.number if part.document else 0,
                 "start_offset": part.start,
                 "end_offset": part.end,
                 "is_last": part.last,
@@ -131,23 +146,29 @@ class Ledger:
                 "batch": batch,
                 "committed_at": committed_at,
             }
-            for part, counts in sorted(parts, key=lambda each: (each[0].source, each[0].start))
+            for part, counts in sorted(parts, key=lambda each: each[0].place)
         ]
         if self._target.dialect == "postgresql":
             rows = [{name: [row[name] for row in rows] for name in rows[0]}]
+        self._documents.claim(connection, (part for part, _ in parts))
         claimed = set(connection.execute(self._claim, rows))
         share(connection, self._source, sorted({part.source for part, _ in parts}), self._registration.epochs)
-        return [(part.source, part.start) in claimed for part, _ in parts]
+        return [part.place in claimed for part, _ in parts]
 
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
         """Replace what was said, in this transaction, to have become of parts: the database refused or had some."""
         if not parts:
             return
         split, names = self._split.c, ("loaded", "rejected", "discarded")
-        tile = (split.source == sa.bindparam("of"), split.start_offset == sa.bindparam("start"))
+        tile = (
+            split.source == sa.bindparam("of"),
+            split.document == sa.bindparam("in"),
+            split.start_offset == sa.bindparam("start"),
+        )
         ours = sa.update(self._split).where(*tile).values({name: sa.bindparam(f"now_{name}") for name in names})
         rows = [
-            {"of": part.source, "start": part.start, **{f"now_{name}": getattr(counts, name) for name in names}}
+            dict(zip(("of", "in", "start"), part.place, strict=True))
+            | {f"now_{name}": getattr(counts, name) for name in names}
             for part, counts in parts
         ]
         connection.execute(ours, rows)
@@ -175,6 +196,7 @@ class Ledger:
         rows = [
             {
                 "source": reject.source,
+                "document": reject.document,
                 "byte_offset": reject.offset,
                 "line": reject.line,
                 "record": reject.record,
@@ -189,6 +211,30 @@ class Ledger:
             for reject in rejects
         ]
         connection.execute(sa.insert(self._reject), rows)
+
+    def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
+        """Documents that are known, by fingerprint, those that are sources of their own or of another one among them.
+
+        Raises TargetError where a load of it as another's is not finished: that has to go on first.
+        """
+        with self._transaction(durable=False) as connection:
+            return self._registration.find_documents(connection, source, fingerprints)
+
+    def last_document(self, source: int) -> tuple[int, int]:
+        """The largest number among a collection's documents, and how many record numbers they have taken."""
+        with self._transaction(durable=False) as connection:
+            return self._documents.last(connection, source)
+
+    def mark_documents_done(self, source: int, first: int, count: int) -> bool:
+        """As `mark_rows_done`, for a collection of which this run has read `count` documents, numbered from `first` on.
+
+        False, and nothing is marked, where a crashed server has lost some.
+        """
+        with self._transaction(durable=False) as connection:
+            whole = self._documents.complete(connection, source, first) == count
+            if whole:
+                self._mark(connection, [source], "rows_done")
+        return whole
 
     def done(self, source: int) -> tuple[Range, ...]:
         """Start and end of each committed tile, in order."""
@@ -230,14 +276,15 @@ class Ledger:
         """The sources' rejects by reason, table and column, the most frequent first."""
         if not sources:
             return []
-        reject, source = self._reject.c, self._source.c
+        reject = self._reject.c
         group = (reject.reason, reject.table_name, reject.column_name)
-        place = sa.func.row_number().over(partition_by=group, order_by=(reject.source, reject.byte_offset))
+        order = (reject.source, reject.document, reject.byte_offset)
+        place = sa.func.row_number().over(partition_by=group, order_by=order)
         count = sa.func.count().over(partition_by=group)
         found = (
-            sa.select(*group, count.label("count"), place.label("place"), source.label, reject.line, reject.record)
-            .add_columns(reject.message)
-            .join_from(self._reject, self._source, source.number == reject.source)
+            sa.select(*group, count.label("count"), place.label("place"))
+            .add_columns(document_label(self._tables).label("label"), reject.line, reject.record, reject.message)
+            .select_from(with_documents(self._tables))
             .where(reject.source.in_(sources))
             .subquery()
         )
@@ -250,18 +297,19 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, *, durable: bool) -> Iterator[TargetConnection]:
-        """A transaction on the ledger's own connection, which closes with the target."""
-        connection = self._connection or self._target.connect()
-        self._connection = connection
-        try:
-            connection.begin()
-            yield connection
-            connection.commit(durable=durable)
-        except BaseException:
-            connection.rollback()
-            connection.close()
-            self._connection = None
-            raise
+        """A transaction on the ledger's own connection, which closes with the target; one thread after the other."""
+        with self._lock:
+            connection = self._connection or self._target.connect()
+            self._connection = connection
+            try:
+                connection.begin()
+                yield connection
+                connection.commit(durable=durable)
+            except BaseException:
+                connection.rollback()
+                connection.close()
+                self._connection = None
+                raise
 
     def _mark(self, connection: TargetConnection, sources: Sequence[int], state: State, **values: Any) -> bool:
         """Bring those sources to the state that are not there yet; False, and nothing, where one is not near it."""

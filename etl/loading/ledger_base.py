@@ -92,6 +92,23 @@ class RegisteredSource:
         return self.state == "finished"
 
 
+@dataclass(frozen=True, slots=True)
+class KnownDocument:
+    """A document of a collection of which something is committed."""
+
+    source: int
+    number: int
+    records_before: int
+    """As `Document.records_before`."""
+    records: int
+    """Committed so far."""
+    done: tuple[Range, ...]
+    complete: bool
+    """Nothing of it is missing."""
+    source_label: str
+    """What the source is called that it is of: another one may hold it, too."""
+
+
 class BatchLedger(Protocol):
     """What the writing of a batch needs of a ledger."""
 
@@ -109,10 +126,19 @@ class LedgerLike(BatchLedger, Protocol):
     def prepare(self) -> None: ...
     def begin_again(self, fingerprints: Sequence[str], paths: Sequence[str] = ()) -> None: ...
     def register(
-        self, label: str, fingerprint: str | None, size: int | None, *, path: str | None = None
+        self,
+        label: str,
+        fingerprint: str | None,
+        size: int | None,
+        *,
+        path: str | None = None,
+        collection: bool = False,
     ) -> RegisteredSource: ...
+    def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]: ...
+    def last_document(self, source: int) -> tuple[int, int]: ...
     def done(self, source: int) -> tuple[Range, ...]: ...
     def mark_rows_done(self, source: int) -> tuple[Gap, ...]: ...
+    def mark_documents_done(self, source: int, first: int, count: int) -> bool: ...
     def mark_keys_built(self, sources: Sequence[int]) -> bool: ...
     def mark_finished(self, sources: Sequence[int]) -> bool: ...
     def totals(self, source: int) -> Totals: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -10,19 +11,22 @@ from etl.loading.ledger_base import Tile, Totals
 from etl.loading.ledger_tables import LedgerTables
 from etl.targets.base import TargetConnection
 
+Value = TypeVar("Value", int, str, bytes)
+
 AT_ONCE = 1000
-"""Numbers in one statement: a database takes some ten thousands of parameters."""
+"""Values in one statement: a database takes some ten thousands of parameters."""
 
 
-def in_pieces(numbers: Sequence[int]) -> list[Sequence[int]]:
+def in_pieces(values: Sequence[Value]) -> list[Sequence[Value]]:
     """As many as go into one statement."""
-    return [numbers[first : first + AT_ONCE] for first in range(0, len(numbers), AT_ONCE)]
+    return [values[first : first + AT_ONCE] for first in range(0, len(values), AT_ONCE)]
 
 
 def tiles_of(connection: TargetConnection, tables: LedgerTables, source: int) -> list[Tile]:
-    """The committed tiles, in order."""
+    """The committed tiles of a source that is one document, in order."""
     split = tables.split.c
-    tiles = sa.select(split.start_offset, split.end_offset, split.is_last).where(split.source == source)
+    here = (split.source == source, split.document == 0)
+    tiles = sa.select(split.start_offset, split.end_offset, split.is_last).where(*here)
     return [Tile(*row) for row in connection.execute(tiles.order_by(split.start_offset, split.end_offset))]
 
 
@@ -57,5 +61,18 @@ def next_number(connection: TargetConnection, tables: LedgerTables) -> int:
 
 def forget(connection: TargetConnection, tables: LedgerTables, source: int) -> None:
     """Delete what was committed of the source from the ledger; its row stays."""
-    for table in (tables.split, tables.reject, tables.skeleton):
+    for table in (tables.document, tables.split, tables.reject, tables.skeleton):
         connection.execute(sa.delete(table).where(table.c.source == source))
+
+
+def with_documents(tables: LedgerTables) -> sa.Join:
+    """Rejects with their sources, and the documents they are in where those have rows."""
+    reject, document = tables.reject.c, tables.document.c
+    here = sa.and_(document.source == reject.source, document.document == reject.document)
+    known = sa.join(tables.reject, tables.source, tables.source.c.number == reject.source)
+    return known.outerjoin(tables.document, here)
+
+
+def document_label(tables: LedgerTables) -> sa.ColumnElement[str]:
+    """What a person calls the document of a row of `with_documents`."""
+    return sa.func.coalesce(tables.document.c.label, tables.source.c.label)

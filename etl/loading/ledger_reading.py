@@ -22,6 +22,9 @@ from etl.messages import RejectedRecord, Skeleton
 from etl.targets.own_tables import own_table
 from etl.targets.reading import ReadingConnection
 
+_InSource = tuple[int, int]
+"""Number of the document, and offset in it."""
+
 PAGE_ROWS = 1000
 PAGE_BYTES = 4 << 20
 """Rejects read at once, at most: by number, and by what their records weigh."""
@@ -176,10 +179,10 @@ class LedgerReader:
         """The first `number` rejects of each kind; their `raw` is the first `EXAMPLE_BYTES` of the record."""
         reject = self._tables.reject.c
         kind = (reject.reason, reject.table_name, reject.column_name)
-        order = (reject.source, reject.byte_offset)
+        order = (reject.source, reject.document, reject.byte_offset)
         place = sa.func.row_number().over(partition_by=kind, order_by=order).label("place")
         ranked = sa.select(*order, place).where(*self._where(selection)).subquery()
-        first = sa.and_(reject.source == ranked.c.source, reject.byte_offset == ranked.c.byte_offset)
+        first = sa.and_(*(column == ranked.c[column.name] for column in order))
         wanted = [each for each in self._columns() if each.name not in ("raw", "skeleton")]
         shown = sa.func.substr(reject.raw, 1, EXAMPLE_BYTES, type_=sa.LargeBinary)
         found = sa.select(*wanted, shown).join_from(self._tables.reject, ranked, first).where(ranked.c.place <= number)
@@ -197,8 +200,9 @@ class LedgerReader:
         for source in sorted(self.counts(selection)):
             for first, last in self._pages(source, selection.reason):
                 here = self._of_source(source, selection.reason)
-                found = sa.select(*wanted).where(*here, reject.byte_offset.between(first, last))
-                rows = self._rows(found.order_by(reject.byte_offset))
+                place = sa.tuple_(reject.document, reject.byte_offset)
+                found = sa.select(*wanted).where(*here, place >= sa.tuple_(*first), place <= sa.tuple_(*last))
+                rows = self._rows(found.order_by(reject.document, reject.byte_offset))
                 digests = {digest for *_, digest in rows if digest is not None}
                 skeletons = {key: known for key, known in skeletons.items() if key[0] == source and key[1] in digests}
                 skeletons |= self._skeletons(source, sorted(digests - {digest for _, digest in skeletons}))
@@ -214,24 +218,25 @@ class LedgerReader:
             for source, digest in self._rows(some.group_by(reject.source))
         }
 
-    def _pages(self, source: int, reason: str | None) -> Iterator[tuple[int, int]]:
-        """First and last offset of rejects that are read at once."""
+    def _pages(self, source: int, reason: str | None) -> Iterator[tuple[_InSource, _InSource]]:
+        """First and last place of rejects that are read at once."""
         reject = self._tables.reject.c
+        place = (reject.document, reject.byte_offset)
         size = sa.func.coalesce(sa.func.length(reject.raw), 0)
-        behind = -1
+        behind = (0, -1)
         while True:
             here = self._of_source(source, reason)
-            keys = sa.select(reject.byte_offset, size).where(*here, reject.byte_offset > behind)
-            rows = self._rows(keys.order_by(reject.byte_offset).limit(PAGE_ROWS))
+            keys = sa.select(*place, size).where(*here, sa.tuple_(*place) > sa.tuple_(*behind))
+            rows = self._rows(keys.order_by(*place).limit(PAGE_ROWS))
             if not rows:
                 return
-            first, weight = rows[0]
-            behind = first
-            for offset, more in rows[1:]:
+            *first_place, weight = rows[0]
+            first = behind = (first_place[0], first_place[1])
+            for document, offset, more in rows[1:]:
                 if weight + more > PAGE_BYTES:
                     yield first, behind
-                    first, weight = offset, 0
-                behind = offset
+                    first, weight = (document, offset), 0
+                behind = (document, offset)
                 weight += more
             yield first, behind
 
@@ -256,8 +261,9 @@ class LedgerReader:
 
     def _columns(self) -> list[sa.Column[Any]]:
         reject = self._tables.reject.c
-        places = [reject.source, reject.byte_offset, reject.line, reject.record, reject.reason, reject.message]
-        return [*places, reject.table_name, reject.column_name, reject.length, reject.raw, reject.skeleton]
+        places = [reject.source, reject.document, reject.byte_offset, reject.line, reject.record]
+        why = [reject.reason, reject.message, reject.table_name, reject.column_name]
+        return [*places, *why, reject.length, reject.raw, reject.skeleton]
 
     def _where(self, selection: Selection) -> list[sa.ColumnElement[bool]]:
         reject = self._tables.reject.c
@@ -271,5 +277,5 @@ class LedgerReader:
 
 
 def _record(row: Sequence[Any], raw: bytes | None, skeleton: Skeleton | None) -> RejectedRecord:
-    source, offset, line, record, reason, message, table, column, length = row
-    return RejectedRecord(source, offset, line, record, reason, message, table, column, raw, length, skeleton)
+    source, document, offset, line, record, reason, message, table, column, length = row
+    return RejectedRecord(source, offset, line, record, reason, message, table, column, raw, length, skeleton, document)

@@ -1,10 +1,11 @@
-"""The ledger's tables, and the statement that claims a batch's tiles in them.
+"""The ledger's tables, and the statements that claim a batch's tiles in them.
 
 A dialect is imported where its statements are made: a load needs one of them, and PostgreSQL's takes a while.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class LedgerTables:
     source: sa.Table
+    document: sa.Table
     split: sa.Table
     reject: sa.Table
     skeleton: sa.Table
@@ -53,10 +55,23 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("finished_at", sa.Text),
         sa.UniqueConstraint("fingerprint", "mapping_digest"),
     )
+    document = sa.Table(
+        "etl_document",
+        metadata,
+        sa.Column("source", sa.BigInteger, primary_key=True),
+        sa.Column("document", sa.BigInteger, primary_key=True),
+        sa.Column("label", sa.Text, nullable=False),
+        # Of its content and of the mapping's structure: what is known by the one mapping is not by another.
+        sa.Column("identity", sa.LargeBinary, nullable=False, unique=True),
+        sa.Column("records_before", sa.BigInteger, nullable=False),
+        sa.Column("records_most", sa.BigInteger, nullable=False),
+    )
     split = sa.Table(
         "etl_split",
         metadata,
         sa.Column("source", sa.BigInteger, primary_key=True),
+        # 0 where the source is one document.
+        sa.Column("document", sa.BigInteger, primary_key=True),
         sa.Column("start_offset", sa.BigInteger, primary_key=True),
         sa.Column("end_offset", sa.BigInteger, nullable=False),
         sa.Column("is_last", sa.Boolean, nullable=False),
@@ -72,6 +87,7 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         "etl_reject",
         metadata,
         sa.Column("source", sa.BigInteger, primary_key=True),
+        sa.Column("document", sa.BigInteger, primary_key=True),
         sa.Column("byte_offset", sa.BigInteger, primary_key=True),
         sa.Column("line", sa.BigInteger, nullable=False),
         sa.Column("record", sa.BigInteger, nullable=False),
@@ -95,7 +111,7 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("depth", sa.Integer, nullable=False),
         sa.Column("header", sa.LargeBinary, nullable=False),
     )
-    return LedgerTables(source, split, reject, skeleton, metadata)
+    return LedgerTables(source, document, split, reject, skeleton, metadata)
 
 
 def insert_missing(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
@@ -109,19 +125,20 @@ def insert_missing(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.
     return sqlite.insert(table).on_conflict_do_nothing()
 
 
-def claim_statement(split: sa.Table, dialect: str) -> Executable:
-    """Insert what is not there yet and return which that was; PostgreSQL takes the rows as one array a column.
+def insert_new(table: sa.Table, key: Sequence[str], dialect: str) -> Executable:
+    """Insert what is not there yet and return the keys of that; PostgreSQL takes the rows as one array a column.
 
     There, one row of parameters a tile would keep Python busy longer than the server: a batch may hold thousands.
     """
+    returned = [table.c[name] for name in key]
     if dialect != "postgresql":
         from sqlalchemy.dialects import sqlite
 
-        return sqlite.insert(split).on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
+        return sqlite.insert(table).on_conflict_do_nothing().returning(*returned)
     from sqlalchemy.dialects import postgresql
 
-    names = [column.name for column in split.c]
-    arrays = (sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in split.c)
+    names = [column.name for column in table.c]
+    arrays = (sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in table.c)
     rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
-    insert = postgresql.insert(split).from_select(names, sa.select(*(rows.c[name] for name in names)))
-    return insert.on_conflict_do_nothing().returning(split.c.source, split.c.start_offset)
+    insert = postgresql.insert(table).from_select(names, sa.select(*(rows.c[name] for name in names)))
+    return insert.on_conflict_do_nothing().returning(*returned)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 
 from etl.loading.ledger_base import (
     Gap,
+    KnownDocument,
     Range,
     RegisteredSource,
     RejectGroup,
@@ -32,7 +34,10 @@ class NoLedger:
         self._load_id = str(uuid.uuid4())
         self._labels: dict[int, str] = {}
         self._totals: dict[int, Totals] = {}
-        self._tiles: dict[int, list[Tile]] = {}
+        self._tiles: defaultdict[tuple[int, int], list[Tile]] = defaultdict(list)
+        """By source and document."""
+        self._documents: dict[tuple[int, int], str] = {}
+        """What they are called."""
         self._groups: dict[tuple[int, str, str, str], list[RejectedRecord]] = {}
         self._counts: dict[tuple[int, str, str, str], int] = {}
 
@@ -43,12 +48,18 @@ class NoLedger:
         """Nothing: every load begins anew."""
 
     def register(
-        self, label: str, fingerprint: str | None, size: int | None, *, path: str | None = None
+        self,
+        label: str,
+        fingerprint: str | None,
+        size: int | None,
+        *,
+        path: str | None = None,
+        collection: bool = False,
     ) -> RegisteredSource:
         with self._lock:
             number = len(self._labels) + 1
             self._labels[number] = label
-            self._totals[number], self._tiles[number] = Totals(), []
+            self._totals[number] = Totals()
         return RegisteredSource(SourceInfo(number, label, self._load_id, now()), "loading", (), Totals())
 
     def claim(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]], batch: int) -> list[bool]:
@@ -61,7 +72,9 @@ class NoLedger:
                     before.rejected + counts.rejected,
                     before.discarded + counts.discarded,
                 )
-                self._tiles[part.source].append(Tile(part.start, part.end, part.last))
+                if part.document is not None:
+                    self._documents[part.place[:2]] = part.document.label
+                self._tiles[part.place[:2]].append(Tile(part.start, part.end, part.last))
         return [True] * len(parts)
 
     def hold_again(self) -> None:
@@ -79,13 +92,24 @@ class NoLedger:
                 if reject.offset < first[0].offset:
                     first[0] = reject
 
+    def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
+        return {}
+
+    def last_document(self, source: int) -> tuple[int, int]:
+        return 0, 0
+
     def done(self, source: int) -> tuple[Range, ...]:
         with self._lock:
-            return tuple(sorted((tile.start, tile.end) for tile in self._tiles[source]))
+            return tuple(sorted((tile.start, tile.end) for tile in self._tiles[source, 0]))
 
     def mark_rows_done(self, source: int) -> tuple[Gap, ...]:
         with self._lock:
-            return find_gaps(sorted(self._tiles[source], key=lambda tile: (tile.start, tile.end)))
+            return find_gaps(_sorted(self._tiles[source, 0]))
+
+    def mark_documents_done(self, source: int, first: int, count: int) -> bool:
+        with self._lock:
+            numbers = [number for owner, number in self._tiles if owner == source and number >= first]
+            return count == sum(not find_gaps(_sorted(self._tiles[source, number])) for number in numbers)
 
     def mark_keys_built(self, sources: Sequence[int]) -> bool:
         return True
@@ -104,8 +128,13 @@ class NoLedger:
                 source, *group = key
                 if source in sources:
                     first = self._groups[key][0]
-                    example = describe_reject(self._labels[source], first.line, first.record, first.message)
+                    label = self._documents.get((source, first.document), self._labels[source])
+                    example = describe_reject(label, first.line, first.record, first.message)
                     count, earlier = merged.get((group[0], group[1], group[2]), (0, example))
                     merged[group[0], group[1], group[2]] = (count + self._counts[key], earlier)
         groups = [(*group, count, example) for group, (count, example) in merged.items()]
         return sorted(groups, key=lambda group: (-group[3], group[:3]))
+
+
+def _sorted(tiles: Sequence[Tile]) -> list[Tile]:
+    return sorted(tiles, key=lambda tile: (tile.start, tile.end))

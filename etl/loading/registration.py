@@ -18,9 +18,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from etl.errors import MappingError, SourceHeld, TargetError
+from etl.loading.documents import DocumentRows
 from etl.loading.holds import Holds
-from etl.loading.ledger_base import RegisteredSource, State, Totals, now
-from etl.loading.ledger_queries import forget, next_number, tiles_of, totals_of
+from etl.loading.ledger_base import KnownDocument, RegisteredSource, State, Totals, now
+from etl.loading.ledger_queries import forget, in_pieces, next_number, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.mapping_digest import conversion_digest, differences, structure_digest
 from etl.loading.stored_text import storable, storable_yaml
@@ -42,9 +43,10 @@ _OF_VALUES = "defaults, nulls, strip, transforms, formats, timezone, on_error"
 class Registration:
     """Registers the sources of one load by one mapping."""
 
-    def __init__(self, target: Target, tables: LedgerTables, mapping: Mapping) -> None:
+    def __init__(self, target: Target, tables: LedgerTables, mapping: Mapping, documents: DocumentRows) -> None:
         self._target = target
         self._tables = tables
+        self._documents = documents
         self._mapping = mapping
         self._structure = structure_digest(mapping)
         self._conversions = conversion_digest(mapping)
@@ -56,24 +58,81 @@ class Registration:
         """Of the sources that are this load's, by their numbers."""
 
     def register(
-        self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None, path: str | None
+        self,
+        connection: TargetConnection,
+        label: str,
+        fingerprint: str | None,
+        size: int | None,
+        path: str | None,
+        *,
+        collection: bool,
     ) -> RegisteredSource:
         """See `Ledger.register`."""
+        if fingerprint is not None and not collection:
+            part = self._as_document(connection, label, fingerprint)
+            if part is not None:
+                return part
         for known in self._known(connection, fingerprint):
             ours = known.mapping_digest == self._structure
-            if ours and known.state == "finished" and not self._missing(connection, known):
+            if ours and known.state == "finished" and not collection and not self._missing(connection, known):
                 return self._registered(connection, known, totals_of(connection, self._tables, known.number))
             if not ours and not known.tables & self._names:
                 continue
             found = self._take(connection, known)
             if ours and (found.tables == "all" or found.only_begun):
-                return self._registered(connection, found.row, found.totals)
+                return self._registered(connection, found.row, found.totals, collection=collection)
             if ours and found.tables == "some":
                 raise self._partly_gone(connection, found.row)
             if found.tables != "none" and found.totals.loaded:
                 raise self._other_mapping(connection, label, found.row)
             self._delete(connection, known.number)
         return self._begin(connection, label, fingerprint, size, path)
+
+    def find_documents(
+        self, connection: TargetConnection, source: int, fingerprints: Sequence[str]
+    ) -> dict[str, KnownDocument]:
+        """See `Ledger.find_documents`."""
+        found = self._documents.find(connection, fingerprints)
+        for known in [one for one in found.values() if one.source != source]:
+            self._check_elsewhere(connection, known)
+        own = self._tables.source.c
+        for some in in_pieces([fingerprint for fingerprint in fingerprints if fingerprint not in found]):
+            for row in self._rows(connection, own.fingerprint.in_(some), own.mapping_digest == self._structure):
+                if row.mapping_digest == self._structure and not self._missing(connection, row):
+                    found[row.fingerprint] = self._as_known(connection, row)
+        return found
+
+    def _check_elsewhere(self, connection: TargetConnection, known: KnownDocument) -> None:
+        """Raise TargetError where a document of another source is not complete, or its tables are gone."""
+        (row,) = self._rows(connection, self._tables.source.c.number == known.source)
+        if self._missing(connection, row):
+            raise self._partly_gone(connection, row)
+        if not known.complete:
+            raise TargetError(
+                f"A document of {row.label} (source {row.number}) is to be loaded that began to be loaded as a part of"
+                " that and is not complete. Load that one to its end first: the same command goes on there."
+            )
+
+    def _as_known(self, connection: TargetConnection, row: _SourceRow) -> KnownDocument:
+        """A document that was a source of its own before."""
+        records = totals_of(connection, self._tables, row.number).records
+        if row.state == "loading":
+            raise TargetError(
+                f"{row.label} (source {row.number}) began to be loaded by itself, and is not finished. Load it alone"
+                " first: that goes on where it ended."
+            )
+        return KnownDocument(row.number, 0, 0, records, (), complete=True, source_label=row.label)
+
+    def _as_document(self, connection: TargetConnection, label: str, fingerprint: str) -> RegisteredSource | None:
+        """A source that was loaded before as a document of a collection."""
+        known = self._documents.find(connection, [fingerprint]).get(fingerprint)
+        if known is None:
+            return None
+        self._check_elsewhere(connection, known)
+        (row,) = self._rows(connection, self._tables.source.c.number == known.source)
+        notice = f"{label} was loaded before as a part of {row.label} (source {row.number})."
+        info = SourceInfo(row.number, label, row.load_id, row.started_at)
+        return RegisteredSource(info, "finished", (), Totals(), (notice,))
 
     def begin_again(self, connection: TargetConnection, fingerprints: Sequence[str], paths: Sequence[str]) -> None:
         """See `Ledger.begin_again`."""
@@ -198,9 +257,14 @@ class Registration:
             " gone since. Drop the others too, and the same command loads it again from the start."
         )
 
-    def _registered(self, connection: TargetConnection, row: _SourceRow, totals: Totals) -> RegisteredSource:
+    def _registered(
+        self, connection: TargetConnection, row: _SourceRow, totals: Totals, *, collection: bool = False
+    ) -> RegisteredSource:
         """A source that is known; if it is unfinished, it is this load's from now on."""
         notices = self._changed_conversions(row, totals)
+        if collection and row.state != "loading":
+            self._update(connection, row.number, state="loading", finished_at=None)
+            row = dataclasses.replace(row, state="loading")
         if row.state != "finished":
             self.epochs[row.number] = row.epoch + 1
             self._update(

@@ -24,6 +24,9 @@ from etl.loading.ledger_tables import ledger_tables
 from etl.messages import Part, PartCounts, RejectedRecord
 from etl.targets.base import Target, TargetConnection
 
+_InDocument = tuple[int, int]
+"""Number of a source, and of the document in it (0 where it is one)."""
+
 _AS_STORED = PartCounts(records=1, loaded=0, rejected=1, discarded=0)
 """What a reject is before it is claimed."""
 
@@ -40,7 +43,7 @@ class RetryLedger:
         tables = ledger_tables(schema)
         self._source, self._split, self._reject = tables.source, tables.split, tables.reject
         self._epochs: dict[int, int] = {}
-        self._said: dict[TargetConnection, dict[tuple[int, int], PartCounts]] = {}
+        self._said: dict[TargetConnection, dict[tuple[int, int, int], PartCounts]] = {}
         """What the transaction open on a connection has told the tiles of each reject."""
 
     def begin(self) -> None:
@@ -86,18 +89,18 @@ class RetryLedger:
         """
         if not parts:
             return []
-        places: dict[int, list[int]] = defaultdict(list)
+        places: dict[_InDocument, list[int]] = defaultdict(list)
         for part, _ in parts:
-            places[part.source].append(part.start)
-        share(connection, self._source, sorted(places), self._epochs)
-        if not all(self._are_there(connection, source, sorted(offsets)) for source, offsets in sorted(places.items())):
+            places[part.place[:2]].append(part.start)
+        share(connection, self._source, sorted({source for source, _ in places}), self._epochs)
+        if not all(self._are_there(connection, within, sorted(offsets)) for within, offsets in sorted(places.items())):
             return [False] * len(parts)
         reject = self._reject.c
-        for source, offsets in places.items():
+        for (source, document), offsets in places.items():
             for some in in_pieces(offsets):
-                found = (reject.source == source, reject.byte_offset.in_(some))
+                found = (reject.source == source, reject.document == document, reject.byte_offset.in_(some))
                 connection.execute(sa.delete(self._reject).where(*found))
-        self._said[connection] = {(part.source, part.start): _AS_STORED for part, _ in parts}
+        self._said[connection] = {part.place: _AS_STORED for part, _ in parts}
         self.correct(connection, parts)
         fault_point("in_retry")
         return [True] * len(parts)
@@ -105,39 +108,39 @@ class RetryLedger:
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
         """Tell the tiles what has become of these rejects, in place of what this transaction has told them before."""
         said = self._said[connection]
-        changes: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
+        changes: dict[_InDocument, list[tuple[int, int, int, int]]] = defaultdict(list)
         for part, counts in parts:
-            before = said[part.source, part.start]
+            before = said[part.place]
             if counts != before:
                 loaded, rejected = counts.loaded - before.loaded, counts.rejected - before.rejected
-                changes[part.source].append((part.start, loaded, rejected, counts.discarded - before.discarded))
-                said[part.source, part.start] = counts
-        for source, changed in sorted(changes.items()):
-            self._tell_tiles(connection, source, sorted(changed))
+                changes[part.place[:2]].append((part.start, loaded, rejected, counts.discarded - before.discarded))
+                said[part.place] = counts
+        for within, changed in sorted(changes.items()):
+            self._tell_tiles(connection, within, sorted(changed))
 
     def write_rejects(self, connection: TargetConnection, rejects: Sequence[RejectedRecord]) -> None:
         """Keep what is rejected again."""
         self._ledger.write_rejects(connection, rejects)
 
-    def _are_there(self, connection: TargetConnection, source: int, offsets: Sequence[int]) -> bool:
+    def _are_there(self, connection: TargetConnection, within: _InDocument, offsets: Sequence[int]) -> bool:
         """Whether all are; they are this transaction's then, locked in their order."""
         reject = self._reject.c
         for some in in_pieces(offsets):
-            found = sa.select(reject.byte_offset).where(reject.source == source, reject.byte_offset.in_(some))
+            here = (reject.source == within[0], reject.document == within[1], reject.byte_offset.in_(some))
+            found = sa.select(reject.byte_offset).where(*here)
             # Who waits here for another's deletion finds none: a count would be of what was there before.
             if len(connection.execute(found.order_by(reject.byte_offset).with_for_update())) != len(some):
                 return False
         return True
 
     def _tell_tiles(
-        self, connection: TargetConnection, source: int, changes: Sequence[tuple[int, int, int, int]]
+        self, connection: TargetConnection, within: _InDocument, changes: Sequence[tuple[int, int, int, int]]
     ) -> None:
         split = self._split.c
+        here = (split.source == within[0], split.document == within[1])
         first, last = changes[0][0], changes[-1][0]
-        before_first = sa.select(sa.func.max(split.start_offset)).where(
-            split.source == source, split.start_offset <= first
-        )
-        near = (split.source == source, split.start_offset >= before_first.scalar_subquery())
+        before_first = sa.select(sa.func.max(split.start_offset)).where(*here, split.start_offset <= first)
+        near = (*here, split.start_offset >= before_first.scalar_subquery())
         found = sa.select(split.start_offset).where(*near, split.start_offset <= last).order_by(split.start_offset)
         starts = [start for (start,) in connection.execute(found)]
         sums: dict[int, list[int]] = {}
@@ -148,7 +151,7 @@ class RetryLedger:
                 sums[starts[place]] = [one + other for one, other in zip(so_far, change, strict=True)]
         told = (
             sa.update(self._split)
-            .where(split.source == source, split.start_offset == sa.bindparam("tile"))
+            .where(*here, split.start_offset == sa.bindparam("tile"))
             .values(
                 loaded=split.loaded + sa.bindparam("more_loaded"),
                 rejected=split.rejected + sa.bindparam("more_rejected"),

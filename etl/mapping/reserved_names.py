@@ -5,7 +5,7 @@ They count whatever the target is, so that a mapping works in every database.
 
 from __future__ import annotations
 
-LEDGER_TABLES = frozenset({"etl_source", "etl_split", "etl_reject", "etl_skeleton", "etl_table"})
+LEDGER_TABLES = frozenset({"etl_source", "etl_document", "etl_split", "etl_reject", "etl_skeleton", "etl_table"})
 
 _SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 """What every table of PostgreSQL has, in lower case only."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-OWN_TABLES = ("etl_source", "etl_split", "etl_reject", "etl_skeleton", "etl_table")
+OWN_TABLES = ("etl_source", "etl_document", "etl_split", "etl_reject", "etl_skeleton", "etl_table")
 
 
 def own_table(schema: str | None) -> sa.Table:

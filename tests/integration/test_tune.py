@@ -147,7 +147,7 @@ def test_from_python_it_returns_what_it_found(folder: Path) -> None:
 
 
 def test_tables_of_the_same_names_are_neither_written_nor_looked_at(folder: Path, postgres_url: str) -> None:
-    names = "item", "etl_source", "etl_split", "etl_reject", "etl_skeleton", "etl_table"
+    names = "item", "etl_source", "etl_document", "etl_split", "etl_reject", "etl_skeleton", "etl_table"
     run_sql(postgres_url, *(f"CREATE TABLE {name} (other text); INSERT INTO {name} VALUES ('mine')" for name in names))
     url = f"{postgres_url}&options=-c%20search_path%3Dpublic"
     with psycopg.connect(postgres_url) as holder:

@@ -1,0 +1,150 @@
+"""The documents of collections in the ledger: which are known, which a batch brings, whether all of them are there.
+
+A document's row comes with the transaction that commits the first of its tiles: one without tiles is in nobody's
+way. What is in here belongs to the caller's open transaction, on any thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+import sqlalchemy as sa
+
+from etl.errors import TargetError
+from etl.loading.ledger_base import KnownDocument, Tile, find_gaps
+from etl.loading.ledger_queries import in_pieces
+from etl.loading.ledger_tables import LedgerTables, insert_new
+from etl.messages import Document, Part
+from etl.targets.base import TargetConnection
+
+
+def identity(fingerprint: str, structure: str) -> bytes:
+    """Of a document that is loaded by a mapping with that digest; 16 bytes."""
+    return hashlib.blake2b(f"{fingerprint} {structure}".encode(), digest_size=16).digest()
+
+
+class DocumentRows:
+    """The rows of etl_document, for the loads of one mapping."""
+
+    def __init__(self, tables: LedgerTables, structure: str, dialect: str) -> None:
+        self._tables = tables
+        self._structure = structure
+        self._dialect = dialect
+        self._insert = insert_new(tables.document, ("source", "document"), dialect)
+
+    def claim(self, connection: TargetConnection, parts: Iterable[Part]) -> None:
+        """Insert the documents of parts that are not there yet.
+
+        Raises TargetError where one of them is there as a document of another source.
+        """
+        wanted = {(part.source, part.document.number): part.document for part in parts if part.document is not None}
+        if not wanted:
+            return
+        # In one order, since another thread may be bringing the same.
+        places = sorted(wanted)
+        values = [self._values(place, wanted[place]) for place in places]
+        rows: Sequence[dict[str, object]] = values
+        if self._dialect == "postgresql":
+            rows = [{name: [row[name] for row in values] for name in values[0]}]
+        known = [place for place in places if place not in set(connection.execute(self._insert, rows))]
+        there = set(self._there(connection, known))
+        for place in known:
+            if place not in there:
+                raise TargetError(
+                    f"{wanted[place].label} was brought by another load meanwhile, as a document of another source."
+                    " Run the same command again: it finds what is there."
+                )
+
+    def _values(self, place: tuple[int, int], document: Document) -> dict[str, object]:
+        return {
+            "source": place[0],
+            "document": place[1],
+            "label": document.label,
+            "identity": identity(document.fingerprint, self._structure),
+            "records_before": document.records_before,
+            "records_most": document.records_most,
+        }
+
+    def _there(self, connection: TargetConnection, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        document = self._tables.document.c
+        for source, group in groupby(places, key=lambda place: place[0]):
+            for some in in_pieces([number for _, number in group]):
+                here = (document.source == source, document.document.in_(some))
+                yield from ((row[0], row[1]) for row in connection.execute(sa.select(*_PLACE(document)).where(*here)))
+
+    def find(self, connection: TargetConnection, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
+        """Those of the documents that are known, by their fingerprints, and what is committed of them."""
+        document, source = self._tables.document, self._tables.source
+        wanted = {identity(fingerprint, self._structure): fingerprint for fingerprint in fingerprints}
+        columns = (document.c.identity, *_PLACE(document.c), document.c.records_before, source.c.label)
+        found: dict[tuple[int, int], tuple[str, int, str]] = {}
+        for some in in_pieces(sorted(wanted)):
+            rows = sa.select(*columns).join_from(document, source, source.c.number == document.c.source)
+            for name, number, place, before, label in connection.execute(rows.where(document.c.identity.in_(some))):
+                found[number, place] = wanted[bytes(name)], before, label
+        return {
+            fingerprint: self._known(place, before, label, tiles)
+            for place, tiles in self._tiles(connection, sorted(found))
+            for fingerprint, before, label in [found[place]]
+        }
+
+    @staticmethod
+    def _known(place: tuple[int, int], before: int, label: str, tiles: Sequence[tuple[Tile, int]]) -> KnownDocument:
+        return KnownDocument(
+            source=place[0],
+            number=place[1],
+            records_before=before,
+            records=sum(records for _, records in tiles),
+            done=tuple((tile.start, tile.end) for tile, _ in tiles),
+            complete=not find_gaps(tile for tile, _ in tiles),
+            source_label=label,
+        )
+
+    def _tiles(
+        self, connection: TargetConnection, places: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[tuple[int, int], list[tuple[Tile, int]]]]:
+        """The tiles of each of these documents, in order, with the records in each."""
+        split = self._tables.split.c
+        tile = (split.source, split.document, split.start_offset, split.end_offset, split.is_last, split.records)
+        for source, group in groupby(places, key=lambda place: place[0]):
+            for some in in_pieces([number for _, number in group]):
+                here = (split.source == source, split.document.in_(some))
+                rows = connection.execute(sa.select(*tile).where(*here).order_by(*tile[:4]))
+                by_document = {
+                    place: [(Tile(*row[2:5]), row[5]) for row in rows_of_one]
+                    for place, rows_of_one in groupby(rows, key=lambda row: (row[0], row[1]))
+                }
+                for number in some:
+                    yield (source, number), by_document.get((source, number), [])
+
+    def last(self, connection: TargetConnection, source: int) -> tuple[int, int]:
+        """The largest number among a source's documents, and how many record numbers they have taken; 0 without any."""
+        document = self._tables.document.c
+        taken = sa.func.max(document.records_before + document.records_most)
+        ((number, records),) = connection.execute(
+            sa.select(sa.func.max(document.document), taken).where(document.source == source)
+        )
+        return number or 0, records or 0
+
+    def any_known(self, connection: TargetConnection) -> bool:
+        """Whether there is any document at all."""
+        return bool(connection.execute(sa.select(self._tables.document.c.source).limit(1)))
+
+    def complete(self, connection: TargetConnection, source: int, first: int) -> int:
+        """How many of a source's documents from the `first` on are there without a gap."""
+        split = self._tables.split.c
+        here = (split.source == source, split.document >= first)
+        whole = sa.func.sum(sa.case((sa.and_(split.start_offset == 0, split.is_last), 1), else_=0))
+        counted = sa.select(split.document, sa.func.count().label("tiles"), whole.label("whole"))
+        counts = counted.where(*here).group_by(split.document).subquery()
+        simple = sa.and_(counts.c.tiles == 1, counts.c.whole == 1)
+        ((number,),) = connection.execute(sa.select(sa.func.count()).select_from(counts).where(simple))
+        others = connection.execute(sa.select(counts.c.document).where(sa.not_(simple)).order_by(counts.c.document))
+        several = self._tiles(connection, [(source, document) for (document,) in others])
+        return int(number) + sum(not find_gaps(tile for tile, _ in tiles) for _, tiles in several)
+
+
+_PLACE = attrgetter("source", "document")
