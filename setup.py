@@ -16,7 +16,11 @@ from setuptools.errors import BaseError, CCompilerError
 NATIVE = Path("etl", "native")
 CORE = NATIVE / "core"
 
-SOURCES = {"_cutter": (CORE / "cut.c",), "_sqlite_rows": (NATIVE / "sqlite" / "marshalled_rows.c",)}
+SOURCES = {
+    "_clean": (CORE / "clean.c", CORE / "chars.c"),
+    "_cutter": (CORE / "cut.c",),
+    "_sqlite_rows": (NATIVE / "sqlite" / "marshalled_rows.c",),
+}
 """What a binding needs, where that is not the whole core. SQLite's own header comes with `libsqlite3-dev`."""
 
 UNIX_FLAGS = ["-O3", "-g0", "-std=c11", "-fvisibility=hidden"]
