@@ -31,6 +31,18 @@ MAX_PLAIN_NAMES = 256
 """More kinds of records than any dump has; each is compared with the names that follow."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeaderPath:
+    """A path to what is wanted of a document before its first record; its first step is the root."""
+
+    steps: tuple[Step, ...]
+    attribute: NameTest | None
+    """What is wanted of the element; None: all of it."""
+    text: str
+    place: str
+    """Where the mapping has it, as a message begins."""
+
+
 @dataclass
 class Place:
     """The children of one kind of open element."""
@@ -38,6 +50,8 @@ class Place:
     depth: int
     paths: tuple[RecordPath, ...]
     """Those whose steps up to here hold."""
+    header: tuple[HeaderPath, ...] = ()
+    """The same, of those that lead to what is no record."""
     children: dict[bytes, Child] = field(default_factory=dict)
     """By name, or by whole start tag where the name does not decide."""
     plain_names: list[bytes] = field(default_factory=list)
@@ -46,7 +60,8 @@ class Place:
     @cached_property
     def tests(self) -> bool:
         """Whether attributes decide what a child is."""
-        return any(_step(path, self.depth).tests for path in self.paths)
+        steps = [*(_step(path, self.depth) for path in self.paths), *(path.steps[self.depth] for path in self.header)]
+        return any(step.tests for step in steps)
 
     @cached_property
     def anywhere(self) -> tuple[RecordPath, ...]:
@@ -56,6 +71,10 @@ class Place:
     def asking_for(self, name: str) -> list[RecordPath]:
         """Paths whose next step may be an element of that local name."""
         return [*self._by_name.get(name, ()), *self._by_name.get(None, ())]
+
+    def header_for(self, name: str) -> list[HeaderPath]:
+        """The same, of `header`."""
+        return [path for path in self.header if path.steps[self.depth].element.name in (None, name)]
 
     def add_plain(self, name: bytes) -> None:
         if len(self.plain_names) < MAX_PLAIN_NAMES and name not in self.plain_names:
@@ -81,6 +100,13 @@ class Child:
     """Whether every element of that name without namespace declarations is the same here."""
     path: str
     """Names from the root on, for notices."""
+    ended: tuple[HeaderPath, ...] = ()
+    """Those that lead to it."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether something other than records is wanted of it."""
+        return bool(self.ended or self.place.header)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +122,14 @@ class OpenElement:
 class Outline:
     """The stack of open elements at the point the splitter has come to."""
 
-    def __init__(self, records: Sequence[RecordPath]) -> None:
+    def __init__(self, records: Sequence[RecordPath], header: Sequence[HeaderPath] = ()) -> None:
         self.open: list[OpenElement] = []
         self.subset = b""
         """`Skeleton.subset`."""
+        self.header = b""
+        """`Skeleton.header`."""
         self.root_seen = False
-        self._document = Place(0, tuple(records))
+        self._document = Place(0, tuple(records), tuple(header))
         self._place = self._document
         self._tests = self._document.tests
         self._skeleton: Skeleton | None = None
@@ -122,6 +150,7 @@ class Outline:
                 open_tags=b"".join(element.tag for element in self.open),
                 close_tags=b"".join(b"</" + element.name + b">" for element in reversed(self.open)),
                 depth=len(self.open),
+                header=self.header,
             )
         return self._skeleton
 
@@ -147,6 +176,19 @@ class Outline:
 
     def _is_last(self, path: RecordPath) -> bool:
         return path.anywhere or len(path.steps) == self._place.depth + 1
+
+    @property
+    def wanted(self) -> tuple[HeaderPath, ...]:
+        """What is looked for beside records."""
+        return self._document.header
+
+    def look_for(self, header: Sequence[HeaderPath]) -> None:
+        """From here on, beside records, look for these alone."""
+        self._document = Place(0, self._document.paths, tuple(header))
+        opened, self.open = self.open, []
+        self._moved()
+        for element in opened:
+            self.push(self.child(element.name, element.tag), element.tag, element.line)
 
     def push(self, child: Child, tag: bytes, line: int) -> None:
         self.open.append(OpenElement(child.rule.name, tag, line, child.place))
@@ -181,16 +223,20 @@ class Outline:
         depth = self._place.depth
         names = b"/".join([b"", *self.names, name])
         path = names[:_MAX_PATH].decode("utf-8", "replace")
-        asking = self._place.asking_for(_local(name))
+        asking, header = self._place.asking_for(_local(name)), self._place.header_for(_local(name))
         # Most names nobody asks for, and a document may have very many of them, deep down.
-        element = self._parse(tag) if asking else None
-        matching = [path for path in asking if _matches(_step(path, depth), element)]
+        element = self.parsed(tag) if asking or header else None
+        matching = [path for path in asking if matches(_step(path, depth), element)]
         if any(self._is_last(path) for path in matching):
             return Child("record", element_rule(name), Place(depth + 1, ()), by_name, path)
         deeper = (*self._place.anywhere, *matching)
-        return Child("descend" if deeper else "skip", element_rule(name), Place(depth + 1, deeper), by_name, path)
+        met = [path for path in header if matches(path.steps[depth], element)]
+        further = tuple(path for path in met if len(path.steps) > depth + 1)
+        ended = tuple(path for path in met if len(path.steps) == depth + 1)
+        below = Place(depth + 1, deeper, further)
+        return Child("descend" if deeper or further else "skip", element_rule(name), below, by_name, path, ended)
 
-    def _parse(self, tag: bytes) -> etree._Element | None:
+    def parsed(self, tag: bytes) -> etree._Element | None:
         """The element that `tag` opens at this point; None where it is ill-formed."""
         skeleton = self.skeleton
         empty = tag if tag.endswith(b"/>") else tag[:-1] + b"/>"
@@ -212,19 +258,21 @@ def _local(name: bytes) -> str:
     return name.rpartition(b":")[2].decode("utf-8", "replace")
 
 
-def _matches(step: Step, element: etree._Element | None) -> bool:
+def matches(step: Step, element: etree._Element | None) -> bool:
     """Whether an element with the local name a step asks for is what it asks for.
 
     One whose start tag is ill-formed (`element` is None) is judged by its local name alone, so that a record among
     them is found, and rejected, rather than passed over in silence.
     """
     return element is None or (
-        _is_named(element.tag, step.element) and all(_has(element, test.attribute, test.value) for test in step.tests)
+        _is_named(element.tag, step.element)
+        and all(has_attribute(element, test.attribute, test.value) for test in step.tests)
     )
 
 
-def _has(element: etree._Element, wanted: NameTest, value: str) -> bool:
-    return any(_is_named(str(name), wanted) and found == value for name, found in element.items())
+def has_attribute(element: etree._Element, wanted: NameTest, value: str | None = None) -> bool:
+    """Whether it has such an attribute, with this value if one is given."""
+    return any(_is_named(str(name), wanted) and value in (None, found) for name, found in element.items())
 
 
 def _is_named(name: str, test: NameTest) -> bool:

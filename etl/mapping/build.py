@@ -16,8 +16,8 @@ from etl.mapping.columns import ColumnBuilder
 from etl.mapping.conditions import condition_paths, parse_condition
 from etl.mapping.declared_transforms import TransformBuilder
 from etl.mapping.keys import added_columns, as_key, declared_key, foreign_key
-from etl.mapping.model import Column, Condition, Table
-from etl.mapping.nesting import nesting_problems
+from etl.mapping.model import Column, Condition, FromPath, Table
+from etl.mapping.nesting import document_path_problem, nesting_problems
 from etl.mapping.paths import RecordPath, ValuePath, XPath, parse_record_path
 from etl.mapping.reserved_names import column_problem, table_problem
 from etl.mapping.spec import CONTROL, MappingSpec, Problem, Problems, TableSpec
@@ -133,10 +133,17 @@ class _Builder:
             self.problems.add(place, problem)
 
     def check_records(self) -> None:
-        """Refuse records inside records: where one ends, nothing inside it is looked at."""
+        """Refuse records inside records, where nothing is looked at, and values of a document in or around them."""
         records = [(path, name) for name, built in self.built.items() for path in built.table.records]
         for name, sentence in nesting_problems(records):
             self.problems.add(("tables", name, "each"), sentence)
+        for name, built in self.built.items():
+            for column in built.table.columns:
+                source = column.source
+                if isinstance(source, FromPath) and source.scope == "document" and isinstance(source.path, ValuePath):
+                    sentence = document_path_problem(source.path, records)
+                    if sentence:
+                        self.problems.add(("tables", name, "columns", column.name, "path"), sentence)
 
     # --- a table ---
 

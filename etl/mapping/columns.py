@@ -9,7 +9,7 @@ from etl.mapping.conversion import ConversionError
 from etl.mapping.declared_transforms import TransformBuilder
 from etl.mapping.declared_types import parse_type
 from etl.mapping.model import Column, ColumnSource, ColumnType, Constant, FromMeta, FromPath, Many, OnError
-from etl.mapping.paths import ValuePath, XPath, parse_value_path
+from etl.mapping.paths import ValuePath, XPath, parse_document_path, parse_value_path
 from etl.mapping.spec import ColumnSpec, MappingSpec, Problems
 from etl.mapping.types import rule_for_column
 from etl.mapping.xpath import parse_xpath
@@ -84,8 +84,10 @@ class ColumnBuilder:
             for key in sorted(spec.model_fields_set - {"meta", "value", "type", "required", "sql"}):
                 self._problems.add((*place, key), f"has no meaning beside `{given[0]}`: only with `path`")
             return FromMeta(spec.meta) if spec.meta is not None else Constant(spec.value or "")
-        path = self.value_path((*place, "path"), spec.path, height, depth)
-        return None if path is None else FromPath(path, many=self._many(spec), separator=spec.separator)
+        path = self._path(place, spec, spec.path, height, depth)
+        if path is None:
+            return None
+        return FromPath(path, many=self._many(spec), separator=spec.separator, scope=spec.scope or "record")
 
     def _from_pair(self, place: Place, spec: ColumnSpec, height: int, depth: int | None) -> FromPath | None:
         """An object in JSON of the key and the value in each element found."""
@@ -94,27 +96,41 @@ class ColumnBuilder:
                 (*place, "key"), "only as in {path: tag, many: json, key: '@k', value: '@v'}, all four together"
             )
             return None
-        path = self.value_path((*place, "path"), spec.path or "", height, depth, elements=True)
+        path = self._path(place, spec, spec.path or "", height, depth, elements=True)
         if isinstance(path, ValuePath) and path.leaf != "string":
             self._problems.add((*place, "path"), f"{path.text!r} leads to a text, but must lead to elements")
         key = self._simple_path((*place, "key"), spec.key)
         value = self._simple_path((*place, "value"), spec.value)
-        return FromPath(path, many="json", pair=(key, value)) if path and key and value else None
+        if not (path and key and value):
+            return None
+        return FromPath(path, many="json", pair=(key, value), scope=spec.scope or "record")
 
-    def value_path(
-        self, place: Place, text: str, height: int, depth: int | None, *, elements: bool = False
+    def _path(
+        self, place: Place, spec: ColumnSpec, text: str, height: int, depth: int | None, *, elements: bool = False
     ) -> ValuePath | XPath | None:
-        """`parsed_path`, where no `..` in it leads too far."""
+        """The column's path, in which no `..` leads too far."""
+        place = (*place, "path")
+        if spec.scope == "document":
+            return self._document_path(place, text)
         path = self.parsed_path(place, text, elements=elements)
         if isinstance(path, ValuePath):
             self.check_height(place, path, height, depth)
         return path
+
+    def _document_path(self, place: Place, text: str) -> ValuePath | None:
+        try:
+            return parse_document_path(text, self._namespaces)
+        except ValueError as error:
+            self._problems.add(place, f"{text!r}, {error}")
+            return None
 
     def parsed_path(self, place: Place, text: str, *, elements: bool) -> ValuePath | XPath | None:
         """The parsed path, an XPath where it is none of ours; None where it is neither. `elements`: it must lead to
         elements."""
         if text.startswith("/"):
             hint = f"; .{text} finds it at any depth" if text.startswith("//") else ""
+            if not elements:
+                hint = hint or "; one of the document, before its records, has `scope: document`"
             self._problems.add(
                 place, f"{text!r} is absolute; paths here start from the table's element, as in a/b or @id{hint}"
             )

@@ -14,6 +14,7 @@ from etl.mapping.paths import RecordPath, ValuePath, XPath
 
 Many = Literal["first", "last", "join", "array", "json", "count", "reject"]
 OnError = Literal["reject", "set_null", "use_default"]
+Scope = Literal["record", "document"]
 MetaName = Literal["source", "line", "offset", "record", "load_id", "loaded_at"]
 
 
@@ -42,6 +43,8 @@ class FromPath:
     separator: str = ", "
     pair: tuple[ValuePath, ValuePath] | None = None
     """With `many: json`: where key and value stand, from each element found; the column is then an object."""
+    scope: Scope = "record"
+    """document: `path` begins at the document's root, and leads to what stands before the first record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""Which elements are records: how two absolute paths relate to each other."""
+"""Which elements are records: how two absolute paths relate to each other, and a path from the root to the records'."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from etl.mapping.paths import AttributeTest, NameTest, RecordPath, Step
+from etl.mapping.paths import AttributeTest, NameTest, RecordPath, Step, ValuePath
 
 Record = tuple[RecordPath, str]
 """A path of records and the table they belong to."""
@@ -24,6 +24,44 @@ def nesting_problems(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
                     f"{inner.text!r} lies inside the records {outer.text!r} of table {outer_table!r}: "
                     f"make this a child table (`parent: {outer_table}`) with a relative path",
                 )
+
+
+def document_path_problem(path: ValuePath, records: Sequence[Record]) -> str:
+    """Why no value that `path` leads to (its first step is the root) can be known before the first record; "" where
+    one can, as far as the paths tell."""
+    for record, table in records:
+        if _inside(path, record):
+            return (
+                f"{path.text!r} lies inside the records {record.text!r} of table {table!r}; `scope: document` is for "
+                "what stands before the first record: leave it out, and let the path start from the table's element"
+            )
+        if path.leaf != "attribute" and _around(path, record):
+            return (
+                f"{path.text!r} stands around the records {record.text!r} of table {table!r}: before the first of them "
+                f"only its attributes are known, as in {path.text.removesuffix('/text()')}/@id"
+            )
+    return ""
+
+
+def _inside(path: ValuePath, record: RecordPath) -> bool:
+    """Whether whatever the path leads to is a record, or stands in one."""
+    if record.anywhere:
+        return any(_covers(record.steps[0], step) for step in path.steps)
+    return len(record.steps) <= len(path.steps) and all(map(_covers, record.steps, path.steps))
+
+
+def _around(path: ValuePath, record: RecordPath) -> bool:
+    """Whether the path says the same as the beginning of the record's."""
+    if record.anywhere or len(path.steps) >= len(record.steps):
+        return False
+    return all(_covers(a, b) and _covers(b, a) for a, b in zip(path.steps, record.steps, strict=False))
+
+
+def _covers(one: Step, other: Step) -> bool:
+    """Whether every element that `other` accepts is one that `one` accepts."""
+    wide, narrow = one.element, other.element
+    named = wide.namespace in (None, narrow.namespace) and wide.name in (None, narrow.name)
+    return named and set(one.tests) <= set(other.tests)
 
 
 class Around:

@@ -98,6 +98,9 @@ RECORD_PATH_SYNTAX = (
     "/name/name with steps name, p:name, p:*, {*}name, * and [@a='v'] behind a step, "
     "or //name (also //p:name, //{*}name), the outermost elements of that name"
 )
+DOCUMENT_PATH_SYNTAX = (
+    "/name/name with steps name, p:name, p:*, {*}name, * and [@a='v'] behind a step, and @attr or text() at the end"
+)
 
 # [A-Za-z_\u00c0-\U0010ffff][A-Za-z0-9_.\-\u00b7-\U0010ffff]*, told by what is left out: Python takes milliseconds to
 # compile each set that reaches beyond one byte.
@@ -155,6 +158,25 @@ def parse_value_path(text: str, namespaces: Mapping[str, str]) -> ValuePath:
         if not scanner.take("/"):
             scanner.expect_end()
             return ValuePath(text=text, up=up, steps=tuple(steps))
+
+
+def parse_document_path(text: str, namespaces: Mapping[str, str]) -> ValuePath:
+    """Parse a path from the document's root to a value: its first step is the root. Errors: see `parse_record_path`."""
+    scanner = _Scanner(text, namespaces, DOCUMENT_PATH_SYNTAX)
+    if not text.startswith("/"):
+        raise scanner.error("with `scope: document` a path begins at the document's root, with /")
+    steps: list[Step] = []
+    while scanner.take("/"):
+        if steps and scanner.take("text()"):
+            scanner.expect_end()
+            return ValuePath(text=text, steps=tuple(steps), leaf="text")
+        if steps and scanner.take("@"):
+            attribute = scanner.attribute_name()
+            scanner.expect_end()
+            return ValuePath(text=text, steps=tuple(steps), leaf="attribute", attribute=attribute)
+        steps.append(scanner.step(positions=False))
+    scanner.expect_end()
+    return ValuePath(text=text, steps=tuple(steps))
 
 
 class _Scanner:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from etl.mapping.model import Many, MetaName, OnError
+from etl.mapping.model import Many, MetaName, OnError, Scope
 from etl.mapping.yaml_text import Document, Place
 
 Problem = tuple[int, str]
@@ -76,6 +76,7 @@ class ColumnSpec(_Spec):
     """A column as the file writes it."""
 
     path: str | None = None
+    scope: Scope | None = None
     meta: MetaName | None = None
     value: Text | None = None
     type: str | None = None
@@ -173,9 +174,13 @@ def _unknown_key(name: str, place: tuple[str | int, ...]) -> str:
 
 
 def _not_one_of(name: str, key: str, found: object) -> str:
-    allowed = {"many": get_args(Many), "on_error": get_args(OnError), "meta": get_args(MetaName), "version": ("1",)}[
-        key
-    ]
+    allowed = {
+        "many": get_args(Many),
+        "scope": get_args(Scope),
+        "on_error": get_args(OnError),
+        "meta": get_args(MetaName),
+        "version": ("1",),
+    }[key]
     close = difflib.get_close_matches(str(found), allowed, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{name}: {found!r} is not allowed; {hint}allowed: {', '.join(allowed)}"
