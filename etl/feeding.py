@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from etl.errors import SourceError
+from etl.extract.header import header_paths
 from etl.extract.reader import SourceReader
 from etl.extract.source import Source, open_source
 from etl.extract.splitter import Splitter
@@ -108,7 +109,7 @@ def make_splitter(mapping: Mapping, settings: Settings) -> Splitter:
         _, workers = settings.workers.least_and_most()
         slots = workers * settings.workers.prefetch
         split_records = max(1, min(split_records, settings.queue.max_records // (2 * slots)))
-    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records)
+    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records, header_paths(mapping))
 
 
 class SplitFeed(Protocol):

@@ -22,8 +22,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from etl.errors import SourceError
 from etl.extract.breakage import Breakage, shown
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype
+from etl.extract.header import HeaderReader
 from etl.extract.markup import NAME, ElementScan, element_rule
-from etl.extract.outline import Child, Outline
+from etl.extract.outline import Child, HeaderPath, Outline
 from etl.extract.plain import plain_elements
 from etl.extract.records import RecordCutter
 from etl.extract.tile import Tile
@@ -57,12 +58,15 @@ class Splitter:
         split_bytes: int,
         max_record_bytes: int,
         split_records: int | None = None,
+        header: Sequence[HeaderPath] = (),
     ) -> None:
         """A part is cut as soon as its records have `split_bytes` bytes, or are `split_records`.
 
-        Records up to `max_record_bytes` are whole.
+        Records up to `max_record_bytes` are whole. What paths of `header` lead to before the first record goes with
+        every skeleton.
         """
         self._records = tuple(records)
+        self._header = tuple(header)
         self._split_records = split_records
         self._split_bytes = split_bytes
         self._max_record_bytes = max_record_bytes
@@ -81,10 +85,11 @@ class Splitter:
         earlier run, at which parts must end again. After `limit` records it stops, with the part that holds the last
         of them (`last` is False).
 
-        Raises SourceError where the document or its source is broken, after the part with the last complete record.
+        Raises SourceError where the document or its source is broken, after the part with the last complete record;
+        MappingError where a value of `header` stands behind the first record only.
         """
         tile = Tile(source, label, self._split_bytes, self._split_records, cut_at, limit)
-        return _Pass(Window(chunks), tile, Outline(self._records), label, self._max_record_bytes).parts()
+        return _Pass(Window(chunks), tile, Outline(self._records, self._header), label, self._max_record_bytes).parts()
 
 
 class _Pass:
@@ -98,6 +103,8 @@ class _Pass:
         self._breakage = Breakage(label, window, outline)
         self._plain = plain_elements(window, tile, outline, max_record_bytes)
         self._records = RecordCutter(window, tile, outline, self._breakage, self._plain, max_record_bytes)
+        self._header = HeaderReader(window, outline, label) if outline.wanted else None
+        """None as well where it has nothing to do any more."""
         self._entities: frozenset[bytes] = frozenset()
         self._doctype_seen = False
         self._at = 0
@@ -237,6 +244,8 @@ class _Pass:
             raise self._found(self._at, f"stands where {self._breakage.expected()} was expected")
         self._tile.close_run(window)
         outline.pop()
+        if self._header is not None:
+            self._header.closed()
         self._at = window.base + tag.end()
 
     def _start_tag(self) -> None:
@@ -256,9 +265,13 @@ class _Pass:
         tag = window.bytes_between(start, min(tag_end or window.end, start + MAX_TAG_BYTES))
         child = outline.child(name, tag)
         if child.action == "record":
+            if self._header is not None and not self._header.first_record(start):
+                self._header = None
             self._at = self._records.take(child, scan, start)
             return
         self._tile.close_run(window)
+        if self._header is not None and child.asked:
+            self._header.meet(child, scan, start, tag)
         if child.action == "descend":
             self._descend(child, tag, tag_end)
         else:
@@ -288,7 +301,8 @@ class _Pass:
             name = shown(child.rule.name)
             raise self._breakage.end(f"inside <{name}>, which begins at byte {start} (line {line}) and is not closed")
         self._at = end
-        if child.by_name and self._outline.open:
+        # Of what is wanted nothing is passed over.
+        if child.by_name and not child.ended and self._outline.open:
             self._at = self._plain.skip(child.rule, end)
 
     def _check_end(self) -> None:
