@@ -1,14 +1,21 @@
 """The document type declaration: what of it a record needs, and nothing that could ever be fetched.
 
-In: the bytes from ``<!DOCTYPE`` on. Out: a declaration of the same name with the internal subset's own entities and
-attribute lists. External identifiers, external entities and parameter entities are left out: a reference to one of
-them makes the record that holds it a reject, and no parser further on can be talked into opening a file or an URL.
+In: the bytes from ``<!DOCTYPE`` on, and the DTD that the user names, if any. Out: a declaration of the same name with
+entities and attribute lists alone. Where there are parameter entities, or a DTD, they are flat (`etl.extract.dtd`);
+else they are the internal subset's own, as they are written. External identifiers and external entities are left out:
+a reference to one of them makes the record that holds it a reject, and no parser further on can be talked into opening
+a file or an URL.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+from etl.entities import Entities
+from etl.extract.dtd import Dtd, IllFormed, flatten
 
 MAX_DOCTYPE_BYTES = 1 << 20
 """More than any known DTD has; it goes with every split, and bounds what entities can be made of."""
@@ -16,7 +23,7 @@ MAX_DOCTYPE_BYTES = 1 << 20
 _LITERAL = rb"""(?:"[^"]*+"|'[^']*+')"""
 _HEAD = re.compile(
     rb"<!DOCTYPE\s++([^\s<>\[\"']++)\s*+"
-    rb"(?:SYSTEM\s++" + _LITERAL + rb"\s*+|PUBLIC\s++" + _LITERAL + rb"\s*+" + _LITERAL + rb"?+\s*+)?+([\[>])"
+    rb"(?:SYSTEM\s++(" + _LITERAL + rb")\s*+|PUBLIC\s++" + _LITERAL + rb"\s*+(" + _LITERAL + rb")?+\s*+)?+([\[>])"
 )
 _ITEM = re.compile(
     rb"\s*+(?:<!--.*?-->|<\?.*?\?>|%[^;\s]*+;|(<!(?:ENTITY|ATTLIST|ELEMENT|NOTATION)\s(?:[^<>\"']|"
@@ -26,7 +33,6 @@ _ITEM = re.compile(
 )
 _CLOSE = re.compile(rb"\s*+\]\s*+>")
 _ENTITY = re.compile(rb"<!ENTITY\s++([^\s%\"']++)\s++(" + _LITERAL + rb")?+")
-_LESS = re.compile(rb"<|&#(?:0*60|x0*3[cC]);")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +41,64 @@ class Doctype:
 
     size: int
     """Bytes of the declaration."""
+    name: bytes
+    """The root element's, as declared."""
+    system: bytes
+    """Where it says that its DTD is, b"" where it does not."""
     subset: bytes
     """`Skeleton.subset`."""
     elements: frozenset[bytes]
     """Entities that stand for elements or for another file: where records are, they cannot be followed."""
 
 
-def parse_doctype(data: bytes) -> Doctype | None:
-    """The declaration at the beginning of `data`; None where it does not end in it (or is ill-formed)."""
+def parse_doctype(data: bytes, dtd: Dtd | None = None) -> Doctype | None:
+    """The declaration at the beginning of `data`; None where it does not end in it (or is ill-formed).
+
+    What `dtd` declares holds below what the declaration has itself.
+    """
     head = _HEAD.match(data)
     if head is None:
         return None
-    if head[2] == b">":
-        return Doctype(head.end(), b"", frozenset())
-    kept = []
-    elements = set()
+    name, system = head[1], (head[2] or head[3] or b"")[1:-1]
+    if head[4] == b">":
+        return Doctype(head.end(), name, system, *subset_of(name, dtd))
     at = head.end()
+    items = []
     while (item := _ITEM.match(data, at)) is not None:
         at = item.end()
-        declaration = item[1] or b""
-        entity = _ENTITY.match(declaration)
-        if entity is not None and (entity[2] is None or _LESS.search(entity[2])):
-            elements.add(entity[1])
-        if declaration.startswith(b"<!ATTLIST") or (entity is not None and entity[2] is not None):
-            kept.append(declaration)
+        items.append(item[1] or item[0].lstrip()[:1])
     close = _CLOSE.match(data, at)
     if close is None:
         return None
-    subset = b"<!DOCTYPE " + head[1] + b" [" + b"".join(kept) + b"]>" if kept else b""
-    return Doctype(close.end(), subset, frozenset(elements))
+    return Doctype(close.end(), name, system, *subset_of(name, dtd, data[head.end() : at], items))
+
+
+def subset_of(
+    name: bytes, dtd: Dtd | None, internal: bytes = b"", items: Sequence[bytes] = ()
+) -> tuple[bytes, frozenset[bytes]]:
+    """`Doctype.subset` and `elements` of a document whose internal subset has these declarations."""
+    flat = None
+    if dtd is not None:
+        flat = dtd.below(internal)
+    elif b"%" in items:
+        with suppress(IllFormed):
+            flat = flatten(internal)
+    declarations, elsewhere = (flat.declarations, flat.elsewhere) if flat is not None else _kept(items, dtd)
+    subset = b"<!DOCTYPE " + name + b" [" + declarations + b"]>" if declarations else b""
+    return subset, elsewhere | Entities(subset).holding_elements()
+
+
+def _kept(items: Sequence[bytes], dtd: Dtd | None) -> tuple[bytes, frozenset[bytes]]:
+    """The declarations as they are written, parameter entities aside, and the entities that stand for files."""
+    kept = []
+    elsewhere = set()
+    for item in items:
+        entity = _ENTITY.match(item)
+        if entity is not None and entity[2] is None:
+            elsewhere.add(entity[1])
+        elif item.startswith(b"<!ATTLIST") or (entity is not None and entity[1] not in elsewhere):
+            kept.append(item)
+    if dtd is not None:
+        kept.append(dtd.alone.declarations)
+        elsewhere |= dtd.alone.elsewhere
+    return b"".join(kept), frozenset(elsewhere)

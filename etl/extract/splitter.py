@@ -21,7 +21,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from etl.errors import SourceError
 from etl.extract.breakage import Breakage, shown
-from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype
+from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype, subset_of
+from etl.extract.dtd import Dtd
 from etl.extract.header import HeaderReader
 from etl.extract.markup import NAME, ElementScan, element_rule
 from etl.extract.outline import Child, HeaderPath, Outline
@@ -59,17 +60,19 @@ class Splitter:
         max_record_bytes: int,
         split_records: int | None = None,
         header: Sequence[HeaderPath] = (),
+        dtd: Dtd | None = None,
     ) -> None:
         """A part is cut as soon as its records have `split_bytes` bytes, or are `split_records`.
 
         Records up to `max_record_bytes` are whole. What paths of `header` lead to before the first record goes with
-        every skeleton.
+        every skeleton. What `dtd` declares holds in every document.
         """
         self._records = tuple(records)
         self._header = tuple(header)
         self._split_records = split_records
         self._split_bytes = split_bytes
         self._max_record_bytes = max_record_bytes
+        self._dtd = dtd
 
     def split(
         self,
@@ -89,13 +92,16 @@ class Splitter:
         MappingError where a value of `header` stands behind the first record only.
         """
         tile = Tile(source, label, self._split_bytes, self._split_records, cut_at, limit)
-        return _Pass(Window(chunks), tile, Outline(self._records, self._header), label, self._max_record_bytes).parts()
+        outline = Outline(self._records, self._header)
+        return _Pass(Window(chunks), tile, outline, label, self._max_record_bytes, self._dtd).parts()
 
 
 class _Pass:
     """One document on its way through the splitter."""
 
-    def __init__(self, window: Window, tile: Tile, outline: Outline, label: str, max_record_bytes: int) -> None:
+    def __init__(
+        self, window: Window, tile: Tile, outline: Outline, label: str, max_record_bytes: int, dtd: Dtd | None
+    ) -> None:
         self._window = window
         self._tile = tile
         self._outline = outline
@@ -105,6 +111,7 @@ class _Pass:
         self._records = RecordCutter(window, tile, outline, self._breakage, self._plain, max_record_bytes)
         self._header = HeaderReader(window, outline, label) if outline.wanted else None
         """None as well where it has nothing to do any more."""
+        self._dtd = dtd
         self._entities: frozenset[bytes] = frozenset()
         self._doctype_seen = False
         self._at = 0
@@ -208,7 +215,7 @@ class _Pass:
     def _doctype(self) -> None:
         window, start = self._window, self._at
         while True:
-            doctype = parse_doctype(window.bytes_between(start, min(window.end, start + MAX_DOCTYPE_BYTES)))
+            doctype = parse_doctype(window.bytes_between(start, min(window.end, start + MAX_DOCTYPE_BYTES)), self._dtd)
             if doctype is not None:
                 break
             if window.end - start >= MAX_DOCTYPE_BYTES:
@@ -258,8 +265,10 @@ class _Pass:
             raise self._found(start, "is no markup (a plain < must be written &lt;)")
         if self._outline.root_seen and not outline.open:
             raise self._found(start, "stands behind the end of the root element")
-        outline.root_seen = True
         name = found[1]
+        if not outline.root_seen and not self._doctype_seen and self._dtd is not None:
+            outline.subset, self._entities = subset_of(name, self._dtd)
+        outline.root_seen = True
         scan = ElementScan(element_rule(name), start)
         tag_end = scan.find_tag_end(window, start + MAX_TAG_BYTES, self._keep())
         tag = window.bytes_between(start, min(tag_end or window.end, start + MAX_TAG_BYTES))

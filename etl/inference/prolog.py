@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from etl.errors import SourceError
-from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype
+from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype, subset_of
+from etl.extract.dtd import Dtd
 from etl.extract.markup import NAME
 
 MAX_PROLOG_BYTES = 1 << 24
@@ -40,12 +41,15 @@ class Prolog:
     """What was read of the document from the root element on."""
 
 
-def read_prolog(chunks: Iterator[bytes], label: str) -> Prolog:
-    """Read up to the root element; raises SourceError where there is none, or it has no name that XML allows."""
+def read_prolog(chunks: Iterator[bytes], label: str, dtd: Dtd | None = None) -> Prolog:
+    """Read up to the root element; raises SourceError where there is none, or it has no name that XML allows.
+
+    What `dtd` declares holds in the document.
+    """
     head = b""
     for chunk in chunks:
         head += chunk
-        prolog = _parse(head)
+        prolog = _parse(head, dtd)
         if prolog is not None:
             _check_name(prolog, label)
             return prolog
@@ -54,18 +58,18 @@ def read_prolog(chunks: Iterator[bytes], label: str) -> Prolog:
     raise SourceError(f"{label} holds no XML element.")
 
 
-def _parse(head: bytes) -> Prolog | None:
+def _parse(head: bytes, dtd: Dtd | None) -> Prolog | None:
     at = _end_of_misc(head, 0)
-    subset = b""
+    doctype = None
     if head.startswith(b"<!DOCTYPE", at):
-        doctype = parse_doctype(head[at : at + MAX_DOCTYPE_BYTES])
+        doctype = parse_doctype(head[at : at + MAX_DOCTYPE_BYTES], dtd)
         if doctype is None:
             return None
-        subset = doctype.subset
         at = _end_of_misc(head, at + doctype.size)
     root = _ROOT.match(head, at)
     if root is None:
         return None
+    subset = subset_of(root[1], dtd)[0] if doctype is None else doctype.subset
     return Prolog(subset, root[1], head.count(b"\n", 0, at), head[at:])
 
 

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from etl.entities import ENDLESS, Entities
 from etl.messages import Bounds, Run, Skeleton
 from etl.transform.parser import (
     ENTITY_LIMIT,
@@ -33,18 +34,8 @@ _NO_TAGS = re.compile(rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\
 _TAG = re.compile(rb"<(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+")
 _ATTRIBUTE = re.compile(rb"=\s*+(?:\"[^\"]*+\"|'[^']*+')")
 
-_ENTITY = re.compile(rb"<!ENTITY\s++([^\s%\"']++)\s++(?:\"([^\"]*+)\"|'([^']*+)')")
-_REFERENCE = re.compile(rb"&([^;&<>\s#\"']++);")
-_CHARACTER = re.compile(rb"&#(?:([0-9]{1,7})|x([0-9a-fA-F]{1,6}));")
-_PREDEFINED = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
-
 _SMALL = 64
 """Bytes; to tell which records are longer is not worth while."""
-
-_ENDLESS = 10**12
-"""More bytes than this nobody counts."""
-_NESTED_ENTITIES = 100
-"""Entities inside each other that are followed; libxml2 takes fewer."""
 
 
 def has_longer(runs: Iterable[Run], size: int) -> bool:
@@ -65,7 +56,7 @@ class RecordLimits:
         self._wide_bytes = _ATTRIBUTE_BYTES * bounds.attributes
         """What has too many attributes is longer."""
         self._wide = re.compile(rb"<[^<]{%d,}+" % self._wide_bytes)
-        self._entities: _Entities | None = None
+        self._entities: Entities | None = None
 
     def suspects(self, skeleton: Skeleton, payload: bytes, has_longer: Callable[[int], bool]) -> bool:
         """Whether one of the records in `payload` may be beyond a limit; `has_longer` tells of their length in bytes.
@@ -78,7 +69,7 @@ class RecordLimits:
             (has_longer(self._wide_bytes) and payload.count(b"=") > bounds.attributes)
             or has_longer(self._short_record(skeleton))
             or self._adds_attributes(skeleton)
-            or (entities and self._expanded(skeleton, payload) > bounds.entity_bytes)
+            or (entities and self._expand_beyond(skeleton, payload))
         )
 
     def suspects_tree(self, skeleton: Skeleton, parsed: Parsed) -> bool:
@@ -94,9 +85,9 @@ class RecordLimits:
             wide = (len(_ATTRIBUTE.findall(tag)) for tag in tags if len(tag) > self._wide_bytes)
             self._check_attributes(max(wide, default=0))
         if b"<!ENTITY" in skeleton.subset and b"&" in record:
-            made = self._expanded(skeleton, _NO_TAGS.sub(b"", record))
+            made = self._entities_of(skeleton).expanded(_NO_TAGS.sub(b"", record))
             if made > bounds.entity_bytes:
-                found = f"{made:,}" if made < _ENDLESS else f"more than {_ENDLESS:,}"
+                found = f"{made:,}" if made < ENDLESS else f"more than {ENDLESS:,}"
                 raise ParseFailure(
                     ENTITY_LIMIT,
                     f"Its entities make {found} bytes; limits.entity_bytes allows {bounds.entity_bytes:,}.",
@@ -143,43 +134,14 @@ class RecordLimits:
         """Whether the document type may add too many attributes to an element."""
         return len(skeleton.subset) > self._wide_bytes and b"<!ATTLIST" in skeleton.subset
 
-    def _expanded(self, skeleton: Skeleton, data: bytes) -> int:
-        """Bytes that the entities referred to in `data` make."""
+    def _expand_beyond(self, skeleton: Skeleton, data: bytes) -> bool:
+        entities, limit = self._entities_of(skeleton), self._bounds.entity_bytes
+        return entities.at_most(data) > limit and entities.expanded(data) > limit
+
+    def _entities_of(self, skeleton: Skeleton) -> Entities:
         if self._entities is None or self._entities.subset != skeleton.subset:
-            self._entities = _Entities(skeleton.subset)
-        return self._entities.expanded(data)
-
-
-class _Entities:
-    """How much each entity of a document type makes."""
-
-    def __init__(self, subset: bytes) -> None:
-        self.subset = subset
-        self._values: dict[bytes, bytes] = {}
-        for declared in _ENTITY.finditer(subset):
-            # The first declaration of a name counts.
-            self._values.setdefault(declared[1], declared[2] if declared[2] is not None else declared[3])
-        self._sizes: dict[bytes, int] = {}
-
-    def expanded(self, data: bytes, nested: int = 0) -> int:
-        """Bytes that the references in `data` make."""
-        return min(_ENDLESS, sum(self._size(reference[1], nested) for reference in _REFERENCE.finditer(data)))
-
-    def _size(self, name: bytes, nested: int) -> int:
-        """What one reference makes. Entities in a circle, and unknown ones, are for the parser to refuse."""
-        known = self._sizes.get(name)
-        if known is not None or name in _PREDEFINED or name not in self._values or nested > _NESTED_ENTITIES:
-            return known or 0
-        self._sizes[name] = 0  # as long as it is being worked out, it can only be met in a circle
-        value = _CHARACTER.sub(_character, self._values[name])
-        size = len(_REFERENCE.sub(b"", value)) + self.expanded(value, nested + 1)
-        self._sizes[name] = size
-        return size
-
-
-def _character(reference: re.Match[bytes]) -> bytes:
-    number = int(reference[1]) if reference[1] else int(reference[2], 16)
-    return chr(number).encode("utf-8", "replace") if number <= 0x10FFFF else b""
+            self._entities = Entities(skeleton.subset)
+        return self._entities
 
 
 def _depth(element: Any) -> int:

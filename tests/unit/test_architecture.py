@@ -42,8 +42,9 @@ ALLOWED = {
     "arguments": set(),
     "notices": {"loading.result_thread", "mapping"},
     "mapping": {"errors", "messages", "options", "metrics"},
-    "extract": CONTRACTS | {"native"},
-    "transform": CONTRACTS | {"positions"},
+    "entities": set(),
+    "extract": CONTRACTS | {"entities", "native"},
+    "transform": CONTRACTS | {"entities", "positions"},
     "inference": CONTRACTS | {"extract", "transform.parser"},
     "targets": CONTRACTS | {"faults", "native"},
     "engines": CONTRACTS | {"batches", "positions"},
@@ -58,7 +59,8 @@ ALLOWED = {
     "scaling": {"parallel_coordinator"},
     "feeding": CONTRACTS | {"extract", "loading.ledger", "report"},
     "mapping_choice": CONTRACTS | {"allocator", "extract", "inference", "new_file", "progress", "report"},
-    "native": CONTRACTS | {"native.families", "native.program", "native.program_rows", "positions", "transform"},
+    "native": CONTRACTS
+    | {"entities", "native.families", "native.program", "native.program_rows", "positions", "transform"},
     "native.families": {"mapping", "messages", "native.program_nodes", "native.program_rows"},
     "native.program": {
         "mapping",
