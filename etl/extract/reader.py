@@ -12,18 +12,29 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Protocol
 
 from etl.errors import SourceError
 from etl.extract.decompress import CHUNK_BYTES, decompress
 from etl.extract.encoding import to_utf8
-from etl.extract.kept_stream import Reading
 
 _READ_AHEAD = 4
 """Chunks waiting at most: enough to bridge a pause of either side."""
 
 _SNIPPET_BYTES = 32
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
+
+
+class Readable(Protocol):
+    """What of a file a reader needs."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next block, about as large; empty at the end."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> object: ...
 
 
 class SourceReader:
@@ -35,7 +46,7 @@ class SourceReader:
 
     def __init__(
         self,
-        file: BinaryIO | Reading,
+        file: Readable,
         label: str,
         *,
         interruptible: bool,

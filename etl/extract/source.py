@@ -1,7 +1,7 @@
-"""Where documents come from: files, directories, globs, standard input.
+"""Where documents come from: files, archives, directories, globs, standard input.
 
-In: names as the user wrote them. Out: `Source`s, and for each a `SourceReader`, which iterates its document as chunks
-of UTF-8. Runs on the thread that calls.
+In: names as the user wrote them. Out: `Source`s, and for each that is one document a `SourceReader`, which iterates it
+as chunks of UTF-8; for those that are many see `etl.extract.collection`. Runs on the thread that calls.
 """
 
 from __future__ import annotations
@@ -14,16 +14,30 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from etl.errors import SourceError
 from etl.extract.kept_stream import KeptStream, Reading
+from etl.extract.members import ArchiveLimits, open_members
 from etl.extract.reader import SourceReader
 
 STANDARD_INPUT = "-"
 _COMPANIONS = {".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md"}
 """In a directory these are taken for what goes along with dumps: mappings, schemas, databases, checksums, notes."""
 
+SourceKind = Literal["document", "archive", "folder"]
+"""`folder`: many small files, each a document, that are taken together."""
+
+SMALL_BYTES = 1 << 18
+"""A document up to this size is read as a whole, and shares splits with others."""
+
+MANY = 100
+"""More small files than this are one source: each by itself would cost more than what is in it."""
+
+_ARCHIVE_SUFFIXES = {".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".7z", ".rar"}
+"""A small file among many is looked at, whether it is an archive, where its name says so."""
+
+_NO_LIMITS = ArchiveLimits(ratio=1 << 62, total_bytes=1 << 62)
 _SAMPLE_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 12
 _BLOCKS = 64
@@ -43,6 +57,14 @@ class Source:
     """Where it is read twice all the same, see `kept`."""
     modified: int | None = field(default=None, compare=False)
     """When the file was last changed (nanoseconds, as the system counts), where that is known."""
+    kind: SourceKind = "document"
+    files: tuple[str, ...] = field(default=(), compare=False)
+    """Of a folder: the small files in it that are to be loaded, by name."""
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether it holds many documents."""
+        return self.kind != "document"
 
     @property
     def rereadable(self) -> bool:
@@ -64,8 +86,13 @@ class Source:
         """
         if self.path is None or self.size is None:
             return None
-        digest = hashlib.blake2b(str(self.size).encode(), digest_size=16)
+        if self.kind == "folder":
+            # Its files are known by their own content, and more of them may come.
+            return "folder:" + hashlib.blake2b(os.fsencode(os.path.realpath(self.path)), digest_size=16).hexdigest()
         try:
+            if self.size <= _SAMPLE_BYTES:
+                return content_fingerprint(self.path.read_bytes())
+            digest = hashlib.blake2b(str(self.size).encode(), digest_size=16)
             with self.path.open("rb") as file:
                 digest.update(file.read(_SAMPLE_BYTES))
                 between = self.size - 2 * _SAMPLE_BYTES
@@ -75,7 +102,7 @@ class Source:
                 file.seek(max(_SAMPLE_BYTES, self.size - _SAMPLE_BYTES))
                 digest.update(file.read(_SAMPLE_BYTES))
         except OSError as error:
-            raise _unreadable(self.label, error) from error
+            raise unreadable(self.label, error) from error
         return digest.hexdigest()
 
 
@@ -84,7 +111,8 @@ def expand(names: Sequence[str]) -> list[Source]:
 
     A name is a file, a directory (its files by name, without those in subdirectories, hidden ones, and those
     that go along with dumps: mappings, schemas, databases, checksums, notes), a glob pattern, or ``-`` for standard
-    input. Raises SourceError where one stands for nothing, or may not be read.
+    input. An archive is one source, and so are many small files together. Raises SourceError where a name stands for
+    nothing, or may not be read.
     """
     sources: list[Source] = []
     seen: set[str] = set()
@@ -94,7 +122,38 @@ def expand(names: Sequence[str]) -> list[Source]:
             if identity not in seen:
                 seen.add(identity)
                 sources.append(source)
-    return sources
+    small = [source for source in sources if _is_small(source)]
+    if len(small) <= MANY:
+        return [_looked_at(source) for source in sources]
+    together = _folder(small)
+    others = [_looked_at(source) for source in sources if not _is_small(source)]
+    return [together, *others]
+
+
+def _is_small(source: Source) -> bool:
+    small = source.size is not None and source.size <= SMALL_BYTES
+    return small and source.path is not None and source.path.suffix.lower() not in _ARCHIVE_SUFFIXES
+
+
+def _folder(small: Sequence[Source]) -> Source:
+    """Small files as one source."""
+    files = [str(source.path) for source in small]
+    folders = {os.path.dirname(file) for file in files}
+    alike = len({os.path.isabs(folder) for folder in folders}) == 1
+    folder = os.path.commonpath(folders if alike else [os.path.abspath(folder) for folder in folders]) or "."
+    return Source(folder, Path(folder), sum(source.size or 0 for source in small), kind="folder", files=tuple(files))
+
+
+def _looked_at(source: Source) -> Source:
+    """The source, known as an archive where it is one that can be read."""
+    if source.path is None or not source.rereadable:
+        return source
+    try:
+        with _open(source) as file:
+            found = open_members(file, source.label, _NO_LIMITS)
+    except (OSError, SourceError):  # it is told when its turn has come: the others are loaded all the same
+        return source
+    return source if found is None else replace(source, kind="archive")
 
 
 def _named(name: str) -> list[Source]:
@@ -110,7 +169,7 @@ def _named(name: str) -> list[Source]:
             return [_file(path) for path in found]
         return [_file(name)]
     except (OSError, ValueError) as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
 
 
 def _directory(name: str) -> list[str]:
@@ -134,11 +193,17 @@ def _file(name: str) -> Source:
     return Source(name, Path(name), status.st_size, modified=status.st_mtime_ns)
 
 
-def _unreadable(label: str, error: OSError | ValueError) -> SourceError:
+def unreadable(label: str, error: OSError | ValueError) -> SourceError:
+    """What to raise for it."""
     if isinstance(error, FileNotFoundError):
         return SourceError(f"There is no file {label}.")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return SourceError(f"{label} cannot be read: {reason}.")
+
+
+def content_fingerprint(content: bytes) -> str:
+    """`Source.fingerprint` of a small file."""
+    return hashlib.blake2b(b"%d" % len(content) + content, digest_size=16).hexdigest()
 
 
 def open_source(source: Source) -> SourceReader:
@@ -146,13 +211,13 @@ def open_source(source: Source) -> SourceReader:
     try:
         file = _open(source) if source.stream is None else source.stream.open()
     except OSError as error:
-        raise _unreadable(source.label, error) from error
+        raise unreadable(source.label, error) from error
     return SourceReader(
-        file, source.label, interruptible=source.rereadable, is_changed=lambda: _is_changed(source, file)
+        file, source.label, interruptible=source.rereadable, is_changed=lambda: is_changed(source, file)
     )
 
 
-def _is_changed(source: Source, file: BinaryIO | Reading) -> bool:
+def is_changed(source: Source, file: BinaryIO | Reading) -> bool:
     """Whether the open file is another, or has another content, than when it was named."""
     if source.modified is None or not isinstance(file, io.FileIO):
         return False
@@ -165,3 +230,11 @@ def _open(source: Source) -> BinaryIO:
     if source.path is None:
         return open(0, "rb", buffering=0, closefd=False)
     return open(source.path, "rb", buffering=0)
+
+
+def open_archive(source: Source) -> BinaryIO:
+    """The file of an archive, to be closed by the caller. Raises SourceError."""
+    try:
+        return _open(source)
+    except OSError as error:
+        raise unreadable(source.label, error) from error

@@ -1,0 +1,184 @@
+"""Many documents in one source: the members of an archive, or the small files of a folder, one after the other.
+
+In: a source that is a collection. Out: each document, small ones whole, of larger ones a way to read them; and what is
+none, with the reason. Nothing is unpacked to disk. Runs on the thread that iterates; a larger document is read by a
+thread of its own, while nothing else here goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+
+from etl.errors import SourceError
+from etl.extract.archive_kinds import archive_kind
+from etl.extract.decompress import compression
+from etl.extract.encoding import detect
+from etl.extract.members import ArchiveLimits, Member, open_members
+from etl.extract.reader import Readable, SourceReader
+from etl.extract.source import SMALL_BYTES, Source, content_fingerprint, is_changed, open_archive, unreadable
+
+RECORDS_PER_PACKED_BYTE = 8
+"""Records that a byte of a compressed document makes, at most: even the shortest take more than a bit each."""
+
+_UTF8 = re.compile(
+    rb"<(?!\?xml\s)[^\0]"
+    rb"""|<\?xml\s+version\s*=\s*["'][0-9.]+["'](?:\s+encoding\s*=\s*["'](?i:utf-8)["'])?"""
+    rb"""(?:\s+standalone\s*=\s*["'][a-z]+["'])?\s*\?>"""
+)
+"""How documents begin that can only be UTF-8: most of them."""
+
+_MARK = b"\xef\xbb\xbf"
+_HEAD_BYTES = 1 << 10
+
+Read = Callable[[Readable, str], SourceReader]
+"""Makes a reader of the document in a file, which it closes; the label is for messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something in a collection."""
+
+    label: str
+    """Of the collection and of what is in it."""
+    position: int
+    """Bytes of the collection, as it is stored, up to its end; for showing progress."""
+    fingerprint: str = ""
+    """Of a file its content's, as of a source of its own; of a member its name is a part."""
+    content: bytes | None = None
+    """The whole of a small document: UTF-8, without byte order mark."""
+    open: Callable[[], SourceReader] | None = None
+    """Of a larger one a reader, once, before the next document is asked for."""
+    records_most: int = 0
+    """Records that can be in a larger one."""
+    skipped: str = ""
+    """Why it is no document, in a word or two: "not XML", "encrypted", "a link" ..."""
+    problem: str = ""
+    """Why it cannot be read, in a sentence."""
+
+
+def documents(source: Source, limits: ArchiveLimits, read: Read) -> Iterator[Found]:
+    """What is in a collection, in order. Raises SourceError where an archive breaks; what came before is whole."""
+    return _files(source, read) if source.kind == "folder" else _members(source, limits, read)
+
+
+def _files(source: Source, read: Read) -> Iterator[Found]:
+    position = 0
+    for file in source.files:
+        try:
+            with open(file, "rb", buffering=0) as opened:
+                content = opened.read(SMALL_BYTES + 1)
+                # It may have grown since.
+                rest = opened.read() if len(content) > SMALL_BYTES else b""
+        except OSError as error:
+            yield Found(file, position, problem=str(unreadable(file, error)))
+            continue
+        content += rest
+        position += len(content)
+        yield _small(file, position, content_fingerprint(content), content, read)
+
+
+def _members(source: Source, limits: ArchiveLimits, read: Read) -> Iterator[Found]:
+    with open_archive(source) as file:
+        members = open_members(file, source.label, limits)
+        for member in members or ():
+            label = f"{source.label}/{member.name}"
+            if member.skipped:
+                yield Found(label, file.tell(), skipped=member.skipped)
+            elif member.size > SMALL_BYTES:
+                yield _large(label, member, file.tell(), read)
+            else:
+                content = member.read()
+                yield _small(label, file.tell(), _member_fingerprint(member, content), content, read)
+        if is_changed(source, file):
+            raise SourceError(
+                f"{source.label} was changed while it was read: what was loaded of it may be a mixture. Run the same"
+                " command again: documents that are as they were are not loaded twice."
+            )
+
+
+def _small(label: str, position: int, fingerprint: str, content: bytes, read: Read) -> Found:
+    """A document that is in memory as it is stored."""
+    if content.startswith(_MARK) and _UTF8.match(content, len(_MARK)):
+        content = content[len(_MARK) :]
+    elif not _UTF8.match(content):
+        skipped = _not_xml(content)
+        if skipped:
+            return Found(label, position, fingerprint, skipped=skipped)
+        if compression(content):
+            most = len(content) * RECORDS_PER_PACKED_BYTE
+            opened = partial(read, io.BytesIO(content), label)
+            return Found(label, position, fingerprint, open=opened, records_most=most)
+        try:
+            with read(io.BytesIO(content), label) as reader:
+                content = b"".join(reader)
+        except SourceError as error:
+            return Found(label, position, fingerprint, problem=str(error))
+    return Found(label, position, fingerprint, content)
+
+
+def _large(label: str, member: Member, position: int, read: Read) -> Found:
+    """A member that is read in pieces, of which the first is looked at."""
+    blocks = member.blocks()
+    head = next(blocks, b"")
+    skipped = _not_xml(head)
+    if skipped:
+        return Found(label, position, skipped=skipped)
+    packed = bool(compression(head))
+    # Its content is not seen before it is loaded: what the archive says of it has to do.
+    stated = b"%d %s" % (member.size, member.stamp)
+    return Found(
+        label,
+        position,
+        _member_fingerprint(member, stated),
+        open=lambda: read(_Blocks(head, blocks), label),
+        records_most=member.size * (RECORDS_PER_PACKED_BYTE if packed else 1),
+    )
+
+
+def _member_fingerprint(member: Member, content: bytes) -> str:
+    name = member.name.encode("utf-8", "surrogatepass")
+    return "member:" + hashlib.blake2b(name + b"\0" + content, digest_size=16).hexdigest()
+
+
+def _not_xml(head: bytes) -> str:
+    """Why what begins so is no document; "" where it may be one."""
+    if not head:
+        return "empty"
+    kind = archive_kind(head)
+    if kind:
+        return f"a {kind} archive in it"
+    if compression(head):
+        return ""
+    try:
+        encoding = detect(head, "")
+        text = head[encoding.mark : _HEAD_BYTES].decode(encoding.codec, "replace").lstrip(" \t\r\n")
+    except SourceError:  # reading it tells why
+        return ""
+    return "" if text.startswith("<") else "not XML"
+
+
+class _Blocks:
+    """The blocks of a member as a file."""
+
+    def __init__(self, head: bytes, blocks: Iterator[bytes]) -> None:
+        self._head = head
+        self._blocks = blocks
+
+    def read(self, size: int, /) -> bytes:
+        """The next block, whatever its size is; empty at the end."""
+        head, self._head = self._head, b""
+        return head or next(self._blocks, b"")
+
+    def __enter__(self) -> _Blocks:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing: the archive closes its file."""
