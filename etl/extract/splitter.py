@@ -304,7 +304,8 @@ class _Pass:
     def _skip(self, child: Child, scan: ElementScan) -> None:
         window, start = self._window, self._at
         line = window.line(start)
-        self._tile.passed(child.path)
+        if not child.ended:
+            self._tile.passed(child.path)
         end = scan.find_end(window, None, None)
         if end is None:
             name = shown(child.rule.name)
