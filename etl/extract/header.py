@@ -139,8 +139,8 @@ class HeaderReader:
         except etree.XMLSyntaxError as error:
             why = str(error.msg).rsplit(", line ", 1)[0]
             raise SourceError(
-                f"{self._label}: columns with `scope: document` take what stands before the first record (byte {start}, "
-                f"line {self._window.line(start)}), but that is not well-formed: {why}."
+                f"{self._label}: columns with `scope: document` take what stands before the first record (byte {start},"
+                f" line {self._window.line(start)}), but that is not well-formed: {why}."
             ) from None
 
     # --- before the first record ---
@@ -176,8 +176,9 @@ class HeaderReader:
             if path.attribute is None or (element is not None and has_attribute(element, path.attribute)):
                 raise MappingError(
                     f"{path.place}: {path.text!r} has `scope: document`, but in {self._label} it stands behind the "
-                    f"first record only, at byte {start} (line {self._window.line(start)}): a value for every row has "
-                    "to stand before all of them. Leave the column out, or make a table of its own of what stands there."
+                    f"first record only, at byte {start} (line {self._window.line(start)}): a value for every row has"
+                    " to stand before all of them. Leave the column out, or make a table of its own of what stands"
+                    " there."
                 )
 
 

@@ -14,7 +14,7 @@ from etl.native._scanner import Scanner
 from etl.native.program import Program
 from etl.positions import RecordPositions
 from etl.transform.compile import compile_mapping
-from etl.transform.data_mapper import empty_nil_elements
+from etl.transform.elements import empty_nil_elements
 from etl.transform.parser import DocumentParser, ParseFailure
 from etl.transform.records import RecordTables
 from etl.transform.unseen import ABOUT_THE_DOCUMENT, FIRST, CloseLook, told

@@ -26,7 +26,7 @@ NAMES_LIMIT = 10_000
 Keep = Literal["first", "last", "all"]
 """What becomes of further values of a column: forgotten, put in the place of the one before, or kept in a list."""
 
-_KEEP: dict[Many, Keep] = {"first": "first", "reject": "first", "last": "last"}
+KEEP: dict[Many, Keep] = {"first": "first", "reject": "first", "last": "last"}
 """A second value for `reject` is noticed like one for `first`; all other kinds of `many` want the list."""
 
 WITNESS = -1
@@ -242,6 +242,8 @@ class TablePlan:
     xpath_lists: tuple[XPathList, ...]
     slots: int
     """Raw values in a row: one for each column with a path."""
+    of_document: tuple[tuple[int, Column], ...]
+    """Those whose value is the same in all rows of a document."""
     children: tuple[Child, ...]
     lists: int
     """Lists of elements for child tables."""
@@ -286,6 +288,7 @@ class _Planner:
         self.names = table_names(mapping, number)
         self.below: list[Goal] = []
         self.upward: dict[int, list[Goal]] = {}
+        self.of_document: list[tuple[int, Column]] = []
         self.xpath_columns: list[XPathColumn] = []
         self.xpath_lists: list[XPathList] = []
 
@@ -322,14 +325,18 @@ class _Planner:
             xpath_columns=tuple(self.xpath_columns),
             xpath_lists=tuple(self.xpath_lists),
             slots=len(sources),
+            of_document=tuple(self.of_document),
             children=tuple(linked),
             lists=lists,
             alone=any(child.alone for child in children) or any(True for _ in xpaths_of(self.table)),
         )
 
     def _add_column(self, slot: int, column: Column, source: FromPath) -> None:
-        path, keep = source.path, _KEEP.get(source.many, "all")
-        read = _reader(column, source)
+        if source.scope == "document":
+            self.of_document.append((slot, column))
+            return
+        path, keep = source.path, KEEP.get(source.many, "all")
+        read = column_reader(column, source)
         if isinstance(path, XPath):
             only = read is not None
             values = values_of(path, read or read_string, elements_only=only)
@@ -360,7 +367,8 @@ class _Planner:
         return Place(self.number, [(goal, 0) for goal in goals], "/".join(names), self.known, quiet=quiet)
 
 
-def _reader(column: Column, source: FromPath) -> Reader | None:
+def column_reader(column: Column, source: FromPath) -> Reader | None:
+    """What takes a column's value of an element, where it is not simply its text."""
     if source.pair is not None:
         return pair_reader(*source.pair)
     return read_markup if column.type.name == "xml" else None

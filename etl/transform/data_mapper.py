@@ -14,16 +14,12 @@ from itertools import chain, compress
 from operator import itemgetter
 from typing import Any
 
-from lxml import etree
-
 from etl.mapping.model import Mapping
-from etl.mapping.paths import XSI_NAMESPACE
 from etl.transform.compile import Choice, Item, Keep, Place, TablePlan, compile_mapping
-from etl.transform.elements import NIL, NULL, Element, ancestor, is_nil
+from etl.transform.elements import NIL, NULL, Element, ancestor, empty_nil_elements, is_nil
+from etl.transform.header import Header
 from etl.transform.unseen import CloseLook, told
 from etl.transform.xpaths import XPathFailure
-
-_NIL_ELEMENTS = etree.XPath("descendant-or-self::*[@xsi:nil]", namespaces={"xsi": XSI_NAMESPACE})
 
 RawRow = list[Any]
 """Texts; where a column keeps all its values a list of them, or of keys with their values."""
@@ -72,6 +68,9 @@ class DataMapper:
         self._mentions = compiled.mentions
         self._look = CloseLook(self.plans)
         self._templates = [[NULL] * plan.slots for plan in self.plans]
+        self._nil_in_header = False
+        self._noticed: list[tuple[list[int], list[int]]] = [([], []) for _ in self.plans]
+        """By table the slots of which the document has several values, and those that are of mixed content."""
         self.begin()
 
     def begin(self) -> None:
@@ -85,6 +84,17 @@ class DataMapper:
         self._record = 0
         self._above: dict[tuple[Place, Element], RawRow] = {}
         self._look.begin()
+
+    def begin_document(self, header: Header) -> None:
+        """The records that follow stand behind this header."""
+        self._nil_in_header = header.nil
+        for plan in self.plans:
+            values = [(slot, header.value(column)) for slot, column in plan.of_document]
+            for slot, value in values:
+                self._templates[plan.number][slot] = value.raw
+            several, mixed = self._noticed[plan.number]
+            several[:] = [slot for slot, value in values if value.several]
+            mixed[:] = [slot for slot, value in values if value.mixed]
 
     def empty_nil_elements(self, record: Element) -> None:
         """Needed before `map_records` where ``xsi:nil`` may occur: such an element is NULL, so it counts as empty.
@@ -100,6 +110,7 @@ class DataMapper:
         """
         if plan.alone:
             self._record = records[0]
+        self.nil |= self._nil_in_header
         self._map_table(plan, elements, records)
         self._above.clear()
         self._look.look(plan, elements)
@@ -129,6 +140,8 @@ class DataMapper:
             if looks_further:
                 self._look_further(plan, element, values, row, found)
             walk(element, place, values, row, found)
+        if plan.of_document:
+            self._notice_document(plan, range(len(rows) - len(elements), len(rows)))
         # A whole level at a time, since starting on a table costs as much as some of its rows.
         for child in plan.children:
             below = found[child.found[0]]
@@ -138,6 +151,12 @@ class DataMapper:
             if below:
                 owners, children = zip(*below, strict=True)
                 self._map_table(child.plan, children, owners)
+
+    def _notice_document(self, plan: TablePlan, rows: range) -> None:
+        several, mixed = self._noticed[plan.number]
+        self.several.update((plan.number, slot, row) for slot in several for row in rows)
+        if rows:
+            self.mixed.update((plan.number, slot) for slot in mixed)
 
     def _walk(self, element: Element, place: Place, values: RawRow, row: int, found: list[list[Found]]) -> None:
         for name, slot in place.own:
@@ -257,19 +276,6 @@ class DataMapper:
                 self._walk(start, above.place, seen, row, [])
             for slot in above.slots:
                 values[slot] = seen[slot]
-
-
-def empty_nil_elements(record: Element) -> bool:
-    """Take out what stands in elements with ``xsi:nil``; whether there are any."""
-    found = False
-    elements: Any = _NIL_ELEMENTS(record)
-    for element in elements:
-        if is_nil(element):
-            found = True
-            for child in list(element):
-                element.remove(child)
-            element.text = None
-    return found
 
 
 def _choose(child: Element, choice: Any, positions: dict[Item, int]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from lxml import etree
 
-from etl.mapping.paths import XML_WHITE_SPACE, XSI_NIL, Step, ValuePath
+from etl.mapping.paths import XML_WHITE_SPACE, XSI_NAMESPACE, XSI_NIL, Step, ValuePath
 from etl.transform.name_tests import attribute_tests, qualified, tag_pattern
 
 NULL = "\x03"
@@ -29,12 +29,26 @@ Element = Any
 Reader = Callable[[Element], Any]
 """Takes from an element what a column wants of it."""
 
+_NIL_ELEMENTS = etree.XPath("descendant-or-self::*[@xsi:nil]", namespaces={"xsi": XSI_NAMESPACE})
 _TAG_NAME = re.compile(r"<[^\s/>]+")
 
 
 def is_nil(element: Element) -> bool:
     """Whether the element says ``xsi:nil="true"``."""
     return (element.get(XSI_NIL) or "").strip(XML_WHITE_SPACE) in ("true", "1")
+
+
+def empty_nil_elements(record: Element) -> bool:
+    """Take out what stands in elements with ``xsi:nil``; whether there are any."""
+    found = False
+    elements: Any = _NIL_ELEMENTS(record)
+    for element in elements:
+        if is_nil(element):
+            found = True
+            for child in list(element):
+                element.remove(child)
+            element.text = None
+    return found
 
 
 def string_value(element: Element) -> str:
