@@ -21,6 +21,7 @@ from etl.native.surroundings import Declined
 from etl.positions import RecordPositions
 from etl.transform.assemble import Assembled, Assembler
 from etl.transform.data_mapper import DataMapper
+from etl.transform.header import Header
 from etl.transform.isolation import Isolation
 from etl.transform.limits import RecordLimits, has_longer
 from etl.transform.parser import DocumentParser, Parsed, ParseFailure
@@ -124,6 +125,7 @@ class Worker:
         skeleton = portion.skeleton
         if self._tables is None or self._tables[0] != skeleton:
             self._tables = skeleton, RecordTables(self._mapper.plans, parsed.ancestors)
+            self._mapper.begin_document(Header(self._parser, skeleton))
         tables = self._tables[1]
         # The attribute has a prefix, and names cannot be written as references, except inside entities.
         nil_possible = b":nil" in portion.payload or b"<!" in skeleton.subset
