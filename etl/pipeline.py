@@ -25,6 +25,7 @@ from etl.native.choice import slower_tables
 from etl.notices import sentences
 from etl.options import Settings
 from etl.progress import Progress, format_list
+from etl.record_schema import RecordSchema
 from etl.report import LoadReport, NativeReport, RejectReport, SourceReport, State
 from etl.running import Runner
 from etl.stages import Callbacks, Stages
@@ -42,7 +43,16 @@ VAIN_PASSES = 3
 class Pipeline:
     """A load of some sources into a target. `run` once."""
 
-    def __init__(self, mapping: Mapping, target: Target, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self,
+        mapping: Mapping,
+        target: Target,
+        settings: Settings,
+        progress: Progress,
+        schema: RecordSchema | None = None,
+    ) -> None:
+        """`schema`: what records are validated by."""
+        self._schema = schema
         self._mapping = mapping
         self._target = target
         self._settings = settings
@@ -192,6 +202,7 @@ class Pipeline:
             callbacks,
             # What a crash of the server loses of commits it has answered can only be fed again where that can be read.
             durable=not all(source.rereadable for source in sources),
+            schema=self._schema,
         )
         total = total_size(source for source in self._sources if source.state == "loading")
         self._passes.append(stages)
