@@ -29,6 +29,7 @@ from etl.stages import Callbacks
 from etl.targets.memory import MemoryTarget
 from etl.targets.open import open_target, sql_dialect
 from etl.targets.schema import ddl
+from etl.validation import open_schema
 
 SourceNames = str | Path | Sequence[str | Path]
 
@@ -72,8 +73,9 @@ def load(
         _check_nameless(names)
     url = target or settings.target or default_target(names)
     with closing(open_target(url, settings)) as place:
+        schema = open_schema(settings.input.validate_by)
         checked, found = _prepare(mapping, names, Path(save_mapping) if save_mapping else None, progress)
-        pipeline = Pipeline(checked, place, settings, progress)
+        pipeline = Pipeline(checked, place, settings, progress, schema and schema.for_records(checked))
         report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
     if on_complete is not None:
         _complete(on_complete, report)
@@ -103,11 +105,12 @@ def check(
     SourceError.
     """
     progress = progress or SilentProgress()
-    checked, found = _prepare(mapping, _names(sources), None, progress)
-    place = MemoryTarget(keep=show)
     # All of it is looked at, however bad it is.
     settings = (settings or Settings()).model_copy(update={"errors": Errors(max=None)})
-    pipeline = Pipeline(checked, place, settings, progress)
+    schema = open_schema(settings.input.validate_by)
+    checked, found = _prepare(mapping, _names(sources), None, progress)
+    place = MemoryTarget(keep=show)
+    pipeline = Pipeline(checked, place, settings, progress, schema and schema.for_records(checked))
     try:
         report = pipeline.run(found, None, None, Callbacks())
     except SourceError as error:

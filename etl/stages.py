@@ -28,6 +28,7 @@ from etl.metrics import LoadMetrics, StageTimes, together
 from etl.native.choice import maps_in_threads
 from etl.options import Settings, default_worker_count
 from etl.parallel_coordinator import ParallelCoordinator
+from etl.record_schema import RecordSchema
 from etl.scaling import Scaler, Scaling
 from etl.targets.base import Target
 from etl.worker import make_worker
@@ -63,8 +64,10 @@ class Stages:
         callbacks: Callbacks,
         *,
         durable: bool,
+        schema: RecordSchema | None = None,
     ) -> None:
-        """`size`: bytes that are fed, where one can tell; `durable`: no commit may be lost in a crash of the server."""
+        """`size`: bytes that are fed, where one can tell; `durable`: no commit may be lost in a crash of the server;
+        `schema`: by which records are validated."""
         threads = settings.insert.threads or target.default_insert_threads
         threads = min(threads, target.max_insert_threads or threads)
         limits = _batch_limits(settings, threads)
@@ -73,7 +76,7 @@ class Stages:
         self.feeder = feeder
         self.stop_reason = ""
         """Why the stages stopped by themselves, in a sentence."""
-        setup = WorkerSetup(mapping, target.row_format, tuple(sources), settings.limits.bounds())
+        setup = WorkerSetup(mapping, target.row_format, tuple(sources), settings.limits.bounds(), schema)
         # Finding out takes some milliseconds, so it is not done where nothing hangs on it.
         asks = settings.workers.kind != "process" and not _is_inline_work(settings, size)
         threads_share = asks and _threads_share(setup, feeder)

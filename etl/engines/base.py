@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from etl.errors import WorkerDied
 from etl.mapping.model import Mapping
 from etl.messages import Bounds, MappedBatch, RowFormat, SourceInfo, Split
+from etl.record_schema import RecordSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class WorkerSetup:
     """Every source of the load."""
     bounds: Bounds = field(default_factory=Bounds)
     """What a record may ask of the machine."""
+    schema: RecordSchema | None = None
+    """What records are validated by; None where they are not."""
 
 
 RunSplit = Callable[[Split], MappedBatch]

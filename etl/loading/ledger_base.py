@@ -16,6 +16,7 @@ State = Literal["loading", "rows_done", "keys_built", "finished"]
 REJECT_REASONS = frozenset(
     [
         "malformed",
+        "invalid",
         "undefined_entity",
         "entity_limit",
         "too_large",
