@@ -17,11 +17,12 @@ from etl.native.families import native_families
 from etl.native.program_codes import ETL_NONE
 from etl.native.program_columns import ColumnLayout, ColumnRule, ColumnType, layouts
 from etl.native.program_nodes import Tree
-from etl.native.program_rows import AroundBit, AroundText, Goal, MappingRows
+from etl.native.program_rows import AroundBit, AroundColumn, AroundText, Goal, MappingRows
 from etl.transform.records import fits
 
 __all__ = [
     "AroundBit",
+    "AroundColumn",
     "AroundText",
     "Candidates",
     "ColumnLayout",
@@ -72,7 +73,7 @@ class Program:
     """The same, where it is about children of theirs: each table that looks further down names them its own way."""
     known: frozenset[str]
     """Paths that are never unseen; `etl.transform.unseen` knows more of them, of what it has met."""
-    around: tuple[AroundText, ...]
+    around: tuple[AroundText | AroundColumn, ...]
     around_bits: tuple[AroundBit, ...]
     layouts: tuple[tuple[ColumnLayout, ...], ...]
     """By table of the mapping; empty for those of other families."""

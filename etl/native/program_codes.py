@@ -1,4 +1,4 @@
-"""The numbers of `core/program.h`, `core/lexical.h`, `core/convert.h` and `core/assemble.h`, under the same names."""
+"""The numbers of the headers in `core` that a program and what stands around records have, under the same names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ ETL_EDGE_NODE, ETL_EDGE_CHOICE, ETL_EDGE_DECLINE = range(3)
 ETL_WHERE_BIT, ETL_WHERE_LINK_BIT, ETL_WHERE_AROUND, ETL_WHERE_NOT, ETL_WHERE_AND, ETL_WHERE_OR = range(6)
 ETL_MAX_PREDICATES = 8
 ETL_MAX_WHERE = 64
+
+ETL_VALUE_NIL, ETL_VALUE_SEVERAL, ETL_VALUE_MIXED, ETL_VALUE_LIST = 1, 2, 4, 8
+ETL_VALUE_ENTRY, ETL_VALUE_KEY = 32, 64
 
 CONDITION_BITS = 64
 """Of a row, and of what stands around a record: a uint64_t."""

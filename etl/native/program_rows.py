@@ -126,6 +126,13 @@ class AroundText:
 
 
 @dataclass(frozen=True, slots=True)
+class AroundColumn:
+    """What a column with `scope: document` has: the same on all rows of a document (`etl.transform.header`)."""
+
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
 class AroundBit:
     """A condition on an attribute of an element above the record; false where there is no such element."""
 
@@ -159,7 +166,7 @@ class MappingRows:
         """By number: the mapping's, then the hidden ones."""
         self.sources: dict[tuple[int, int], Source] = {}
         """By table and place of the column."""
-        self.around: dict[AroundText, int] = {}
+        self.around: dict[AroundText | AroundColumn, int] = {}
         self.around_bits: dict[AroundBit, int] = {}
         self.known: set[str] = set()
         """Paths that are taken or looked at whatever a document has (as in `etl.transform.compile`, to which others are
@@ -205,9 +212,13 @@ class MappingRows:
                 self._know_above(names, path)
 
     def _add_column(self, number: int, place: int, wanted: FromPath, path: ValuePath) -> None:
-        if path.up and self._is_above(number, path):
-            index = self.around.setdefault(self._around_text(number, path), len(self.around))
-            self.sources[number, place] = Source(ETL_FROM_AROUND, index)
+        above: AroundText | AroundColumn | None = None
+        if wanted.scope == "document":
+            above = AroundColumn(self.mapping.tables[number].columns[place])
+        elif path.up and self._is_above(number, path):
+            above = self._around_text(number, path)
+        if above is not None:
+            self.sources[number, place] = Source(ETL_FROM_AROUND, self.around.setdefault(above, len(self.around)))
             return
         # The mapper knows what is taken from below once it has met such a row; here no row of theirs tells.
         ends = (replace(end, up=path.up, steps=path.steps + end.steps) for end in wanted.pair or ())
