@@ -29,14 +29,15 @@ _MARKS = (
 
 _PATTERNS = (
     (re.compile(rb"<\0\0\0"), "utf-32-le"),
-    (re.compile(rb"\0\0\0<"), "utf-32-be"),
+    (re.compile(rb"\0\0\0<\0"), "utf-32-be"),
     (re.compile(rb"<\0[^\0]\0"), "utf-16-le"),
     (re.compile(rb"\0<\0[^\0]"), "utf-16-be"),
 )
 """How documents without a mark begin in the encodings that no ASCII text can be read in."""
 
 _EBCDIC = "<?xml".encode("cp037")
-_DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?\?>")
+_DECLARATION = re.compile(rb"(?:[\0-\x20]|\xef\xbb\xbf)*+<\?xml\s[^>]*?\?>")
+"""Also behind what may not stand before it, but can be mended."""
 _ENCODING = re.compile(rb"""\s+encoding\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 _ALIASES = {

@@ -17,6 +17,8 @@ from typing import Protocol
 from etl.errors import SourceError
 from etl.extract.decompress import CHUNK_BYTES, decompress
 from etl.extract.encoding import to_utf8
+from etl.extract.mends import Mend
+from etl.extract.repair import Mender, Repair, mended, mended_beginning
 
 _READ_AHEAD = 4
 """Chunks waiting at most: enough to bridge a pause of either side."""
@@ -51,15 +53,18 @@ class SourceReader:
         *,
         interruptible: bool,
         is_changed: Callable[[], bool] = lambda: False,
+        repair: Repair | None = None,
     ) -> None:
         """`file` is read without buffer and closed in the end; `interruptible` where reading it never waits long.
 
-        `is_changed` is asked at the file's end, whether what was read may be a mixture.
+        `is_changed` is asked at the file's end, whether what was read may be a mixture. With `repair` the document is
+        mended.
         """
         self._file = file
         self._label = label
         self._interruptible = interruptible
         self._is_changed = is_changed
+        self._mender = Mender(repair) if repair is not None else None
         self._consumed = 0
         self._position = 0
         self._ready: deque[tuple[bytes, int]] = deque()
@@ -75,6 +80,11 @@ class SourceReader:
     def position(self) -> int:
         """Bytes of the (compressed) source that the chunks handed out so far come from; any thread may ask."""
         return self._position
+
+    @property
+    def mends(self) -> tuple[Mend, ...]:
+        """What was mended as far as it was read, which may be ahead of the chunks handed out; any thread may ask."""
+        return self._mender.mends if self._mender is not None else ()
 
     def __enter__(self) -> SourceReader:
         return self
@@ -116,8 +126,10 @@ class SourceReader:
     def _run(self) -> None:
         try:
             with self._file:
-                content = decompress(self._read, self._label)
-                for chunk in _check_is_xml(to_utf8(content, self._label), self._label):
+                content = to_utf8(decompress(self._read, self._label), self._label)
+                if self._mender is not None:
+                    content = mended(content, self._mender)
+                for chunk in _check_is_xml(content, self._label):
                     if chunk and not self._hand_over(chunk):
                         return
         except BaseException as error:  # noqa: BLE001  # it is the consumer's to deal with
@@ -159,10 +171,16 @@ def _check_is_xml(chunks: Iterator[bytes], label: str) -> Iterator[bytes]:
         found = _NOT_SPACE.search(chunk)
         if found is not None and chunk[found.start()] != ord("<"):
             begin = chunk[found.start() :][:_SNIPPET_BYTES].decode("utf-8", "backslashreplace")
-            raise SourceError(f"{label} is not XML: it begins with {begin!r}.")
+            hint = " --repair would mend that." if _would_be_xml(chunk) else ""
+            raise SourceError(f"{label} is not XML: it begins with {begin!r}.{hint}")
         yield chunk
         size += len(chunk)
         if found is not None:
             yield from chunks
             return
     raise SourceError(f"{label} is empty." if not size else f"{label} holds nothing but white space.")
+
+
+def _would_be_xml(chunk: bytes) -> bool:
+    """Whether the document would begin as it should if it were mended."""
+    return mended_beginning(chunk).lstrip(b" \t\r\n").startswith(b"<")

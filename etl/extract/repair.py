@@ -76,6 +76,11 @@ def mended(chunks: Iterable[bytes], mender: Mender) -> Iterator[bytes]:
     yield mender.mend(b"", final=True)
 
 
+def mended_beginning(beginning: bytes) -> bytes:
+    """What a document begins with, mended, as far as that can be told."""
+    return Mender(Repair()).mend(beginning)
+
+
 def mended_record(record: bytes, repair: Repair, subset: bytes = b"") -> bytes:
     """The bytes of one record, mended; `subset` is the document type that goes with it (`Skeleton.subset`)."""
     mender = Mender(Repair(repair.declared | declared_entities(subset)), in_content=True)

@@ -20,6 +20,7 @@ from etl.errors import SourceError
 from etl.extract.kept_stream import KeptStream, Reading
 from etl.extract.members import ArchiveLimits, open_members
 from etl.extract.reader import SourceReader
+from etl.extract.repair import Repair
 
 STANDARD_INPUT = "-"
 _COMPANIONS = {".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md"}
@@ -60,6 +61,8 @@ class Source:
     kind: SourceKind = "document"
     files: tuple[str, ...] = field(default=(), compare=False)
     """Of a folder: the small files in it that are to be loaded, by name."""
+    repair: Repair | None = field(default=None, compare=False)
+    """That its documents are mended."""
 
     @property
     def is_collection(self) -> bool:
@@ -213,7 +216,11 @@ def open_source(source: Source) -> SourceReader:
     except OSError as error:
         raise unreadable(source.label, error) from error
     return SourceReader(
-        file, source.label, interruptible=source.rereadable, is_changed=lambda: is_changed(source, file)
+        file,
+        source.label,
+        interruptible=source.rereadable,
+        is_changed=lambda: is_changed(source, file),
+        repair=source.repair,
     )
 
 
