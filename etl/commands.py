@@ -152,9 +152,7 @@ def load(
     """
     nameless = source_name is None and is_nameless(sources)
     with clear_errors(verbose=verbose, interrupted=_BEGINS_ANEW if nameless else ABORTED):
-        settings = settings_of(
-            settings_file, overrides, workers, write, dtd=dtd, repair=repair, validate=validate
-        )
+        settings = settings_of(settings_file, overrides, workers, write, dtd=dtd, repair=repair, validate=validate)
         chosen = mapping or find_mapping(sources, source_name)
         name = mapping_name(sources, source_name)
         target = target or settings.target or default_target(sources)

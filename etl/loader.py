@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from etl.errors import CallbackError, SettingsError, SourceError
+from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand
 from etl.loading.result_thread import OnBatch, OnReject
 from etl.mapping.functions import check_functions
@@ -74,7 +75,7 @@ def load(
     url = target or settings.target or default_target(names)
     with closing(open_target(url, settings)) as place:
         schema = open_schema(settings.input.validate_by)
-        checked, found = _prepare(mapping, names, Path(save_mapping) if save_mapping else None, progress)
+        checked, found = _prepare(mapping, names, settings, Path(save_mapping) if save_mapping else None, progress)
         pipeline = Pipeline(checked, place, settings, progress, schema and schema.for_records(checked))
         report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
     if on_complete is not None:
@@ -108,7 +109,7 @@ def check(
     # All of it is looked at, however bad it is.
     settings = (settings or Settings()).model_copy(update={"errors": Errors(max=None)})
     schema = open_schema(settings.input.validate_by)
-    checked, found = _prepare(mapping, _names(sources), None, progress)
+    checked, found = _prepare(mapping, _names(sources), settings, None, progress)
     place = MemoryTarget(keep=show)
     pipeline = Pipeline(checked, place, settings, progress, schema and schema.for_records(checked))
     try:
@@ -135,12 +136,16 @@ def check(
     )
 
 
-def infer(sources: SourceNames, *, full: bool = False, progress: Progress | None = None) -> str:
+def infer(
+    sources: SourceNames, *, full: bool = False, settings: Settings | None = None, progress: Progress | None = None
+) -> str:
     """The text of a mapping file for the sources: commented YAML, inferred from a sample of 64 MiB (`full`: from all).
 
-    What is doubtful about it stands in its first lines. Raises SourceError where a source cannot be read or is no XML.
+    What is doubtful about it stands in its first lines. Of `settings` those of `input` count. Raises SourceError where
+    a source cannot be read or is no XML, SettingsError.
     """
-    return infer_text(expand(_names(sources)), full=full, progress=progress or SilentProgress())
+    found = _found(_names(sources), settings or Settings())
+    return infer_text(found, full=full, progress=progress or SilentProgress())
 
 
 def schema(mapping: str | Path | Mapping, target: str | None = None, settings: Settings | None = None) -> str:
@@ -149,15 +154,23 @@ def schema(mapping: str | Path | Mapping, target: str | None = None, settings: S
 
 
 def _prepare(
-    mapping: str | Path | Mapping | None, names: Sequence[str], save_as: Path | None, progress: Progress
+    mapping: str | Path | Mapping | None,
+    names: Sequence[str],
+    settings: Settings,
+    save_as: Path | None,
+    progress: Progress,
 ) -> tuple[Mapping, list[Source]]:
     """The mapping, given or inferred, and the sources, both checked as far as can be told before any work."""
     if mapping is None:
-        found = [source.kept() for source in expand(names)]
+        found = [source.kept() for source in _found(names, settings)]
         return inferred_mapping(found, save_as, progress), found
     checked = _read(mapping)
     check_functions(checked)
-    return checked, expand(names)
+    return checked, _found(names, settings)
+
+
+def _found(names: Sequence[str], settings: Settings) -> list[Source]:
+    return expand(names, wanted_repair(settings.input.repair, settings.input.dtd))
 
 
 def _read(mapping: str | Path | Mapping) -> Mapping:

@@ -13,6 +13,7 @@ import html.entities
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from etl.errors import SourceError
 from etl.extract.clean import CLOSINGS, OPENINGS, Within, is_char, pass_clean, pass_one
@@ -48,6 +49,18 @@ class Repair:
 
     declared: frozenset[bytes] = frozenset()
     """Names of entities, of a DTD beside the document."""
+
+
+def wanted_repair(repair: bool, dtd: Path | None) -> Repair | None:
+    """What the settings `input.repair` and `input.dtd` ask for; raises SettingsError where the DTD cannot be used."""
+    if not repair:
+        return None
+    if dtd is None:
+        return Repair()
+    from etl.extract.dtd import read_dtd  # what it takes to read one is imported by whoever has one
+
+    known = read_dtd(dtd).alone
+    return Repair(declared_entities(known.declarations) | known.elsewhere)
 
 
 def identity(fingerprint: str) -> str:
@@ -211,7 +224,8 @@ class Mender:
     def _document_type(self, text: bytes, at: int, *, final: bool) -> tuple[int, bytes | None] | None:
         doctype = parse_doctype(text[at : at + MAX_DOCTYPE_BYTES])
         if doctype is not None:
-            self._declared |= declared_entities(text[at : at + doctype.size])
+            # Those that parameter entities make stand in the subset alone.
+            self._declared |= declared_entities(text[at : at + doctype.size] + doctype.subset) | doctype.elements
             self._within = Within.CHARACTERS
             self._doctype_end = self._offset + at + doctype.size
             return 0, None

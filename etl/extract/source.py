@@ -109,13 +109,13 @@ class Source:
         return digest.hexdigest()
 
 
-def expand(names: Sequence[str]) -> list[Source]:
+def expand(names: Sequence[str], repair: Repair | None = None) -> list[Source]:
     """The sources that names stand for, each file once, in the order given.
 
     A name is a file, a directory (its files by name, without those in subdirectories, hidden ones, and those
     that go along with dumps: mappings, schemas, databases, checksums, notes), a glob pattern, or ``-`` for standard
-    input. An archive is one source, and so are many small files together. Raises SourceError where a name stands for
-    nothing, or may not be read.
+    input. An archive is one source, and so are many small files together. With `repair` all of them are read mended.
+    Raises SourceError where a name stands for nothing, or may not be read.
     """
     sources: list[Source] = []
     seen: set[str] = set()
@@ -127,10 +127,10 @@ def expand(names: Sequence[str]) -> list[Source]:
                 sources.append(source)
     small = [source for source in sources if _is_small(source)]
     if len(small) <= MANY:
-        return [_looked_at(source) for source in sources]
-    together = _folder(small)
-    others = [_looked_at(source) for source in sources if not _is_small(source)]
-    return [together, *others]
+        found = [_looked_at(source) for source in sources]
+    else:
+        found = [_folder(small), *(_looked_at(source) for source in sources if not _is_small(source))]
+    return found if repair is None else [replace(source, repair=repair) for source in found]
 
 
 def _is_small(source: Source) -> bool:

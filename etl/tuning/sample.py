@@ -10,7 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from etl.errors import SourceError, TargetError
-from etl.extract.source import expand
+from etl.extract.repair import wanted_repair
+from etl.extract.source import Source, expand
 from etl.mapping.model import Mapping
 from etl.options import LedgerSettings, Settings
 from etl.pipeline import Pipeline
@@ -74,9 +75,12 @@ class Sample:
             raise SourceError(f"Of the first {report.records:,} records none was loaded. `etl check` shows why.")
         return report
 
+    def _found(self) -> list[Source]:
+        return expand(self._sources, wanted_repair(self._settings.input.repair, self._settings.input.dtd))
+
     def _run(self, pipeline: Pipeline) -> LoadReport:
         try:
-            return pipeline.run(expand(self._sources), self.limit, None, Callbacks())
+            return pipeline.run(self._found(), self.limit, None, Callbacks())
         except TargetError as error:
             # Of tables whose types the mapping names: what the target says of them, behind it the driver's own.
             refused = error.__cause__

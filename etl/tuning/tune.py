@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.errors import SettingsError, SourceError
+from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand
 from etl.loader import SourceNames
 from etl.mapping.functions import check_functions
@@ -65,7 +66,7 @@ def tune(
     progress = progress or SilentProgress()
     names = [str(name) for name in ([sources] if isinstance(sources, str | Path) else sources)]
     url = target or settings.target or default_target(names)
-    found = _sources(names)
+    found = _sources(names, settings)
 
     def tell() -> None:
         progress.note("Stopping: the load in hand is given up. Ctrl-C again does not wait long for that.")
@@ -105,9 +106,9 @@ def tune(
     return run_stoppable(find, tell)
 
 
-def _sources(names: Sequence[str]) -> list[Source]:
+def _sources(names: Sequence[str], settings: Settings) -> list[Source]:
     """Those that can be read again and again."""
-    found = expand(names)
+    found = expand(names, wanted_repair(settings.input.repair, settings.input.dtd))
     once = [source.label for source in found if not source.rereadable]
     if once:
         raise SettingsError(
