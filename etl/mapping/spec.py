@@ -76,9 +76,9 @@ class ColumnSpec(_Spec):
     """A column as the file writes it."""
 
     path: str | None = None
-    scope: Scope | None = None
     meta: MetaName | None = None
     value: Text | None = None
+    scope: Scope | None = None
     type: str | None = None
     many: Many | None = None
     separator: Text = ", "

@@ -344,7 +344,11 @@ def child(each: str, columns: str = "c: c", *, parent: str = "t", key: str = "")
         (child("c", columns="c: .."), "ends at an ancestor"),
         (table("c: ../x"), "m.yaml:6: tables.t.columns.c.path: '../x': above the record only attributes can be seen"),
         (table("c: ../../@x"), "leads above the document's outermost element"),
-        (table("c: /a/b/c"), "'/a/b/c' is absolute; paths here start from the table's element, as in a/b or @id."),
+        (
+            table("c: /a/b/c"),
+            "'/a/b/c' is absolute; paths here start from the table's element, as in a/b or @id; one of the document, "
+            "before its records, has `scope: document`.",
+        ),
         (table("c: //x"), "from the table's element, as in a/b or @id; .//x finds it at any depth."),
         (table("record_id: x"), "every row gets a column of this name"),
         (table("c: x\n      C: y"), "m.yaml:7: tables.t.columns.C: 'c' has the same name but for upper and lower case"),
