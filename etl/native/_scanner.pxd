@@ -139,6 +139,12 @@ cdef extern from "raw_rows.h" nogil:
         uint32_t count
         uint32_t *parents
 
+cdef extern from "entities.h" nogil:
+    ctypedef struct etl_entity:
+        etl_text name
+        etl_text text
+        uint32_t cost
+
 cdef extern from "scan.h" nogil:
     ctypedef struct etl_scanner:
         pass
@@ -149,6 +155,8 @@ cdef extern from "scan.h" nogil:
         uint32_t bindings
         uint32_t depth
         uint32_t root
+        const etl_entity *entities
+        uint32_t entity_count
 
     ctypedef struct etl_bounds:
         uint32_t depth

@@ -19,6 +19,9 @@ class AroundRecords(Protocol):
     @property
     def depth(self) -> int: ...
     @property
+    def entities(self) -> EntityTable | None:
+        """Those that are text alone."""
+    @property
     def around(self) -> tuple[bytes | None, ...]:
         """One for each of `Program.around`."""
     @property
@@ -33,6 +36,11 @@ class Plan:
     """A program in the core's terms; threads may share it. Raises MemoryError."""
 
     def __new__(cls, program: Program) -> Plan: ...
+
+class EntityTable:
+    """Entities for scanners, which may share them: name, text, and cost of a reference to each. Raises MemoryError."""
+
+    def __new__(cls, entities: list[tuple[bytes, bytes, int]]) -> EntityTable: ...
 
 class Scanner:
     """Maps splits one at a time: `scan`, then `asked` and `answer`, then `encode`, then `release`.

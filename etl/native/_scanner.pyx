@@ -20,7 +20,7 @@ import array
 from etl.transform.elements import NIL as NIL_TEXT
 from etl.transform.elements import NULL as NULL_TEXT
 
-INTERFACE = 2
+INTERFACE = 3
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -218,6 +218,29 @@ cdef class Plan:
 
 
 @cython.final
+cdef class EntityTable:
+    """Entities in the core's terms; never changes, so that scanners may share it."""
+
+    cdef etl_arena memory
+    cdef etl_entity *entities
+    cdef uint32_t count
+    cdef list held
+
+    def __cinit__(self, list entities not None):
+        cdef size_t at
+        self.held = sorted(entities)
+        self.entities = <etl_entity *>room(&self.memory, len(self.held), sizeof(etl_entity))
+        self.count = <uint32_t>len(self.held)
+        for at, (name, text, cost) in enumerate(self.held):
+            point_to(&self.entities[at].name, name)
+            point_to(&self.entities[at].text, text)
+            self.entities[at].cost = cost
+
+    def __dealloc__(self):
+        etl_arena_free(&self.memory)
+
+
+@cython.final
 cdef class Scanner:
     """Maps splits by a plan, one at a time: `scan`, `asked` and `answer`, `encode`, `release`."""
 
@@ -346,12 +369,15 @@ cdef class Scanner:
     cdef etl_surroundings *_surroundings(self, surroundings, uint32_t root) except NULL:
         cdef etl_arena *memory = etl_scan_arena(self.scanner)
         cdef etl_surroundings *made = <etl_surroundings *>room(memory, 1, sizeof(etl_surroundings))
+        cdef EntityTable table = surroundings.entities
         made.prefixes = texts_of(memory, surroundings.prefixes)
         made.uris = texts_of(memory, surroundings.uris)
         made.bindings = <uint32_t>len(surroundings.uris)
         if root >= self.plan.program.node_count:
             raise IndexError(root)
         made.depth, made.root = surroundings.depth, root
+        if table is not None:
+            made.entities, made.entity_count = table.entities, table.count
         return made
 
     cdef etl_status _map(self) noexcept nogil:

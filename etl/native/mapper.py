@@ -119,7 +119,7 @@ class NativeMapper:
     def _surroundings_of(self, skeleton: Skeleton) -> tuple[Candidates, Surroundings]:
         ancestors = open_elements(self._parser, skeleton)
         # What is asked of them does not depend on which records may follow.
-        return candidates(self._mapping, ancestors), surroundings(self._ready.program, ancestors)
+        return candidates(self._mapping, ancestors), surroundings(self._ready.program, skeleton, ancestors)
 
     def _made_ready(self, sets: Iterable[Candidates]) -> _Ready:
         roots = {paths: number for number, paths in enumerate(dict.fromkeys(sets))}

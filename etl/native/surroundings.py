@@ -9,14 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from etl.entities import Entities, PlainEntity, references
 from etl.messages import Skeleton
+from etl.native._scanner import EntityTable
 from etl.native.program import Program
 from etl.native.program_rows import AroundBit, AroundText
 from etl.transform.parser import DocumentParser, ParseFailure
 
 _PREDEFINED = re.compile(rb"<!ENTITY\s+(?:amp|lt|gt|quot|apos)\s")
+
+_SUBSETS = 20
+"""Whose entities are remembered: documents of one kind have the same, as a rule."""
+
+_MOST_COST = 400_000
+"""Of references around records: beside the scanner's own bound (core/entities.h) it is within libxml2's, of 1 MB."""
 
 _NAME = rb"[^\s<>()\"'#&;]+"
 _PLAIN_ATTLIST = re.compile(rb"<!ATTLIST\s+%b(?:\s+%b\s+CDATA\s+#(?:IMPLIED|REQUIRED))*\s*>" % (_NAME, _NAME))
@@ -36,6 +45,8 @@ class Surroundings:
     uris: tuple[bytes, ...]
     """Of these prefixes, b"" where one stands for none."""
     depth: int
+    entities: EntityTable | None
+    """Those of the document type that are text alone."""
     around: tuple[bytes | None, ...]
     """Values of `Program.around`."""
     around_bits: int
@@ -45,6 +56,8 @@ class Surroundings:
 def open_elements(parser: DocumentParser, skeleton: Skeleton) -> tuple[Any, ...]:
     """The skeleton's elements, outermost first, with nothing in them. Raises Declined."""
     _check_subset(skeleton.subset)
+    if skeleton.subset and b"&" in skeleton.open_tags:
+        _check_references(skeleton)
     if not skeleton.depth and not skeleton.subset:
         return ()
     try:
@@ -62,7 +75,21 @@ def _check_subset(subset: bytes) -> None:
         raise Declined("one of XML's own five entities in the document type")
 
 
-def surroundings(program: Program, ancestors: Sequence[Any]) -> Surroundings:
+@lru_cache(_SUBSETS)
+def _entities(subset: bytes) -> tuple[dict[bytes, PlainEntity], EntityTable]:
+    plain = Entities(subset).plain()
+    return plain, EntityTable([(name, entity.text, entity.cost) for name, entity in plain.items()])
+
+
+def _check_references(skeleton: Skeleton) -> None:
+    """libxml2 counts what entities make in these start tags together with what they make in a record."""
+    plain, _ = _entities(skeleton.subset)
+    known = [plain.get(name) for name in references(skeleton.open_tags)]
+    if None in known or sum(entity.cost for entity in known if entity is not None) > _MOST_COST:
+        raise Declined("references to entities in start tags around records")
+
+
+def surroundings(program: Program, skeleton: Skeleton, ancestors: Sequence[Any]) -> Surroundings:
     """What `program` wants to know of these open elements."""
     namespaces: dict[str | None, str] = ancestors[-1].nsmap if ancestors else {}
     bits = sum(_holds(ancestors, condition) << place for place, condition in enumerate(program.around_bits))
@@ -70,6 +97,7 @@ def surroundings(program: Program, ancestors: Sequence[Any]) -> Surroundings:
         prefixes=tuple((prefix or "").encode() for prefix in namespaces),
         uris=tuple((uri or "").encode() for uri in namespaces.values()),
         depth=len(ancestors),
+        entities=_entities(skeleton.subset)[1] if skeleton.subset else None,
         around=tuple(None if (text := _text(ancestors, one)) is None else text.encode() for one in program.around),
         around_bits=bits,
     )

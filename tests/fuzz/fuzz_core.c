@@ -17,6 +17,9 @@ enum { MOST_RECORDS = 64 };
 
 static const etl_text prefixes[] = {{(const uint8_t *)"m", 1}};
 static const etl_text uris[] = {{(const uint8_t *)"http://example.org/ns", 21}};
+static const etl_entity entities[] = {{{(const uint8_t *)"a", 1}, {(const uint8_t *)"\xC3\xA4", 2}, 70},
+                                      {{(const uint8_t *)"empty", 5}, {(const uint8_t *)"", 0}, 64},
+                                      {{(const uint8_t *)"l", 1}, {(const uint8_t *)"a text that is longer", 21}, 90000}};
 static const etl_text source_texts[] = {
     {(const uint8_t *)"source\t\\", 8}, {(const uint8_t *)"load", 4}, {(const uint8_t *)"then", 4}};
 static const etl_value around[] = {{(const uint8_t *)"7", 1, 0}, {NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
@@ -85,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     memset(bad, 0, sizeof bad);
     uint32_t count = find_records(payload, size - 2, spans);
     bad[badness % MOST_RECORDS] = badness & 1;
-    etl_surroundings surroundings = {prefixes, uris, choice & 64 ? 1 : 0, choice & 128 ? 1 : 0, 0};
+    etl_surroundings surroundings = {
+        prefixes, uris, choice & 64 ? 1 : 0, choice & 128 ? 1 : 0, 0, entities, sizeof entities / sizeof *entities};
     etl_run run = {payload, size - 2, spans, count};
     etl_place place = {payload, spans, count, 0, 1000, 10, 5, 3, source_texts, around, badness};
     etl_rows *rows = calloc(plan->table_count, sizeof *rows);
@@ -115,7 +119,7 @@ static uint32_t random_below(uint32_t limit)
 
 static size_t mutate(uint8_t *bytes, size_t size, size_t room)
 {
-    static const char *const pieces[] = {"<", ">", "/>", "</a>", "<a>", "<b c='1'>", "&amp;", "&#x9;", "]]>", "<!--", "-->",
+    static const char *const pieces[] = {"<", ">", "/>", "</a>", "<a>", "<b c='1'>", "&amp;", "&#x9;", "&a;", "&empty;", "&l;", "]]>", "<!--", "-->",
                                          "<![CDATA[", "'", "\"", "\r\n", "xmlns:m=''", " m:x='&#65;'", "\xC3\xA4", "\x00", "="};
     const char *piece = pieces[random_below(sizeof pieces / sizeof *pieces)];
     size_t at = size > 2 ? 2 + random_below((uint32_t)size - 2) : size, length = strlen(piece);

@@ -16,6 +16,7 @@ _INPUTS = (
     (193, "<z on='1' id='+007'>one</z><z on='0'/><z on='1' id='99999999999'>two</z>"),
     (193, "<z on='1' xml:lang='de' id='1' unknown='2'><u><v/></u>text</z>"),
     (194, "<m:name>ü<m:x>y</m:x></m:name>"),
+    (192, "<a k='&l;&a; x'><n>&l;&l;<b/>&empty;&a;</n><n>&empty;</n><b w='1'>&l;</b></a><a id='&a;'>&#65;&l;</a>"),
     (68, "<m:name xmlns='http://example.org/d'><p/></m:name>"),
 )
 """The first byte says which plan of `build.PLANS` it is for (its rest by 3), 64 and 128 what stands around it."""

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from etl.engines.base import WorkerSetup
 from etl.errors import SourceError
+from etl.extract.dtd import Dtd
 from etl.extract.splitter import Splitter
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping, read_mapping
@@ -56,7 +57,13 @@ class Pair:
     """A worker with the scanner, and one without."""
 
     def __init__(
-        self, mapping: Mapping, row_format: RowFormat, bounds: Bounds | None = None, *, unseen: bool = True
+        self,
+        mapping: Mapping,
+        row_format: RowFormat,
+        bounds: Bounds | None = None,
+        *,
+        unseen: bool = True,
+        dtd: Dtd | None = None,
     ) -> None:
         """`unseen`: what is told as unseen is compared, too; under wildcards its paths have other names."""
         self._unseen = unseen
@@ -66,7 +73,7 @@ class Pair:
         with without_native():
             self._reference = Worker(setup)
         paths = [path for table in mapping.tables for path in table.records]
-        self._splitter = Splitter(paths, 1 << 18, 1 << 24)
+        self._splitter = Splitter(paths, 1 << 18, 1 << 24, dtd=dtd)
         self.declined: Counter[str] = Counter()
         """Splits by the reason why lxml did them, "" for those the scanner did."""
         self._told: frozenset[str] = frozenset()
@@ -122,7 +129,7 @@ _PIECES = (
     *(b"\xff", b"\xed\xa0\x80", b"\xef\xbf\xbf", b"\x00", b"\x0b", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\xc3\xa4"),
     *(b" xsi:nil='true'", b" xsi:nil=' 1'", b" xmlns='urn:x'", b" xmlns=''", b" xmlns:n='u v'", b" xml:lang='x'"),
     *(b" xmlns:m='http://example.org/ns'", b" a='1'", b"<b/>", b"<b>", b"</b>", b"<m:b/>", b"<c t='1'/>", b"1", b"x"),
-    *(b"-", b":", b"<!DOCTYPE x>"),
+    *(b"-", b":", b"<!DOCTYPE x>", b"&uuml;", b"&no;", b"&long;", b"&mix;", b"&sp;", b"&bold;", b"&nest;", b"&wide;"),
 )
 
 
@@ -153,6 +160,7 @@ class Case:
     name: str
     mapping: Mapping
     documents: tuple[bytes, ...]
+    dtd: Dtd | None = None
 
 
 def cases() -> list[Case]:
@@ -163,6 +171,8 @@ def cases() -> list[Case]:
         Case("rich", rich, _RICH),
         Case("entries of keys and values", entries, _ENTRIES),
         Case("records at different depths", depths, _DEPTHS),
+        Case("entities", rich, _ENTITIES),
+        Case("entities of a DTD", rich, _ENTITIES, Dtd(_DTD)),
         *_documented(),
     ]
 
@@ -188,6 +198,31 @@ _RICH = (
             b"</r>",
         )
     ),
+)
+
+
+_DECLARATIONS = (
+    b"<!ENTITY uuml '&#252;'><!ENTITY no ''><!ENTITY long 'a text that is longer than its reference'>"
+    b"<!ENTITY mix '&uuml;&amp;&#38;#60;&lt;&quot;'><!ENTITY sp ' &#9;&#38;#9;&#10;&#13;'><!ENTITY bold '<b>x</b>'>"
+    b"<!ENTITY nest '[&long;&uuml;&#38;#252;&no;]'><!ENTITY wide ' 1 '><!ENTITY one '1'><!ENTITY uuml 'u'>"
+    b"<!ENTITY half '<b'><!ENTITY cd ']]'><!ENTITY ill '&unknown;'><!ENTITY self '&self;'>"
+)
+_DTD = (
+    b"<!ENTITY % more 'INCLUDE'><![%more;[" + _DECLARATIONS + b"]]><!ENTITY % x '<!ENTITY flat \"-&#37;more;-\">'>%x;"
+)
+_ENTITY_RECORDS = (
+    b'<a id="&one;" k="&uuml;&long;" s="&nest;"> t<b w="&wide;">x&uuml;</b> &long;u&no; </a>',
+    b"<a><n>&nest;<b>&no;</b>&nest;</n><n>&no;</n><b w='&one;' v='3'>&cd;></b><a m:x='&one;'><m:t>&uuml;</m:t></a></a>",
+    b"<a id='1' k='&mix;&sp;'><n>&mix;&sp;&bold;</n></a><a id='&wide;'><n>&flat;&uuml;</n><c>&long;</c></a>",
+    b"<z on='&one;' id='+007'>&uuml;<u>&long;</u>&nest;</z>&long;<m:name>&uuml;<m:x>&no;</m:x></m:name>",
+)
+_ENTITIES = tuple(
+    b"".join((doctype, b'<r batch="&long;" ', _HEAD.removeprefix(b'<r batch="7" '), *records, b"</r>"))
+    for doctype in (
+        b"<!DOCTYPE r [" + _DECLARATIONS + b"]>",
+        b"<!DOCTYPE r [<!ENTITY uuml '-'>" + _DECLARATIONS + b"]>",
+    )
+    for records in (*((record,) for record in _ENTITY_RECORDS), _ENTITY_RECORDS)
 )
 
 
@@ -250,7 +285,7 @@ def run(count: int, seed: int) -> dict[str, Counter[str]]:
     """`count` mutations, equally of all cases. Raises Difference, with the document; else what was declined."""
     chance = random.Random(seed)
     formats: tuple[RowFormat, ...] = ("copy", "tuples")
-    prepared = [(case, Pair(case.mapping, row_format)) for case in cases() for row_format in formats]
+    prepared = [(case, Pair(case.mapping, row_format, dtd=case.dtd)) for case in cases() for row_format in formats]
     for number in range(count):
         case, pair = prepared[number % len(prepared)]
         document = mutated(chance.choice(case.documents), chance)

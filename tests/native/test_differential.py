@@ -33,7 +33,7 @@ def test_mutated_documents(seed: int) -> None:
 @pytest.mark.parametrize("row_format", FORMATS)
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_documents_cut_off_at_every_byte(case: Case, row_format: RowFormat) -> None:
-    pair = Pair(case.mapping, row_format)
+    pair = Pair(case.mapping, row_format, dtd=case.dtd)
     for document in case.documents:
         if len(document) < 1000:
             for end in range(len(document) + 1):

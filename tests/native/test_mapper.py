@@ -165,7 +165,13 @@ def test_python_is_asked_for_single_columns(monkeypatch: pytest.MonkeyPatch) -> 
         (b"<!DOCTYPE root [<!ATTLIST r m CDATA #IMPLIED><!ATTLIST r n CDATA #FIXED '7'>]>", b"<r/>", "ATTLIST"),
         (b"<!DOCTYPE root [<!ENTITY % p ''> <!ENTITY e 'x'>]>", b"<r/>", "parameter entities"),
         (b"<!DOCTYPE root [<!ENTITY\n lt '&#38;#60;'>]>", b"<r>&lt;</r>", "own five"),
-        (b"<!DOCTYPE root [<!ENTITY e 'x'>]>", b"<r n='1'><t>&e;</t></r>", "an entity other than the five"),
+        (b"<!DOCTYPE root [<!ENTITY e '<b/>'>]>", b"<r n='1'><t>&e;</t></r>", "not text alone"),
+        (b"<!DOCTYPE root [<!ENTITY e '<b/>'><!ENTITY f 'x&e;'>]>", b"<r n='1'><t>&f;</t></r>", "not text alone"),
+        (b"<!DOCTYPE root [<!ENTITY e 'x&lt;y'>]>", b"<r n='1'><t>&e;</t></r>", "not text alone"),
+        (b"<!DOCTYPE root [<!ENTITY e 'x&#9;y'>]>", b"<r n='&e;'/>", "not text alone"),
+        (b"<!DOCTYPE root [<!ENTITY e ']]&#62;'>]>", b"<r n='&e;'/>", "not text alone"),
+        (b"<!DOCTYPE root [<!ENTITY e 'x'>]>", b"<r n='1'>" + b"&e;" * 8000 + b"</r>", "very many references"),
+        (b"<!DOCTYPE root [<!ENTITY e 'x'>]>", b"<r n='1'><t>&E;</t></r>", "not declared"),
         (b"", b"<r n='1'><t></r>", "end tag"),
         (b"", b"<r n='1'>&nbsp;</r>", "entity"),
     ],
@@ -186,6 +192,70 @@ def test_entities_that_no_record_refers_to_do_not_matter(monkeypatch: pytest.Mon
     skeleton = Skeleton(b"<!DOCTYPE root [<!ENTITY e 'x&#228;'>]>", b"<root e='&e;'>", b"</root>", 1)
     native, _ = mapped(mapping, make_split(make_run([b"<r n='&amp;'/>"], skeleton)), monkeypatch)
     assert (native.notices.declined, values_of(native)) == ("", [["&", "xä"]])
+
+
+PLAIN = (
+    b"<!DOCTYPE root [<!ENTITY e ''><!ENTITY uuml '&#252;'><!ENTITY e 'second'><!ENTITY long '0123456789 &uuml;&uuml;'>"
+    b"<!ENTITY longer '&long;&long;-&#38;#252;-&long;&apos;&e;'>]>"
+)
+
+
+@pytest.mark.parametrize("row_format", ["copy", "tuples"])
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"<r n='&uuml;'><t>a&uuml;b</t></r>",
+        b"<r n='&long;\n&longer;&e;&#10;&amp;'><t>&long;</t></r>",
+        b"<r n='&e;'><t>&e;</t><t>&e;x&e;</t></r>",
+        b"<r><t>&longer;<b>&longer;&longer;</b>&longer;<b><c>&longer;</c>x</b><![CDATA[&longer;]]>&e;<!--&x;--></t></r>",
+        b"<r n='&uuml;' where='&long;'><t>" + b"&longer;" * 500 + b"</t></r>",
+    ],
+)
+def test_entities_that_are_text_alone(record: bytes, row_format: RowFormat, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = mapping_of("""
+  r:
+    each: /root/r
+    where: "not(@where) or @where = '0123456789 üü'"
+    columns: {n: "@n", t: t, own: "t/text()", all: ., b: {path: "t/b", many: join, separator: "|"}}
+""")
+    split = make_split(make_run([b"<r n='0'/>", record, b"<r/>"], replace(ROOT, subset=PLAIN)))
+    native, slow = mapped(mapping, split, monkeypatch, row_format)
+    assert native.notices.declined == ""
+    assert (native.counts, native.tables) == (slow.counts, slow.tables)
+    assert native.counts[0].loaded == 3
+
+
+def test_entities_differ_from_document_to_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = mapping_of("  r: {each: /root/r, columns: {t: .}}")
+    runs = [
+        make_run([b"<r>&e;</r>"], replace(ROOT, subset=b"<!DOCTYPE root [<!ENTITY e '%s'>]>" % text))
+        for text in (b"one", b"another", b"one")
+    ]
+    native, _ = mapped(mapping, make_split(*runs), monkeypatch)
+    assert (native.notices.declined, values_of(native)) == ("", [["one"], ["another"], ["one"]])
+
+
+def test_what_entities_make_in_a_record_is_bounded_as_by_libxml2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes 1 MB, its own 20 bytes for each reference among them, where that is 5 times the input and more."""
+    mapping = mapping_of("  r: {each: /root/r, columns: {t: .}}")
+    subset = b"<!DOCTYPE root [<!ENTITY a ''><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>]>"
+    for count in (100, 900, 7000, 20_000):
+        split = make_split(make_run([b"<r>" + b"&b;" * count + b"</r>", b"<r/>"], replace(ROOT, subset=subset)))
+        native, slow = mapped(mapping, split, monkeypatch)
+        assert (native.counts, native.rejects) == (slow.counts, slow.rejects)
+    assert [reject.reason for reject in slow.rejects] == ["entity_limit"]
+
+
+@pytest.mark.parametrize("around", [b"<root e='&e;'>", b"<root e='" + b"&f;" * 7000 + b"'>"])
+def test_references_around_records_that_count_for_libxml2(around: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    subset = b"<!DOCTYPE root [<!ENTITY e '&#9;'><!ENTITY f 'x'>]>"
+    skeleton = Skeleton(subset, around, b"</root>", 1)
+    native, _ = mapped(
+        mapping_of("  r: {each: /root/r, columns: {t: .}}"),
+        make_split(make_run([b"<r>&f;</r>"], skeleton)),
+        monkeypatch,
+    )
+    assert native.notices.declined == "references to entities in start tags around records"
 
 
 def test_attributes_declared_without_value_or_type_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

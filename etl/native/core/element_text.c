@@ -13,21 +13,34 @@ static const uint8_t NOTHING[1] = {0};
 /* Of own text: a hostile one could have one for each of its bytes. */
 enum { MOST_PIECES = 1 << 18 };
 
-/* Put `pending` into the string. Its place is enough: what references stand for is never longer than they are, and no
-   byte of a run is gathered twice. */
+/* A place for the string with `more` bytes left: at first for the whole run, of which no byte is gathered twice; what
+   entities stand for may be longer than that. Values that point into the place before stay good. */
+static etl_status make_place(etl_scanner *scanner, size_t more)
+{
+    size_t capacity = (size_t)(scanner->end - scanner->begin);
+    if (scanner->gathered != NULL)
+        capacity = 2 * scanner->gathered_size + more;
+    uint8_t *place = etl_arena_take(&scanner->arena, capacity < more ? more : capacity);
+    if (place == NULL)
+        return ETL_NOMEM;
+    if (scanner->gathered_size)
+        memcpy(place, scanner->gathered, scanner->gathered_size);
+    scanner->gathered = place;
+    scanner->gathered_capacity = capacity < more ? more : capacity;
+    return ETL_OK;
+}
+
+/* Put `pending` into the string. */
 static etl_status flush(etl_scanner *scanner)
 {
     etl_text text = scanner->pending;
     if (text.size == 0)
         return ETL_OK;
-    if (scanner->gathered == NULL) {
-        scanner->gathered_capacity = (size_t)(scanner->end - scanner->begin);
-        scanner->gathered = etl_arena_take(&scanner->arena, scanner->gathered_capacity);
-        if (scanner->gathered == NULL)
-            return ETL_NOMEM;
+    if (scanner->gathered == NULL || text.size > scanner->gathered_capacity - scanner->gathered_size) {
+        etl_status status = make_place(scanner, text.size);
+        if (status != ETL_OK)
+            return status;
     }
-    if (text.size > scanner->gathered_capacity - scanner->gathered_size)
-        return etl_decline(scanner, "text longer than its source");
     memcpy(scanner->gathered + scanner->gathered_size, text.at, text.size);
     scanner->gathered_size += text.size;
     scanner->pending.size = 0;

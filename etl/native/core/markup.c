@@ -55,7 +55,26 @@ static size_t known_entity(const uint8_t *at, size_t left, const char **stands_f
     }
 }
 
-/* Production 66, and those five. */
+/* Production 68, for the others: those that are known to be text alone. */
+static etl_status read_declared(etl_scanner *scanner, etl_text *text)
+{
+    const uint8_t *name = scanner->at + 1, *at = name, *end = scanner->end;
+    while (at < end && etl_byte_class[*at] & ETL_NAME_BYTE)
+        at++;
+    const etl_entity *entity = NULL;
+    if (at < end && *at == ';')
+        entity = etl_entity_find(scanner->entities, scanner->entity_count, (etl_text){name, (uint32_t)(at - name)});
+    if (entity == NULL)
+        return etl_decline(scanner, "an entity that is not declared, or is not text alone");
+    scanner->entity_cost += entity->cost;
+    if (scanner->entity_cost > ETL_MOST_ENTITY_COST)
+        return etl_decline(scanner, "a record with very many references to entities");
+    *text = entity->text;
+    scanner->at = at + 1;
+    return ETL_OK;
+}
+
+/* Productions 66 and 68. */
 etl_status etl_read_reference(etl_scanner *scanner, uint8_t *room, etl_text *text)
 {
     const char *stands_for;
@@ -67,7 +86,7 @@ etl_status etl_read_reference(etl_scanner *scanner, uint8_t *room, etl_text *tex
     }
     const uint8_t *at = scanner->at + 1, *end = scanner->end;
     if (at == end || *at != '#')
-        return etl_decline(scanner, "an entity other than the five that XML knows");
+        return read_declared(scanner, text);
     at++;
     int hexadecimal = at < end && *at == 'x';
     at += hexadecimal;
@@ -258,7 +277,7 @@ etl_status etl_normalise(etl_scanner *scanner, etl_scanned_attribute *attribute)
 {
     if (!attribute->has_breaks)
         return ETL_OK;
-    uint8_t *first = etl_arena_take(&scanner->arena, attribute->value.size), *out = first;
+    uint8_t *first = etl_arena_take(&scanner->arena, (size_t)attribute->value.size + attribute->longer), *out = first;
     if (out == NULL)
         return ETL_NOMEM;
     const uint8_t *before = scanner->at, *end = scanner->end;

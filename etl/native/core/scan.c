@@ -252,6 +252,7 @@ static void start(etl_scanner *scanner, const etl_run *run)
     scanner->end = run->payload + run->size;
     scanner->depth = 0;
     scanner->counter_count = 0;
+    scanner->entity_cost = 0;
     scanner->gathering = 0;
     scanner->pending.size = 0;
     scanner->gathered = NULL;
@@ -275,6 +276,7 @@ etl_status etl_scan_run(etl_scanner *scanner, const etl_run *run, uint32_t first
         if (scanner->at[0] != '<' || scanner->at[1] == '!' || scanner->at[1] == '?')
             return etl_decline(scanner, "a record that begins elsewhere");
         scanner->record = first + i;
+        scanner->entity_cost = 0;
         status = scan_record(scanner);
         if (status != ETL_OK)
             return status;

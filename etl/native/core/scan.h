@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "entities.h"
 #include "program.h"
 #include "raw_rows.h"
 #include "status.h"
@@ -22,6 +23,8 @@ typedef struct {
     uint32_t bindings;
     uint32_t depth; /* elements open around a record */
     uint32_t root;  /* the node that stands for them */
+    const etl_entity *entities; /* of the document type; must stay where they are as long as the rows do */
+    uint32_t entity_count;
 } etl_surroundings;
 
 typedef struct {

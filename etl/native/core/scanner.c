@@ -174,6 +174,8 @@ etl_status etl_scan_enter(etl_scanner *scanner, const etl_surroundings *surround
     scanner->is_fresh = 0;
     scanner->around = surroundings->depth;
     scanner->root = surroundings->root;
+    scanner->entities = surroundings->entities;
+    scanner->entity_count = surroundings->entity_count;
     scanner->replaced_count = 0;
     scanner->bound_count = 0;
     if (status == ETL_OK)

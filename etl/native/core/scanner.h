@@ -27,6 +27,7 @@ typedef struct {
     uint32_t name;
     uint32_t uri;
     etl_text value;
+    uint32_t longer;    /* bytes by which what references stand for is longer than they are */
     uint8_t has_breaks; /* it is as it stands there, with references, or with white space that is to become blanks */
 } etl_scanned_attribute;
 
@@ -57,6 +58,9 @@ struct etl_scanner {
     uint32_t record; /* place in the split of the record it is in */
     uint32_t around; /* elements open around records */
     uint32_t root;   /* the node that stands for them */
+    const etl_entity *entities;
+    uint32_t entity_count;
+    uint32_t entity_cost; /* of the references of this record so far */
     const char *reason;
     uint8_t is_fresh; /* nothing of this split was scanned yet */
 
@@ -125,7 +129,7 @@ void etl_gather_end(etl_scanner *scanner, const etl_frame *frame);
 etl_status etl_read_text(etl_scanner *scanner);
 /* A comment, a CDATA section or a processing instruction, at its "<!" or "<?". */
 etl_status etl_read_special(etl_scanner *scanner);
-/* A reference at its "&": the text it stands for, in `room` (4 bytes) where it is not one of our own. */
+/* A reference at its "&": the text it stands for, in `room` (4 bytes) where it is a character, else where it stays. */
 etl_status etl_read_reference(etl_scanner *scanner, uint8_t *room, etl_text *text);
 /* Make an attribute's value what XML 1.0, 3.3.3 makes of it (all are CDATA here), once. */
 etl_status etl_normalise(etl_scanner *scanner, etl_scanned_attribute *attribute);

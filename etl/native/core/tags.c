@@ -68,6 +68,7 @@ static etl_status read_value(etl_scanner *scanner, etl_scanned_attribute *attrib
     const uint8_t quote = *scanner->at++;
     const uint8_t *first = scanner->at, *end = scanner->end;
     attribute->has_breaks = 0;
+    attribute->longer = 0;
     while (scanner->at < end) {
         const uint8_t *at = scanner->at;
         while (at < end && etl_byte_class[*at] & ETL_PLAIN_VALUE)
@@ -92,6 +93,8 @@ static etl_status read_value(etl_scanner *scanner, etl_scanned_attribute *attrib
             if (status != ETL_OK)
                 return status;
             attribute->has_breaks = 1;
+            if (text.size > (size_t)(scanner->at - at))
+                attribute->longer += text.size - (uint32_t)(scanner->at - at);
         } else if (etl_byte_class[*at] & ETL_SPACE) {
             scanner->at++;
             attribute->has_breaks = 1;
