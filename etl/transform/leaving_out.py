@@ -14,7 +14,9 @@ from etl.messages import MappedBatch, RejectedRecord, Run, Split
 
 def without(split: Split, rejects: Mapping[int, RejectedRecord]) -> tuple[Split, list[int]]:
     """The split with these records, by their places, as rejects of its parts; the places of the others in `split`."""
-    kept = [place for place in range(sum(run.records for part in split.parts for run in part.runs)) if place not in rejects]
+    kept = [
+        place for place in range(sum(run.records for part in split.parts for run in part.runs)) if place not in rejects
+    ]
     parts = []
     first = 0
     for part in split.parts:

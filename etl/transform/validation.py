@@ -34,10 +34,11 @@ _WRAPPER = f"{{{WRAPPERS}}}"
 _PREFIX = "etl.wrappers"
 _XSI_TYPE = f"{{{XSI_NAMESPACE}}}type"
 
-_ELEMENT = re.compile(r"Element '[^']*'(?:: |, )")
-"""How libxml2 begins a message; the way to the element stands before it here, and says the same."""
+_BEGINNING = re.compile(r"Element '[^']*'(?:: |, )(?:\[facet '[^']*'\] )?")
+"""Of libxml2's messages; the way to the element stands before it here, and says the same."""
 
-_ATTRIBUTE = re.compile(r"/@[^/]*\Z")
+_STEP = re.compile(r"/([^/\[@]+)(?:\[(\d+)\])?")
+"""Of libxml2's paths: a name as it is written, or a star for any, and which of those siblings."""
 
 
 def validated(
@@ -184,23 +185,22 @@ class RecordValidator:
     def _told(self, record: Any) -> str:
         """The first of libxml2's reasons, and where in the record it is."""
         first = self._schema.error_log[0]
-        text = " ".join(_ELEMENT.sub("", first.message, count=1).split())
-        return f"{_way(record, first.path)}: {text}"[:MESSAGE_LENGTH]
+        text = " ".join(_BEGINNING.sub("", first.message, count=1).split())
+        return f"{_way(record, first.path or '')}: {text}"[:MESSAGE_LENGTH]
 
 
-def _way(record: Any, path: str | None) -> str:
+def _way(record: Any, path: str) -> str:
     """The element at libxml2's `path`, by the names from the record on."""
-    root = record.getparent()
-    namespaces = {prefix: namespace for prefix, namespace in root.nsmap.items() if prefix}
-    try:
-        found = root.xpath(_ATTRIBUTE.sub("", path or ""), namespaces=namespaces)
-    except etree.XPathError:  # of a prefix that is declared further in
-        found = []
-    element = found[0] if len(found) == 1 else record
-    names: list[str] = []
-    while element is not root:
-        before = sum(1 for _ in element.itersiblings(element.tag, preceding=True))
-        alone = not before and next(element.itersiblings(element.tag), None) is None
-        names.append(local_name(element.tag) + ("" if alone else f"[{before + 1}]"))
-        element = element.getparent()
-    return "/".join(reversed(names))
+    element = record.getparent()
+    names = []
+    for name, place in _STEP.findall(path)[1:]:
+        siblings = [child for child in element if name in ("*", _written(child))]
+        element = siblings[int(place or 1) - 1]
+        same = list(element.getparent().iterchildren(element.tag))
+        names.append(local_name(element.tag) + (f"[{same.index(element) + 1}]" if len(same) > 1 else ""))
+    return "/".join(names) or local_name(record.tag)
+
+
+def _written(element: Any) -> str:
+    name = local_name(element.tag)
+    return f"{element.prefix}:{name}" if element.prefix else name

@@ -116,14 +116,14 @@ class Declarations:
         self._note_names(place, declared)
         met = {name: self._matching(place, name) for name in declared}
         records = {name for name, paths in met.items() if any(self._ends(path, place.depth) for path in paths)}
-        local = [one for name, one in declared.items() if name in records and self._texts.is_local(one)]
-        wrapper = self._texts.wrapper(local) if local else ""
+        local = {name for name in records if self._texts.is_local(declared[name])}
+        wrapper = self._texts.wrapper([declared[name] for name in sorted(local)]) if local else ""
         self._unmet -= {path for name in records for path in met[name] if self._ends(path, place.depth)}
         children = {}
         for name, one in declared.items():
-            live = frozenset(path for path in met[name] if self._goes_on(path, place.depth)) | self._anywhere(place)
+            live = self._live(place, met[name])
             if name in records or live:
-                how = "" if name not in records else wrapper if one in local else STRICT
+                how = "" if name not in records else wrapper if name in local else STRICT
                 children[name] = self._number(_Place(one.type, how, place.depth + 1, live, one.local_name))
         return children
 
@@ -136,7 +136,7 @@ class Declarations:
             return None
         records = {path for path in place.live if self._ends(path, place.depth)}
         self._unmet -= records
-        live = frozenset(path for path in place.live if self._goes_on(path, place.depth)) | self._anywhere(place)
+        live = self._live(place, place.live)
         return self._number(_Place(how, how if records else "", place.depth + 1, live, place.name))
 
     def _elements(self, particle: XsdElement) -> Iterator[XsdElement]:
@@ -158,11 +158,10 @@ class Declarations:
         found = self._paths[path]
         return found.anywhere or len(found.steps) == depth + 1
 
-    def _goes_on(self, path: int, depth: int) -> bool:
-        return not self._ends(path, depth)
-
-    def _anywhere(self, place: _Place) -> frozenset[int]:
-        return frozenset(path for path in place.live if self._paths[path].anywhere)
+    def _live(self, place: _Place, met: Iterable[int]) -> frozenset[int]:
+        """The paths that may lead on from a child there, by those that have met it."""
+        anywhere = {path for path in place.live if self._paths[path].anywhere}
+        return frozenset({path for path in met if not self._ends(path, place.depth)} | anywhere)
 
     def _note_names(self, place: _Place, declared: Iterable[str]) -> None:
         names = sorted(map(local_name, declared))
