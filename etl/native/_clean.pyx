@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport uint8_t
 
-INTERFACE = 3
+INTERFACE = 4
 
 cdef extern from "clean.h" nogil:
     ctypedef enum etl_within:

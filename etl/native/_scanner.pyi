@@ -22,8 +22,8 @@ class AroundRecords(Protocol):
     def entities(self) -> EntityTable | None:
         """Those that are text alone."""
     @property
-    def around(self) -> tuple[bytes | None, ...]:
-        """One for each of `Program.around`."""
+    def around(self) -> tuple[bytes | tuple[int, bytes] | tuple[int, tuple[tuple[int, bytes], ...]] | None, ...]:
+        """One for each of `Program.around`: a text, flags and a text, or flags and the items of a list."""
     @property
     def around_bits(self) -> int:
         """A bit for each of `Program.around_bits`."""

@@ -20,7 +20,7 @@ import array
 from etl.transform.elements import NIL as NIL_TEXT
 from etl.transform.elements import NULL as NULL_TEXT
 
-INTERFACE = 3
+INTERFACE = 4
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -52,6 +52,28 @@ cdef int point_to(etl_text *text, bytes value) except -1:
     text.at = <const uint8_t *>PyBytes_AS_STRING(value)
     text.size = <uint32_t>PyBytes_GET_SIZE(value)
     return 0
+
+
+cdef int put_value(etl_value *value, uint32_t flags, bytes text) except -1:
+    """`text` must stay alive as long as `value`."""
+    cdef etl_text pointed
+    point_to(&pointed, text)
+    value.at, value.size, value.flags = pointed.at, pointed.size, flags
+    return 0
+
+
+cdef etl_list *list_of(etl_arena *memory, tuple flagged) except NULL:
+    """A list of texts with their flags, which must stay alive as long as the list."""
+    cdef etl_list *made = <etl_list *>room(memory, 1, sizeof(etl_list))
+    cdef etl_item *items = <etl_item *>room(memory, len(flagged), sizeof(etl_item))
+    cdef size_t at
+    for at, (flags, text) in enumerate(flagged):
+        put_value(&items[at].value, flags, text)
+        if at:
+            items[at - 1].next = &items[at]
+    if flagged:
+        made.first = items
+    return made
 
 
 cdef const etl_text *texts_of(etl_arena *memory, values) except NULL:
@@ -356,14 +378,19 @@ cdef class Scanner:
         self.run_count = <uint32_t>len(runs)
         return 0
 
-    cdef const etl_value *_values_around(self, texts) except NULL:
-        cdef etl_value *made = <etl_value *>room(etl_scan_arena(self.scanner), len(texts), sizeof(etl_value))
-        cdef etl_text text
+    cdef const etl_value *_values_around(self, values) except NULL:
+        cdef etl_arena *memory = etl_scan_arena(self.scanner)
+        cdef etl_value *made = <etl_value *>room(memory, len(values), sizeof(etl_value))
         cdef size_t at
-        for at, value in enumerate(texts):
-            if value is not None:
-                point_to(&text, value)
-                made[at].at, made[at].size = text.at, text.size
+        for at, value in enumerate(values):
+            if value is None:
+                continue
+            flags, content = value if type(value) is tuple else (0, value)
+            if type(content) is bytes:
+                put_value(&made[at], flags, content)
+            else:
+                made[at].at, made[at].size = <const uint8_t *>list_of(memory, content), <uint32_t>len(content)
+                made[at].flags = flags
         return made
 
     cdef etl_surroundings *_surroundings(self, surroundings, uint32_t root) except NULL:

@@ -20,6 +20,7 @@ from etl.native.program import Candidates, Program, candidates, compile_program
 from etl.native.surroundings import Declined, Surroundings, open_elements, surroundings
 from etl.positions import RecordPositions
 from etl.transform.assemble import SEVERAL, Assembled, Assembler, Found
+from etl.transform.header import Header
 from etl.transform.limits import RecordLimits, has_longer
 from etl.transform.parser import PLAIN_TEXT_BYTES, DocumentParser
 
@@ -119,7 +120,8 @@ class NativeMapper:
     def _surroundings_of(self, skeleton: Skeleton) -> tuple[Candidates, Surroundings]:
         ancestors = open_elements(self._parser, skeleton)
         # What is asked of them does not depend on which records may follow.
-        return candidates(self._mapping, ancestors), surroundings(self._ready.program, skeleton, ancestors)
+        around = surroundings(self._ready.program, skeleton, ancestors, Header(self._parser, skeleton))
+        return candidates(self._mapping, ancestors), around
 
     def _made_ready(self, sets: Iterable[Candidates]) -> _Ready:
         roots = {paths: number for number, paths in enumerate(dict.fromkeys(sets))}

@@ -16,7 +16,17 @@ from etl.entities import Entities, PlainEntity, references
 from etl.messages import Skeleton
 from etl.native._scanner import EntityTable
 from etl.native.program import Program
-from etl.native.program_rows import AroundBit, AroundText
+from etl.native.program_codes import (
+    ETL_VALUE_ENTRY,
+    ETL_VALUE_KEY,
+    ETL_VALUE_LIST,
+    ETL_VALUE_MIXED,
+    ETL_VALUE_NIL,
+    ETL_VALUE_SEVERAL,
+)
+from etl.native.program_rows import AroundBit, AroundColumn, AroundText
+from etl.transform.elements import NIL, NULL
+from etl.transform.header import DocumentValue, Header
 from etl.transform.parser import DocumentParser, ParseFailure
 
 _PREDEFINED = re.compile(rb"<!ENTITY\s+(?:amp|lt|gt|quot|apos)\s")
@@ -30,6 +40,13 @@ _MOST_COST = 400_000
 _NAME = rb"[^\s<>()\"'#&;]+"
 _PLAIN_ATTLIST = re.compile(rb"<!ATTLIST\s+%b(?:\s+%b\s+CDATA\s+#(?:IMPLIED|REQUIRED))*\s*>" % (_NAME, _NAME))
 """Declares attributes, but no values of theirs, nor types by which values are normalised (XML 1.0, 3.3.2, 3.3.3)."""
+
+
+Flagged = tuple[int, bytes]
+"""A text with its flags (`core/value.h`); its bytes do not count where they say that it is NULL, or no text."""
+
+AroundValue = bytes | Flagged | tuple[int, tuple[Flagged, ...]] | None
+"""A text; or flags with a text, or with those of a list."""
 
 
 class Declined(Exception):
@@ -47,7 +64,7 @@ class Surroundings:
     depth: int
     entities: EntityTable | None
     """Those of the document type that are text alone."""
-    around: tuple[bytes | None, ...]
+    around: tuple[AroundValue, ...]
     """Values of `Program.around`."""
     around_bits: int
     """Bit n: whether condition n of `Program.around_bits` holds."""
@@ -89,8 +106,8 @@ def _check_references(skeleton: Skeleton) -> None:
         raise Declined("references to entities in start tags around records")
 
 
-def surroundings(program: Program, skeleton: Skeleton, ancestors: Sequence[Any]) -> Surroundings:
-    """What `program` wants to know of these open elements."""
+def surroundings(program: Program, skeleton: Skeleton, ancestors: Sequence[Any], header: Header) -> Surroundings:
+    """What `program` wants to know of these open elements, and of what stood before the first record."""
     namespaces: dict[str | None, str] = ancestors[-1].nsmap if ancestors else {}
     bits = sum(_holds(ancestors, condition) << place for place, condition in enumerate(program.around_bits))
     return Surroundings(
@@ -98,9 +115,37 @@ def surroundings(program: Program, skeleton: Skeleton, ancestors: Sequence[Any])
         uris=tuple((uri or "").encode() for uri in namespaces.values()),
         depth=len(ancestors),
         entities=_entities(skeleton.subset)[1] if skeleton.subset else None,
-        around=tuple(None if (text := _text(ancestors, one)) is None else text.encode() for one in program.around),
+        around=tuple(_around(ancestors, header, wanted) for wanted in program.around),
         around_bits=bits,
     )
+
+
+def _around(ancestors: Sequence[Any], header: Header, wanted: AroundText | AroundColumn) -> AroundValue:
+    if isinstance(wanted, AroundColumn):
+        return _of_document(header.value(wanted.column))
+    text = _text(ancestors, wanted)
+    return None if text is None else text.encode()
+
+
+def _of_document(value: DocumentValue) -> AroundValue:
+    noticed = ETL_VALUE_SEVERAL * value.several | ETL_VALUE_MIXED * value.mixed
+    if value.raw == NULL:
+        return None
+    if isinstance(value.raw, str):
+        flags, text = _flagged(value.raw)
+        return noticed | flags, text
+    items: list[Flagged] = []
+    for one in value.raw:
+        if isinstance(one, str):
+            items.append(_flagged(one))
+        else:
+            key, values = one
+            items += [(ETL_VALUE_ENTRY, b""), (ETL_VALUE_KEY, key.encode()), *map(_flagged, values)]
+    return noticed | ETL_VALUE_LIST, tuple(items)
+
+
+def _flagged(text: str) -> Flagged:
+    return (ETL_VALUE_NIL, b"") if text == NIL else (0, text.encode())
 
 
 def _text(ancestors: Sequence[Any], wanted: AroundText | AroundBit) -> str | None:
