@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal[
@@ -26,6 +27,17 @@ class Mend:
     """Of the first: bytes of the document as UTF-8, as it was before anything was mended, from 0."""
     line: int
     """Of the first, from 1."""
+    document: str = ""
+    """In which of several documents the first is; "" where there is one."""
+
+
+def sum_up(mends: Iterable[Mend]) -> tuple[Mend, ...]:
+    """One of each kind, with the place of the first given."""
+    found: dict[Kind, Mend] = {}
+    for mend in mends:
+        first = found.get(mend.kind)
+        found[mend.kind] = mend if first is None else replace(first, count=first.count + mend.count)
+    return tuple(found.values())
 
 
 _WORDS: dict[Kind, tuple[str, str]] = {
@@ -43,5 +55,12 @@ _WORDS: dict[Kind, tuple[str, str]] = {
 
 
 def counted(mend: Mend) -> str:
-    """``3 bare ampersands``."""
+    """As in ``3 bare ampersands``."""
     return f"{mend.count:,} {_WORDS[mend.kind][mend.count != 1]}"
+
+
+def described(mend: Mend) -> str:
+    """With the place of the first."""
+    document = f" of {mend.document}" if mend.document else ""
+    which = "" if mend.count == 1 else "the first "
+    return f"{counted(mend)}, {which}at byte {mend.offset:,} (line {mend.line:,}){document}"
