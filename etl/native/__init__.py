@@ -11,7 +11,7 @@ import functools
 import importlib
 import os
 
-BINDINGS = ("_cutter", "_scanner")
+BINDINGS = ("_clean", "_cutter", "_scanner")
 """Used together or not at all, so that a load has one speed and not a mixture."""
 
 SWITCH = "ETL_NATIVE"
