@@ -184,7 +184,8 @@ class RecordValidator:
 
     def _told(self, record: Any) -> str:
         """The first of libxml2's reasons, and where in the record it is."""
-        first = self._schema.error_log[0]
+        log: Any = self._schema.error_log  # the stubs do not know that it is a list
+        first = log[0]
         text = " ".join(_BEGINNING.sub("", first.message, count=1).split())
         return f"{_way(record, first.path or '')}: {text}"[:MESSAGE_LENGTH]
 
