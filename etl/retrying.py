@@ -30,6 +30,7 @@ from etl.messages import RejectedRecord, SourceInfo
 from etl.options import Errors, Settings
 from etl.originals import Originals
 from etl.progress import Progress, SilentProgress, format_list
+from etl.record_schema import RecordSchema
 from etl.report import RejectReport
 from etl.retry_feed import RetryFeed
 from etl.running import Runner
@@ -37,6 +38,7 @@ from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.merging import check_keys
 from etl.targets.open import open_target
+from etl.validation import open_schema
 
 
 def retry(
@@ -96,11 +98,13 @@ class _Retry:
 
     def run(self, given: Mapping | None) -> RetryReport:
         groups = [(given, self._sources)] if given else self._by_mapping()
+        schema = open_schema(self._settings.input.validate_by)
+        schemas = [schema and schema.for_records(mapping) for mapping, _ in groups]
         for mapping, _ in groups:
             check_functions(mapping)
             check_keys(mapping, self._settings.write)
         try:
-            for mapping, sources in groups:
+            for (mapping, sources), validates in zip(groups, schemas, strict=True):
                 if sources and not self._runner.stopped:
                     retries = Retries(self._settings.retry, self._progress.note)
                     # The reader is closed first: SQLite's log goes with the last one who has the file open.
@@ -108,7 +112,7 @@ class _Retry:
                         closing(open_target(self._target, self._settings)) as place,
                         read_ledger(self._target, self._settings, retries) as ledger,
                     ):
-                        self._retry(place, ledger, retries, mapping, sources)
+                        self._retry(place, ledger, retries, mapping, sources, validates)
         except EtlError as error:
             if self._tallies:
                 error.report = self._report("failed")
@@ -138,7 +142,13 @@ class _Retry:
         return mapping
 
     def _retry(
-        self, place: Target, ledger: LedgerReader, retries: Retries, mapping: Mapping, sources: Sequence[StoredSource]
+        self,
+        place: Target,
+        ledger: LedgerReader,
+        retries: Retries,
+        mapping: Mapping,
+        sources: Sequence[StoredSource],
+        schema: RecordSchema | None,
     ) -> None:
         """Retry the rejects of sources by one mapping; `retries` are the reader's. Raises EtlError."""
         place.notify = self._progress.note
@@ -168,6 +178,7 @@ class _Retry:
                 Callbacks(on_reject=self._rejected),
                 # No pass at the end finds what a crash of the server has lost, so no commit may be lost.
                 durable=True,
+                schema=schema,
             )
             total = sum(size for _, size in self._counts.values())
             self._runner.show()
