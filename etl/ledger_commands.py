@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.arguments import Overrides, Quiet, SettingsFile, Verbose, Workers
+from etl.arguments import Overrides, Quiet, SettingsFile, Validate, Verbose, Workers
 from etl.command_line import clear_errors, settings_of
 from etl.errors import EtlError, SettingsError, mask_password
 from etl.naming import target_of_environment
@@ -151,6 +151,7 @@ def retry(
     settings_file: SettingsFile = None,
     overrides: Overrides = None,
     workers: Workers = None,
+    validate: Validate = None,
     as_json_: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -163,7 +164,7 @@ def retry(
     from etl.ledger_reports import RetryReport
 
     with clear_errors(verbose=verbose):
-        settings = settings_of(settings_file, overrides, workers)
+        settings = settings_of(settings_file, overrides, workers, validate=validate)
         url = _loaded(target, settings)
         progress = new_progress(quiet=quiet)
         try:
