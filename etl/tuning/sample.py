@@ -25,6 +25,7 @@ from etl.tuning.factors import with_choice
 from etl.tuning.scratch import Scratch
 from etl.tuning.search import Choice
 from etl.tuning.until import Until
+from etl.validation import open_schema
 
 _NO_SUCH_TYPE = "42704"
 
@@ -45,6 +46,8 @@ class Sample:
         """`target`: the database that the scratch place is in."""
         self._sources = sources
         self._mapping = mapping
+        schema = open_schema(settings.input.validate_by)
+        self._schema = schema and schema.for_records(mapping)
         # Whatever schema the user's ledger is in: that of a trial is in the scratch place.
         self._settings = settings.model_copy(update={"ledger": LedgerSettings()})
         self._scratch = scratch
@@ -63,7 +66,7 @@ class Sample:
         settings = with_choice(self._settings, choice)
         with closing(open_target(self._scratch.url, settings)) as place:
             place.label = self._target.label  # the name that the user knows
-            pipeline = Pipeline(self._mapping, place, settings, self._progress)
+            pipeline = Pipeline(self._mapping, place, settings, self._progress, self._schema)
             with self._until.interrupting(pipeline.abort):
                 report = self._run(pipeline)
         self._until.check()
