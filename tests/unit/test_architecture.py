@@ -110,6 +110,7 @@ ALLOWED = {
         "sizes",
         "stages",
         "targets",
+        "validation",
     },
     "tune_command": {"arguments", "command_line", "errors", "naming", "new_file", "options", "screen", "tuning"},
     "cli": {"commands", "errors"},
