@@ -50,7 +50,7 @@ def test_one_that_cannot_be_loaded_is_said_to_be_there(monkeypatch: pytest.Monke
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 def test_those_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [native.problem(name) for name in native.BINDINGS] == ["", ""]
+    assert not any(native.problem(name) for name in native.BINDINGS)
     monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
     assert "another version" in native.unavailable()
 
