@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.arguments import Overrides, Quiet, SettingsFile, Validate, Verbose, Workers
+from etl.arguments import Dtd, Overrides, Quiet, SettingsFile, Validate, Verbose, Workers
 from etl.command_line import clear_errors, settings_of
 from etl.errors import EtlError, SettingsError, mask_password
 from etl.naming import target_of_environment
@@ -59,6 +59,7 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples:\n\n"
         "    etl retry --to sqlite:///posts.db --map posts.mapping.yaml\n\n"
         "    etl retry --to postgresql://user@host/db --source posts.xml.gz --reason missing_parent\n\n"
+        "    etl retry --to sqlite:///dblp.db --dtd dblp.dtd --reason undefined_entity\n\n"
         "Exit codes: 0 none is left, 1 failed, 2 usage, 3 some are rejects again, or left, 4 stopped (the same command "
         "goes on)."
     )(retry)
@@ -151,6 +152,7 @@ def retry(
     settings_file: SettingsFile = None,
     overrides: Overrides = None,
     workers: Workers = None,
+    dtd: Dtd = None,
     validate: Validate = None,
     as_json_: AsJson = False,
     quiet: Quiet = False,
@@ -164,7 +166,7 @@ def retry(
     from etl.ledger_reports import RetryReport
 
     with clear_errors(verbose=verbose):
-        settings = settings_of(settings_file, overrides, workers, validate=validate)
+        settings = settings_of(settings_file, overrides, workers, dtd=dtd, validate=validate)
         url = _loaded(target, settings)
         progress = new_progress(quiet=quiet)
         try:

@@ -14,12 +14,14 @@ from dataclasses import replace
 
 from etl.errors import TransientError
 from etl.extract.breakage import shown
+from etl.extract.doctype import parse_doctype, subset_of
+from etl.extract.dtd import Dtd
 from etl.extract.records import too_large
-from etl.extract.skeletons import RecordTest, element_name
+from etl.extract.skeletons import RecordTest, element_name, start_tags
 from etl.loading.ledger_reading import LedgerReader, Selection
 from etl.loading.retries import Retries
 from etl.mapping.paths import RecordPath
-from etl.messages import NOTHING_OPEN, Part, RejectedRecord, Run, Split
+from etl.messages import NOTHING_OPEN, Part, RejectedRecord, Run, Skeleton, Split
 from etl.options import Settings
 from etl.originals import Originals
 
@@ -35,8 +37,11 @@ class RetryFeed:
         paths: Sequence[RecordPath],
         settings: Settings,
         retries: Retries,
+        dtd: Dtd | None = None,
     ) -> None:
-        """`retries` are those by which `ledger` looks again after a lost connection."""
+        """`retries` are those by which `ledger` looks again after a lost connection; what `dtd` declares holds below
+        what their documents declared.
+        """
         self._retries = retries
         self._ledger = ledger
         self._selection = selection
@@ -45,6 +50,8 @@ class RetryFeed:
         self._split_bytes = settings.split.bytes
         self._split_records = min(settings.insert.batch_records, settings.queue.max_records or 1 << 30)
         self._max_record_bytes = settings.split.max_record_bytes
+        self._dtd = dtd
+        self._declared: tuple[Skeleton | None, Skeleton] = None, NOTHING_OPEN
         self._stopped = False
         self._position = 0
         self._number = 0
@@ -106,12 +113,25 @@ class RetryFeed:
         if record is None:
             self.unavailable += 1
             return None
-        raw, skeleton = b"".join(record), reject.skeleton or NOTHING_OPEN
+        raw = b"".join(record)
+        skeleton = self._declaring(reject.skeleton or NOTHING_OPEN, raw)
         if not self._records.is_record(skeleton, raw):
             self.unmet[shown(element_name(raw))] += 1
             return None
         run = Run(skeleton, raw, reject.offset, reject.line, reject.record, array("I", [0, len(raw)]))
         return self._as_part(reject, runs=(run,))
+
+    def _declaring(self, skeleton: Skeleton, raw: bytes) -> Skeleton:
+        """The skeleton, with what the DTD that the user names declares."""
+        if self._dtd is None:
+            return skeleton
+        # Neighbours stand in the same one.
+        if skeleton != self._declared[0]:
+            doctype = parse_doctype(skeleton.subset, self._dtd)
+            root = element_name((start_tags(skeleton) or [raw])[0])
+            subset = subset_of(root, self._dtd)[0] if doctype is None else doctype.subset
+            self._declared = skeleton, replace(skeleton, subset=subset)
+        return self._declared[1]
 
     def _as_part(
         self, reject: RejectedRecord, runs: tuple[Run, ...] = (), rejects: tuple[RejectedRecord, ...] = ()

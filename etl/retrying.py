@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from etl.errors import EtlError, MappingError, TargetError, mask_password
+from etl.extract.dtd import Dtd, given_dtd
 from etl.inspection import read_ledger
 from etl.ledger_reports import RetryReport, RetryState
 from etl.loading.ledger import Ledger
@@ -52,18 +53,21 @@ def retry(
 ) -> RetryReport:
     """Load stored rejects again: all, or those of a source (its label, path or number), or those for a reason.
 
-    `mapping`: a mended one; without it that by which each source was loaded. Raises EtlError, with what was committed
+    `mapping`: a mended one; without it that by which each source was loaded. What the DTD of `settings` declares holds
+    below what the documents declared. Raises EtlError, with what was committed
     as its `report` once the work has begun. The first KeyboardInterrupt ends it in order, a second one is raised.
     """
     settings = settings or Settings()
     # What is rejected again was a reject before: there is nothing to stop for.
     settings = settings.model_copy(update={"errors": Errors(max=None)})
+    progress = progress or SilentProgress()
+    dtd = given_dtd(settings.input.dtd, progress.note)
     given = read_mapping(Path(mapping)) if isinstance(mapping, str | Path) else mapping
     with read_ledger(target, settings) as ledger:
         selection, sources = ledger.select(None if source is None else str(source), reason)
         counts = ledger.counts(selection)
     chosen = [source for source in sources if source.number in counts]
-    return _Retry(target, chosen, counts, reason, settings, progress or SilentProgress()).run(given)
+    return _Retry(target, chosen, counts, reason, settings, dtd, progress).run(given)
 
 
 class _Retry:
@@ -76,11 +80,13 @@ class _Retry:
         counts: dict[int, tuple[int, int]],
         reason: str | None,
         settings: Settings,
+        dtd: Dtd | None,
         progress: Progress,
     ) -> None:
         """`counts`: how many rejects of a source are chosen, and their bytes."""
         self._target = target
         self._settings = settings
+        self._dtd = dtd
         self._progress = progress
         self._reason = reason
         self._counts = counts
@@ -165,7 +171,7 @@ class _Retry:
         # Only now nobody else changes them any more.
         self._counts = {**self._counts, **dict.fromkeys(labels, (0, 0)), **ledger.counts(selection)}
         with closing(Originals(sources)) as originals:
-            feed = RetryFeed(ledger, selection, originals, paths, self._settings, retries)
+            feed = RetryFeed(ledger, selection, originals, paths, self._settings, retries, self._dtd)
             stages = Stages(
                 feed,
                 [SourceInfo(source.number, source.label, source.load_id, source.started_at) for source in sources],

@@ -146,7 +146,7 @@ def _failure(error: etree.XMLSyntaxError, lines_before: int) -> ParseFailure:
     message = str(error.msg).rsplit(", line ", 1)[0].strip()[:MESSAGE_LENGTH]
     code = _code(error)
     if code in _UNDEFINED:
-        return ParseFailure(UNDEFINED_ENTITY, message, line)
+        return ParseFailure(UNDEFINED_ENTITY, f"{message}; --dtd FILE gives its meaning", line)
     if code == etree.ErrorTypes.ERR_ENTITY_LOOP:
         return ParseFailure(ENTITY_LIMIT, message, line)
     if code == etree.ErrorTypes.ERR_RESOURCE_LIMIT:

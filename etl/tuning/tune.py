@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.errors import SettingsError, SourceError
+from etl.extract.dtd import Dtd, given_dtd
 from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand
 from etl.loader import SourceNames
@@ -77,7 +78,7 @@ def tune(
 
     # What is wrong with the database is told before minutes go into a mapping.
     run_stoppable(look, tell)
-    checked = _mapping(mapping, found, progress)
+    checked = _mapping(mapping, found, given_dtd(settings.input.dtd, progress.note), progress)
 
     def find(stopping: threading.Event) -> TuneReport:
         ends = time.monotonic() + max_time
@@ -119,10 +120,12 @@ def _sources(names: Sequence[str], settings: Settings) -> list[Source]:
     return found
 
 
-def _mapping(mapping: str | Path | Mapping | None, found: Sequence[Source], progress: Progress) -> Mapping:
+def _mapping(
+    mapping: str | Path | Mapping | None, found: Sequence[Source], dtd: Dtd | None, progress: Progress
+) -> Mapping:
     """The mapping, given or inferred."""
     if mapping is None:
-        return inferred_mapping(found, None, progress)
+        return inferred_mapping(found, None, progress, dtd)
     checked = mapping if isinstance(mapping, Mapping) else read_mapping(Path(mapping))
     check_functions(checked)
     return checked

@@ -42,6 +42,7 @@ ALLOWED = {
     "arguments": set(),
     "notices": {"loading.result_thread", "mapping"},
     "mapping": {"errors", "messages", "options", "metrics"},
+    "dtd_hint": {"errors", "extract", "report"},
     "entities": set(),
     "extract": CONTRACTS | {"entities", "native"},
     "transform": CONTRACTS | {"entities", "positions", "record_schema"},

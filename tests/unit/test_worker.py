@@ -204,7 +204,11 @@ def test_record_paths_look_at_ancestors() -> None:
     ("record", "reason", "words"),
     [
         (b"<r n='2'><t></r>", "malformed", "tag mismatch"),
-        (b"<r n='2'><t>\n\n&nope;</t></r>", "undefined_entity", "Entity 'nope' not defined (line 33)"),
+        (
+            b"<r n='2'><t>\n\n&nope;</t></r>",
+            "undefined_entity",
+            "Entity 'nope' not defined; --dtd FILE gives its meaning (line 33)",
+        ),
         (b"<r n='&nope;'/>", "undefined_entity", "Entity 'nope' not defined"),
         (b"<r n='2'>&#1;</r>", "malformed", "invalid xmlChar value 1"),
         (b"<r n='2'>\x01</r>", "malformed", "Char"),
