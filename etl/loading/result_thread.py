@@ -15,6 +15,11 @@ from etl.errors import CallbackError
 from etl.measuring import Durations
 from etl.messages import Committed, RejectedRecord
 
+_ILL_FORMED = ("malformed", "undefined_entity")
+_MOST_ILL_FORMED = 20
+_MOST_BYTES = 1 << 16
+"""Of what is kept to be looked at in the end: little beside the queue."""
+
 OnBatch = Callable[[Committed], object]
 OnReject = Callable[[RejectedRecord], object]
 
@@ -44,6 +49,8 @@ class Tally:
     splits: int = 0
     declined: Counter[str] = field(default_factory=Counter)
     """Splits that the compiled scanner left to lxml, by reason."""
+    ill_formed: list[RejectedRecord] = field(default_factory=list)
+    """Some of the rejects that are no XML as they stand."""
 
     def add(self, committed: Committed) -> None:
         """Count a batch."""
@@ -82,6 +89,7 @@ class ResultThread(threading.Thread):
     ) -> None:
         super().__init__(name="etl-results", daemon=True)
         self._messages: queue.SimpleQueue[Committed | None] = queue.SimpleQueue()
+        self._examples: queue.SimpleQueue[RejectedRecord] = queue.SimpleQueue()
         self._tally = tally
         self._on_error = on_error
         self._on_batch = on_batch
@@ -89,6 +97,11 @@ class ResultThread(threading.Thread):
 
     def push(self, committed: Committed) -> None:
         """Hand a message over; never waits. What nobody asked for is dropped here, so that it takes no memory."""
+        for reject in committed.rejects:
+            if self._examples.qsize() == _MOST_ILL_FORMED:
+                break
+            if reject.reason in _ILL_FORMED and reject.raw is not None and len(reject.raw) <= _MOST_BYTES:
+                self._examples.put(reject)
         rejects = committed.rejects if self._on_reject else ()
         # A callback gets positions, never the record itself: a slow one would keep whole documents in memory.
         slim = tuple(replace(reject, raw=None, skeleton=None) for reject in rejects)
@@ -98,6 +111,8 @@ class ResultThread(threading.Thread):
         """Deal with everything pushed so far, then end."""
         self._messages.put(None)
         self.join()
+        while len(self._tally.ill_formed) < _MOST_ILL_FORMED and not self._examples.empty():
+            self._tally.ill_formed.append(self._examples.get())
 
     def run(self) -> None:
         while (committed := self._messages.get()) is not None:
