@@ -18,23 +18,18 @@ import zstandard
 from isal import isal_zlib
 
 from etl.errors import SourceError
+from etl.extract.archive_kinds import BLOCK_BYTES, archive_kind, refusal
 
 CHUNK_BYTES = 1 << 20
 """Handed on at once: large enough that what is done for each chunk does not count, small enough for the cache."""
 
-_INPUT_BYTES = 1 << 13
-"""Given to a decompressor at once. What it makes of a damaged piece is lost whole, and a piece may grow a
-thousandfold: both ask for a small one."""
-
 _MAGIC_BYTES = 6
 """The longest of the signatures below."""
 
-_ARCHIVES = re.compile(rb"PK(?:\x03\x04|\x05\x06)|7z\xbc\xaf\x27\x1c|Rar!\x1a\x07")
 _PADDING = re.compile(rb"\0*+")
-_TAR_MARK, _TAR_MARK_AT = b"ustar", 257
 
 
-class _Decompressor(Protocol):
+class Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
     @property
@@ -45,29 +40,40 @@ class _Decompressor(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Format:
     name: str
+    begins: bytes
+    """Of `magic`, what a stream has that was cut off within it."""
     magic: re.Pattern[bytes]
-    new: Callable[[], _Decompressor]
+    new: Callable[[], Decompressor]
+    input_bytes: int
+    """Given to a decompressor at once. What it makes of a damaged piece is lost whole, and a piece may grow: a
+    thousandfold in gzip, 30,000-fold in zstd. Both ask for a small one, and time for a larger."""
 
 
-def _zstd() -> _Decompressor:
+def new_zstd() -> Decompressor:
     # Dumps are made with --long=31: the window is as large as the format allows.
     return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
 
 
 _FORMATS = (
-    _Format("gzip", re.compile(rb"\x1f\x8b"), lambda: isal_zlib.decompressobj(wbits=31)),
-    _Format("bzip2", re.compile(rb"BZh[1-9]"), bz2.BZ2Decompressor),
-    _Format("xz", re.compile(rb"\xfd7zXZ\0|\x5d\0\0"), lzma.LZMADecompressor),
-    _Format("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), _zstd),
+    _Format("gzip", b"\x1f\x8b", re.compile(rb"\x1f\x8b"), lambda: isal_zlib.decompressobj(wbits=31), 1 << 13),
+    _Format("bzip2", b"BZh", re.compile(rb"BZh[1-9]"), bz2.BZ2Decompressor, 1 << 10),
+    _Format("xz", b"\xfd7zXZ\0", re.compile(rb"\xfd7zXZ\0|\x5d\0\0"), lzma.LZMADecompressor, 1 << 10),
+    _Format("zstd", b"\x28\xb5\x2f\xfd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), new_zstd, 1 << 10),
 )
-_ERRORS: tuple[type[Exception], ...] = (
+DECOMPRESSION_ERRORS: tuple[type[Exception], ...] = (
     cast(type[Exception], isal_zlib.IsalError),  # its stubs call it an instance
     lzma.LZMAError,
     zstandard.ZstdError,
     OSError,
     EOFError,
+    MemoryError,
     ValueError,
 )
+
+
+def compression(head: bytes) -> str:
+    """``gzip``, ``bzip2``, ``xz`` or ``zstd``, if that is what begins so; else ""."""
+    return next((kind.name for kind in _FORMATS if kind.magic.match(head)), "")
 
 
 def decompress(read: Callable[[], bytes], label: str) -> Iterator[bytes]:
@@ -75,16 +81,68 @@ def decompress(read: Callable[[], bytes], label: str) -> Iterator[bytes]:
 
     Raises SourceError where the file is an archive, cut off or damaged.
     """
-    head = read()
-    while len(head) < _TAR_MARK_AT + len(_TAR_MARK) and (block := read()):
+    head, chunks = begun(decompressed(b"", read, label), BLOCK_BYTES)
+    if kind := archive_kind(head):
+        raise SourceError(refusal(kind, label))
+    yield head
+    yield from chunks
+
+
+def decompressed(head: bytes, read: Callable[[], bytes], label: str) -> Iterator[bytes]:
+    """As `decompress`, archives too; `head` is what was read already."""
+    while len(head) < _MAGIC_BYTES and (block := read()):
         head += block
-    if _ARCHIVES.match(head):
-        raise SourceError(f"{label} is an archive (zip, 7z, rar); archives are not supported yet, unpack it first.")
     found = next((kind for kind in _FORMATS if kind.magic.match(head)), None)
-    if found is None:
-        yield from _refuse_tar(_plain(head, read), label)
-    else:
-        yield from _refuse_tar(_Stream(found, label, head, read).chunks(), label)
+    return _plain(head, read) if found is None else in_chunks(_Stream(found, label, head, read).pieces())
+
+
+def begun(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+    """The beginning of what the chunks hold, `size` bytes or more where there are so many, and the chunks behind it.
+
+    Where an error comes first, the chunks behind raise it.
+    """
+    head = b""
+    try:
+        while len(head) < size and (chunk := next(chunks, None)) is not None:
+            head += chunk
+    except SourceError as error:
+        return head, _failing(error)
+    return head, chunks
+
+
+def _failing(error: SourceError) -> Iterator[bytes]:
+    raise error
+    yield
+
+
+def in_chunks(pieces: Iterator[bytes | None]) -> Iterator[bytes]:
+    """The pieces, near `CHUNK_BYTES` at once; None ends a chunk. What comes before an error comes out before it."""
+    gathered: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            gathered.append(piece or b"")
+            size += len(gathered[-1])
+            if size >= CHUNK_BYTES or piece is None:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+    except SourceError:
+        yield b"".join(gathered)
+        raise
+    yield b"".join(gathered)
+
+
+def grown(decompressor: Decompressor, piece: bytes) -> Iterator[bytes]:
+    """What a piece makes, no more than some 30 MiB at once of the pieces given here.
+
+    Raises one of `DECOMPRESSION_ERRORS`.
+    """
+    if not isinstance(decompressor, bz2.BZ2Decompressor | lzma.LZMADecompressor):
+        yield decompressor.decompress(piece)
+        return
+    yield decompressor.decompress(piece, CHUNK_BYTES)
+    while not (decompressor.eof or decompressor.needs_input):
+        yield decompressor.decompress(b"", CHUNK_BYTES)
 
 
 def _plain(head: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
@@ -92,14 +150,6 @@ def _plain(head: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
     while block:
         yield block
         block = read()
-
-
-def _refuse_tar(chunks: Iterator[bytes], label: str) -> Iterator[bytes]:
-    first = next(chunks, b"")
-    if first[_TAR_MARK_AT:].startswith(_TAR_MARK):
-        raise SourceError(f"{label} is a tar archive; archives are not supported yet, unpack it first.")
-    yield first
-    yield from chunks
 
 
 class _Stream:
@@ -119,49 +169,35 @@ class _Stream:
     def _position(self) -> int:
         return self._before + self._at
 
-    def chunks(self) -> Iterator[bytes]:
-        """What the streams hold, near `CHUNK_BYTES` at once, but never held back while more input is waited for."""
-        gathered: list[bytes] = []
-        size = 0
-        try:
-            for piece in self._pieces():
-                gathered.append(piece or b"")
-                size += len(gathered[-1])
-                if size >= CHUNK_BYTES or piece is None:
-                    yield b"".join(gathered)
-                    gathered, size = [], 0
-        except SourceError:
-            yield b"".join(gathered)
-            raise
-        yield b"".join(gathered)
-
-    def _pieces(self) -> Iterator[bytes | None]:
+    def pieces(self) -> Iterator[bytes | None]:
         """Decompressed pieces; None where input has to be waited for."""
         another = True
         while another:
             decompressor = self._kind.new()
             while not decompressor.eof:
-                piece = self._block[self._at : self._at + _INPUT_BYTES]
+                piece = self._block[self._at : self._at + self._kind.input_bytes]
                 if piece:
-                    yield self._decompress(decompressor, piece)
+                    yield from self._grown(decompressor, piece)
                     self._at += len(piece) - len(decompressor.unused_data)
                 else:
                     yield None
                     if not self._more():
-                        raise SourceError(
-                            f"{self._label} is cut off: its {self._kind.name} data ends too early, "
-                            f"at byte {self._position}."
-                        )
+                        raise self._cut_off()
             another = self._next_stream()
 
-    def _decompress(self, decompressor: _Decompressor, piece: bytes) -> bytes:
+    def _grown(self, decompressor: Decompressor, piece: bytes) -> Iterator[bytes]:
         try:
-            return decompressor.decompress(piece)
-        except _ERRORS as error:
+            yield from grown(decompressor, piece)
+        except DECOMPRESSION_ERRORS as error:
             raise SourceError(
                 f"{self._label} is damaged: its {self._kind.name} data cannot be decompressed "
                 f"near byte {self._position} ({error})."
             ) from error
+
+    def _cut_off(self) -> SourceError:
+        return SourceError(
+            f"{self._label} is cut off: its {self._kind.name} data ends too early, at byte {self._position}."
+        )
 
     def _more(self) -> bool:
         block = self._read()
@@ -180,6 +216,10 @@ class _Stream:
         if self._at == len(self._block):
             return False
         if self._kind.magic.match(self._block, self._at) is None:
+            rest = self._block[self._at :]
+            if self._kind.begins.startswith(rest):
+                self._at += len(rest)
+                raise self._cut_off()
             raise SourceError(
                 f"{self._label} is damaged: behind its {self._kind.name} data, at byte {self._position}, "
                 "something else follows."

@@ -1,0 +1,82 @@
+"""One file inside an archive, and what an archive may make.
+
+Members are read on the thread that walks through the archive, each before the next one is asked for.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from etl.errors import SourceError
+
+FREE_BYTES = 100 << 20
+"""Whatever makes no more than this is no bomb; below it the ratio is not looked at."""
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Kinds of characters that move the cursor, turn the line round or are not seen."""
+
+
+class ArchiveLimits(NamedTuple):
+    """What an archive may make; the settings `limits.archive_ratio` and `limits.archive_bytes`."""
+
+    ratio: int
+    """Bytes for each compressed byte, above `FREE_BYTES`."""
+    total_bytes: int
+    """Bytes in all."""
+
+    def check_ratio(self, what: str, made: int, compressed: int) -> None:
+        """Raise SourceError where `compressed` bytes made, or say that they make, more than is right."""
+        if made > FREE_BYTES and made > self.ratio * compressed:
+            raise SourceError(
+                f"{what} is not read: {compressed} compressed bytes make {made} bytes or more, which is more than "
+                f"limits.archive_ratio allows ({self.ratio} for each), as if to fill memory or disk. "
+                "If you trust it, set limits.archive_ratio higher."
+            )
+
+    def check_total(self, label: str, made: int) -> None:
+        """Raise SourceError where an archive made, or says that it makes, more than is right."""
+        if made > self.total_bytes:
+            raise SourceError(
+                f"{label} holds {made} bytes or more, which is more than limits.archive_bytes allows "
+                f"({self.total_bytes}). If you trust it, set limits.archive_bytes higher."
+            )
+
+
+class Member(ABC):
+    """A file of an archive, or whatever else stands there.
+
+    It is read at most once, and before the next one is asked for.
+    """
+
+    __slots__ = ("name", "size", "skipped", "stamp")
+
+    def __init__(self, name: str, size: int, stamp: bytes, skipped: str) -> None:
+        self.name = name
+        """As the archive has it, escaped for display; never the path of a file. Several members may share one."""
+        self.size = size
+        """Bytes once decompressed, as the archive says."""
+        self.stamp = stamp
+        """What the archive says of the content without a look at it; another stamp means that it was changed."""
+        self.skipped = skipped
+        """Why it is not a file to read ("folder", "link", "encrypted", ...), "" for one that is."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """The whole content; for small members. Raises SourceError where it is damaged, cut off, or too much."""
+
+    @abstractmethod
+    def blocks(self) -> Iterator[bytes]:
+        """The content in pieces near 1 MiB; raises as `read`, after all that is good came out."""
+
+
+def shown(name: str) -> str:
+    """A name without characters that would move the cursor or cannot be seen: each is escaped as Python does."""
+    if name.isprintable():
+        return name
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _HIDDEN else letter
+        for letter in name
+    )
