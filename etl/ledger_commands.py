@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.arguments import Dtd, Overrides, Quiet, SettingsFile, Validate, Verbose, Workers
+from etl.arguments import Dtd, Overrides, Quiet, Repair, SettingsFile, Validate, Verbose, Workers
 from etl.command_line import clear_errors, settings_of
 from etl.errors import EtlError, SettingsError, mask_password
 from etl.naming import target_of_environment
@@ -153,6 +153,7 @@ def retry(
     overrides: Overrides = None,
     workers: Workers = None,
     dtd: Dtd = None,
+    repair: Repair = False,
     validate: Validate = None,
     as_json_: AsJson = False,
     quiet: Quiet = False,
@@ -166,7 +167,7 @@ def retry(
     from etl.ledger_reports import RetryReport
 
     with clear_errors(verbose=verbose):
-        settings = settings_of(settings_file, overrides, workers, dtd=dtd, validate=validate)
+        settings = settings_of(settings_file, overrides, workers, dtd=dtd, repair=repair, validate=validate)
         url = _loaded(target, settings)
         progress = new_progress(quiet=quiet)
         try:

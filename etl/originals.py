@@ -11,6 +11,7 @@ from pathlib import Path
 
 from etl.errors import SourceError
 from etl.extract.pieces import DocumentPieces
+from etl.extract.repair import Repair, identity, is_repaired
 from etl.extract.source import Source
 from etl.loading.ledger_reading import StoredSource
 from etl.messages import RejectedRecord
@@ -44,7 +45,10 @@ def has_changed(stored: StoredSource) -> bool | None:
     """Whether the file it came from has another content now; None where there is no such file to read."""
     try:
         source = _source(stored)
-        return None if source is None else source.fingerprint() != stored.fingerprint
+        if source is None or stored.fingerprint is None:
+            return None
+        found = source.fingerprint() or ""
+        return (found if source.repair is None else identity(found)) != stored.fingerprint
     except (OSError, ValueError, SourceError):
         return None
 
@@ -63,4 +67,5 @@ def _source(stored: StoredSource) -> Source | None:
     if stored.path is None or stored.fingerprint is None:
         return None
     path = Path(stored.path)
-    return Source(stored.label, path, path.stat().st_size)
+    repair = Repair() if is_repaired(stored.fingerprint) else None
+    return Source(stored.label, path, path.stat().st_size, repair=repair)

@@ -17,6 +17,7 @@ from etl.extract.breakage import shown
 from etl.extract.doctype import parse_doctype, subset_of
 from etl.extract.dtd import Dtd
 from etl.extract.records import too_large
+from etl.extract.repair import mended_record
 from etl.extract.skeletons import RecordTest, element_name, start_tags
 from etl.loading.ledger_reading import LedgerReader, Selection
 from etl.loading.retries import Retries
@@ -50,6 +51,7 @@ class RetryFeed:
         self._split_bytes = settings.split.bytes
         self._split_records = min(settings.insert.batch_records, settings.queue.max_records or 1 << 30)
         self._max_record_bytes = settings.split.max_record_bytes
+        self._is_mended = settings.input.repair
         self._dtd = dtd
         self._declared: tuple[Skeleton | None, Skeleton] = None, NOTHING_OPEN
         self._stopped = False
@@ -115,6 +117,9 @@ class RetryFeed:
             return None
         raw = b"".join(record)
         skeleton = self._declaring(reject.skeleton or NOTHING_OPEN, raw)
+        # What is not kept is read again by its length, which must stay what it is.
+        if self._is_mended and reject.raw is not None:
+            raw = mended_record(raw, skeleton.subset)
         if not self._records.is_record(skeleton, raw):
             self.unmet[shown(element_name(raw))] += 1
             return None

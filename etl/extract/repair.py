@@ -65,7 +65,7 @@ def wanted_repair(repair: bool, dtd: Path | None) -> Repair | None:
 
 def identity(fingerprint: str) -> str:
     """The identity of a source that is mended: its records stand elsewhere than those of the same file as it is."""
-    return fingerprint + _REPAIRED
+    return fingerprint if is_repaired(fingerprint) else fingerprint + _REPAIRED
 
 
 def is_repaired(fingerprint: str) -> bool:
@@ -94,10 +94,9 @@ def mended_beginning(beginning: bytes) -> bytes:
     return Mender(Repair()).mend(beginning)
 
 
-def mended_record(record: bytes, repair: Repair, subset: bytes = b"") -> bytes:
+def mended_record(record: bytes, subset: bytes) -> bytes:
     """The bytes of one record, mended; `subset` is the document type that goes with it (`Skeleton.subset`)."""
-    mender = Mender(Repair(repair.declared | declared_entities(subset)), in_content=True)
-    return mender.mend(record, final=True)
+    return Mender(Repair(declared_entities(subset)), in_content=True).mend(record, final=True)
 
 
 class Mender:
