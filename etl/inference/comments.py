@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from etl.inference.declared import DeclaredValues
 from etl.inference.rows import Field, Rows
 
 EXAMPLES = 3
@@ -22,16 +23,25 @@ def one_line(text: str) -> str:
     return " ".join(_UNPRINTABLE.sub(" ", text).split())
 
 
-def table_comment(rows: Rows, *, is_child: bool) -> str:
-    """How many elements of a table were seen, and what is special about them."""
+def table_comment(rows: Rows, *, is_child: bool, declared: bool = False) -> str:
+    """How many elements of a table were seen, and what is special about them; where they are `declared`, what is
+    said of them."""
+    if declared:
+        return one_line("; ".join(part for part in (rows.note, rows.says) if part))
     parts = [f"{rows.count:,} seen"]
     if is_child and rows.most > 1:
         parts.append(f"up to {rows.most:,} in one parent")
     return one_line("; ".join([*parts, rows.note] if rows.note else parts))
 
 
-def column_comment(field: Field, count: int) -> str:
-    """Share of the rows that have a value, its type's reason or examples; `count` is that of the rows."""
+def column_comment(field: Field, count: int, *, declared: bool = False) -> str:
+    """Share of the rows that have a value, its type's reason or examples; `count` is that of the rows.
+
+    Where values are `declared`, what is said of them.
+    """
+    if declared:
+        said = field.values.comment if isinstance(field.values, DeclaredValues) else ""
+        return one_line("; ".join(part for part in (field.note, said) if part))
     parts = [_share(field, count)]
     parts.append(field.note)
     if field.values is not None:

@@ -58,17 +58,20 @@ class ContentsBuilder:
         if repeats(child, parent) and (endless or not _is_mere_wrapper(child)):
             return Contents(children=(self._child_rows(child, lineage, level + 1),))
         if endless:
-            return Contents((_markup((child.tag,), child.count, "elements of its own name stand in it"),))
+            why = child.cut or "elements of its own name stand in it"
+            return Contents((_markup((child.tag,), child.count, _with_what_is_said(why, child)),))
         return self._contents(child, lineage, level).below(child.tag)
 
     def _child_rows(self, child: ElementProfile, lineage: Steps, level: int) -> Rows:
         if self._is_endless(child, lineage) or (level > LEVELS and not is_bare(child)):
             if level > LEVELS:
                 self._warn(lineage, f"stands below {LEVELS} tables and is kept as XML")
-            return _rows(child, (child.tag,), Contents((_markup((), child.count, "kept whole"),)))
+            return _rows(child, (child.tag,), Contents((_markup((), child.count, child.cut or "kept whole"),)))
         return _rows(child, (child.tag,), self._contents(child, lineage, level, is_row=True))
 
     def _is_endless(self, child: ElementProfile, lineage: Steps) -> bool:
+        if child.cut:
+            return True
         if lineage.count(child.tag) <= SAME_NAME or is_bare(child):
             return False
         self._warn(lineage, "stands in elements of its own name; from the third level on it is kept as XML")
@@ -76,6 +79,8 @@ class ContentsBuilder:
 
     def _whole(self, element: ElementProfile, lineage: Steps) -> list[Field]:
         """A column for what has no column of its own."""
+        if element.cut:
+            return [_markup((), element.count, element.cut)]
         if element.others:
             self._warn(lineage, "has too many different children or attributes: all of it is kept as XML too")
             return [_markup((), element.count, "too many different children or attributes")]
@@ -95,7 +100,7 @@ class ContentsBuilder:
 def _rows(element: ElementProfile, steps: Steps, contents: Contents) -> Rows:
     # A table needs a column, also where its elements only hold others.
     fields = contents.fields or (Field((), "line", present=element.count, note="of the record in its source"),)
-    return Rows(element.tag, (steps,), element.count, fields, element.most, contents.children)
+    return Rows(element.tag, (steps,), element.count, fields, element.most, contents.children, says=element.says)
 
 
 def _is_mere_wrapper(element: ElementProfile) -> bool:
@@ -125,8 +130,13 @@ def _own_text(element: ElementProfile) -> list[Field]:
 
 def _prose(element: ElementProfile) -> Field:
     if carries_attributes_below(element) or len(attributes_of(element)) > ATTRIBUTES_LIMIT:
-        return _markup((), element.count, "text with markup that has attributes")
-    return Field((), "string", present=element.count, note="text; inline markup is dropped, its text kept")
+        return _markup((), element.count, _with_what_is_said("text with markup that has attributes", element))
+    note = _with_what_is_said("text; inline markup is dropped, its text kept", element)
+    return Field((), "string", present=element.count, note=note)
+
+
+def _with_what_is_said(note: str, element: ElementProfile) -> str:
+    return f"{note}; {element.says}" if element.says else note
 
 
 def _markup(steps: Steps, present: int, note: str) -> Field:

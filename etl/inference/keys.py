@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from etl.inference.declared import DeclaredValues
 from etl.inference.rows import Field, Rows
 from etl.inference.words import name_of, singular
 
@@ -17,23 +18,41 @@ NAMED_LENGTH = 500
 
 _TYPES = frozenset({"text", "integer", "bigint"})
 """Types that keep different texts different."""
+_DECLARED_TYPES = _TYPES | {"varchar", "smallint", "numeric", "uuid", "timestamp", "timestamptz"}
+"""Types that keep different values different."""
 _IDENTIFIERS = ("uid", "uuid", "guid", "key", "code", "identifier")
 _ID = re.compile(r"(?:[a-z]+_)*[a-z]{0,4}id")
 
 
-def find_key(rows: Rows, table: str, *, whole: bool) -> Field | None:
-    """The field of a record table, called `table`, that is its key; None without one.
+def find_key(rows: Rows, table: str, *, whole: bool) -> tuple[Field, ...]:
+    """The field of a record table, called `table`, that is its key; several only where a schema says so; else none.
 
     `whole` says that all of the documents was seen.
     """
     if rows.count < MIN_RECORDS:
-        return None
+        return ()
+    if any(isinstance(field.values, DeclaredValues) for field in rows.fields):
+        return _declared_key(rows)
     ranked = [
         (rank, place)
         for place, field in enumerate(rows.fields)
         if (rank := _rank(field, table, many=rows.count >= MANY_RECORDS, whole=whole)) and _identifies(field, rows)
     ]
-    return rows.fields[min(ranked)[1]] if ranked else None
+    return (rows.fields[min(ranked)[1]],) if ranked else ()
+
+
+def _declared_key(rows: Rows) -> tuple[Field, ...]:
+    """The first key that a schema declares of which every row has all values."""
+    fields = {
+        field.values: field
+        for field in rows.fields
+        if isinstance(field.values, DeclaredValues) and not field.above and field.present >= rows.count
+    }
+    for values in fields:
+        key = values.declaration.key
+        if key and all(one in fields and one.guess().type.name in _DECLARED_TYPES for one in key):
+            return tuple(fields[one] for one in key)
+    return ()
 
 
 def _identifies(field: Field, rows: Rows) -> bool:

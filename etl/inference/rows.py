@@ -59,6 +59,8 @@ class Rows:
     selection: Selection | None = None
     """Last step of `each` where it is no name."""
     note: str = ""
+    says: str = ""
+    """What a schema says of its elements."""
 
     @property
     def height(self) -> int:

@@ -22,14 +22,19 @@ _ESCAPED = re.compile(
 )
 
 
-def write_mapping(head: Sequence[str], namespaces: Mapping[str, str], tables: Sequence[TableDesign]) -> str:
-    """The text of the mapping file; `head` are the lines of the comment at its beginning."""
+def write_mapping(
+    head: Sequence[str], namespaces: Mapping[str, str], tables: Sequence[TableDesign], one: str = "was seen"
+) -> str:
+    """The text of the mapping file; `head` are the lines of the comment at its beginning.
+
+    `one` says why a single value is expected where a column has one.
+    """
     lines = [f"# {part}" for line in head for part in _wrapped(line)]
     lines += ["", "version: 1"]
     if namespaces:
         lines.append("namespaces:")
         lines += [f"  {_scalar(prefix)}: {_scalar(uri, quoted=True)}" for prefix, uri in namespaces.items()]
-    lines.append(_commented("defaults: {many: reject}", "a second value where one was seen is a reject, not lost", 0))
+    lines.append(_commented("defaults: {many: reject}", f"a second value where one {one} is a reject, not lost", 0))
     lines.append("tables:")
     for table in tables:
         lines += ["", *_table(table)]
@@ -50,7 +55,8 @@ def _table(table: TableDesign) -> Iterator[str]:
         yield "    each:"
         yield from (f"      - {_scalar(path)}" for path in table.each)
     if table.key:
-        yield f"    key: {_scalar(table.key)}"
+        columns = ", ".join(map(_scalar, table.key))
+        yield f"    key: {columns if len(table.key) == 1 else f'[{columns}]'}"
     yield "    columns:"
     width = max(len(_scalar(column.name)) for column in table.columns)
     definitions = [f"      {_scalar(column.name) + ':':{width + 1}} {_value(column)}" for column in table.columns]
@@ -63,7 +69,19 @@ def _value(column: ColumnDesign) -> str:
     if not column.path:
         return "{meta: line}"
     path = _scalar(column.path)
-    return path if column.type == "text" else f"{{path: {path}, type: {_scalar(column.type)}}}"
+    more = "".join(f", {key}: {_option(value)}" for key, value in column.options)
+    if column.type == "text":
+        return f"{{path: {path}{more}}}" if more else path
+    return f"{{path: {path}, type: {_scalar(column.type)}{more}}}"
+
+
+def _option(value: str | tuple[str, ...] | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _scalar(value)
+    values = ", ".join(map(_scalar, value))
+    return values if len(value) == 1 else f"[{values}]"
 
 
 def _commented(line: str, comment: str, place: int) -> str:

@@ -23,8 +23,8 @@ def format_problem(form: str, type_name: str) -> str | None:
     directives = re.findall(r"%(.)", form, re.DOTALL)
     if "Z" in directives:
         return "%Z reads few names of zones: write the name as text, as in '%H:%M GMT', or use %z for offsets"
-    if "z" in directives and type_name != "timestamptz":
-        return f"%z is an offset from UTC, which {type_name} cannot keep: use timestamptz"
+    if "z" in directives and type_name == "timestamp":
+        return "%z is an offset from UTC, which timestamp cannot keep: use timestamptz"
     try:
         written = _SAMPLE.strftime(form)
         parsed = datetime.strptime(written, form)

@@ -73,7 +73,7 @@ def test_values_cannot_break_out_of_a_comment(value: str) -> None:
 )
 def test_names_mean_themselves(name: str) -> None:
     column = ColumnDesign(name or "x", "true" if name == "true" else "@a", "text", "")
-    table = TableDesign(name or "x", ("/a/b",), "", "", (column,), "")
+    table = TableDesign(name or "x", ("/a/b",), "", (), (column,), "")
     text = write_mapping([], {"p": f"urn:{name}"}, [table])
     mapping = parse_mapping(text, "x")
     assert [table.name for table in mapping.tables] == [name or "x"]
