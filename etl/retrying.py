@@ -154,7 +154,7 @@ class _Retry:
         retries: Retries,
         mapping: Mapping,
         sources: Sequence[StoredSource],
-        schema: RecordSchema | None,
+        validates: RecordSchema | None,
     ) -> None:
         """Retry the rejects of sources by one mapping; `retries` are the reader's. Raises EtlError."""
         place.notify = self._progress.note
@@ -184,7 +184,7 @@ class _Retry:
                 Callbacks(on_reject=self._rejected),
                 # No pass at the end finds what a crash of the server has lost, so no commit may be lost.
                 durable=True,
-                schema=schema,
+                schema=validates,
             )
             total = sum(size for _, size in self._counts.values())
             self._runner.show()
