@@ -122,7 +122,7 @@ class Mender:
     @property
     def mends(self) -> tuple[Mend, ...]:
         """What was mended so far, in the order of the first of each kind; any thread may ask."""
-        return tuple(Mend(kind, *numbers) for kind, numbers in list(self._mends.items()))
+        return tuple(Mend(kind, count, offset, line) for kind, (count, offset, line) in list(self._mends.items()))
 
     def mend(self, chunk: bytes, *, final: bool = False) -> bytes:
         """What can be said of the document with this chunk of it; `final`: no other follows."""
