@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,16 @@ def test_by_an_inferred_mapping(place: Path) -> None:
     result = etl_command("load", "items.xml", "--validate", "items.xsd", "--to", "sqlite:///new.db", cwd=place)
     assert result.code == 3
     assert "30 x invalid" in result.err
+
+
+def test_the_example_of_the_docs(tmp_path: Path) -> None:
+    page = (Path(etl.__file__).parent / "docs" / "commands.md").read_text("utf-8")
+    page = page[page.index("### Validating by an XML Schema") :]
+    schema, books = re.findall(r"```xml\n(.*?)```", page, re.DOTALL)[:2]
+    (tmp_path / "books.xsd").write_text(schema)
+    (tmp_path / "books.xml").write_text(books)
+    command = re.findall(r"\n    etl (.*)\n", page)[0].split()
+    result = etl_command(*command, cwd=tmp_path)
+    assert result.code == 3
+    message = re.findall(r"with the message `(.*?)`", page, re.DOTALL)[0].replace("\n", " ")
+    assert f"1 x invalid, the first: books.xml, line 3, record 2: {message}" in result.err
