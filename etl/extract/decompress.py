@@ -23,6 +23,11 @@ from etl.extract.archive_kinds import BLOCK_BYTES, archive_kind, refusal
 CHUNK_BYTES = 1 << 20
 """Handed on at once: large enough that what is done for each chunk does not count, small enough for the cache."""
 
+_INPUT_BYTES, _CAREFUL_BYTES = 1 << 13, 1 << 10
+"""Given to a decompressor at once. What it makes of a damaged piece is lost whole, and a piece may grow: a
+thousandfold in gzip, 30,000-fold in zstd. Both ask for a small one, and time for a larger, which is taken as long as
+pieces grow little."""
+
 _MAGIC_BYTES = 6
 """The longest of the signatures below."""
 
@@ -44,9 +49,6 @@ class _Format:
     """Of `magic`, what a stream has that was cut off within it."""
     magic: re.Pattern[bytes]
     new: Callable[[], Decompressor]
-    input_bytes: int
-    """Given to a decompressor at once. What it makes of a damaged piece is lost whole, and a piece may grow: a
-    thousandfold in gzip, 30,000-fold in zstd. Both ask for a small one, and time for a larger."""
 
 
 def new_zstd() -> Decompressor:
@@ -55,11 +57,14 @@ def new_zstd() -> Decompressor:
 
 
 _FORMATS = (
-    _Format("gzip", b"\x1f\x8b", re.compile(rb"\x1f\x8b"), lambda: isal_zlib.decompressobj(wbits=31), 1 << 13),
-    _Format("bzip2", b"BZh", re.compile(rb"BZh[1-9]"), bz2.BZ2Decompressor, 1 << 10),
-    _Format("xz", b"\xfd7zXZ\0", re.compile(rb"\xfd7zXZ\0|\x5d\0\0"), lzma.LZMADecompressor, 1 << 10),
-    _Format("zstd", b"\x28\xb5\x2f\xfd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), new_zstd, 1 << 10),
+    _Format("gzip", b"\x1f\x8b", re.compile(rb"\x1f\x8b"), lambda: isal_zlib.decompressobj(wbits=31)),
+    _Format("bzip2", b"BZh", re.compile(rb"BZh[1-9]"), bz2.BZ2Decompressor),
+    _Format("xz", b"\xfd7zXZ\0", re.compile(rb"\xfd7zXZ\0|\x5d\0\0"), lzma.LZMADecompressor),
+    _Format("zstd", b"\x28\xb5\x2f\xfd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), new_zstd),
 )
+_BOUNDED = (bz2.BZ2Decompressor, lzma.LZMADecompressor)
+"""These can stop at a number of bytes."""
+
 DECOMPRESSION_ERRORS: tuple[type[Exception], ...] = (
     cast(type[Exception], isal_zlib.IsalError),  # its stubs call it an instance
     lzma.LZMAError,
@@ -133,11 +138,8 @@ def in_chunks(pieces: Iterator[bytes | None]) -> Iterator[bytes]:
 
 
 def grown(decompressor: Decompressor, piece: bytes) -> Iterator[bytes]:
-    """What a piece makes, no more than some 30 MiB at once of the pieces given here.
-
-    Raises one of `DECOMPRESSION_ERRORS`.
-    """
-    if not isinstance(decompressor, bz2.BZ2Decompressor | lzma.LZMADecompressor):
+    """What a piece makes, in pieces near `CHUNK_BYTES` where the format can; raises one of `DECOMPRESSION_ERRORS`."""
+    if not isinstance(decompressor, _BOUNDED):
         yield decompressor.decompress(piece)
         return
     yield decompressor.decompress(piece, CHUNK_BYTES)
@@ -172,12 +174,20 @@ class _Stream:
     def pieces(self) -> Iterator[bytes | None]:
         """Decompressed pieces; None where input has to be waited for."""
         another = True
+        step = _CAREFUL_BYTES
         while another:
             decompressor = self._kind.new()
             while not decompressor.eof:
-                piece = self._block[self._at : self._at + self._kind.input_bytes]
+                piece = self._block[self._at : self._at + step]
                 if piece:
-                    yield from self._grown(decompressor, piece)
+                    made = 0
+                    try:
+                        for grown_piece in grown(decompressor, piece):
+                            made += len(grown_piece)
+                            yield grown_piece
+                    except DECOMPRESSION_ERRORS as error:
+                        raise self._damaged(error) from error
+                    step = min(2 * step, _INPUT_BYTES) if made < CHUNK_BYTES else _CAREFUL_BYTES
                     self._at += len(piece) - len(decompressor.unused_data)
                 else:
                     yield None
@@ -185,14 +195,11 @@ class _Stream:
                         raise self._cut_off()
             another = self._next_stream()
 
-    def _grown(self, decompressor: Decompressor, piece: bytes) -> Iterator[bytes]:
-        try:
-            yield from grown(decompressor, piece)
-        except DECOMPRESSION_ERRORS as error:
-            raise SourceError(
-                f"{self._label} is damaged: its {self._kind.name} data cannot be decompressed "
-                f"near byte {self._position} ({error})."
-            ) from error
+    def _damaged(self, error: Exception) -> SourceError:
+        return SourceError(
+            f"{self._label} is damaged: its {self._kind.name} data cannot be decompressed "
+            f"near byte {self._position} ({error})."
+        )
 
     def _cut_off(self) -> SourceError:
         return SourceError(
