@@ -76,7 +76,7 @@ def load(
     with closing(open_target(url, settings)) as place:
         schema = open_schema(settings.input.validate_by)
         checked, found = _prepare(mapping, names, settings, Path(save_mapping) if save_mapping else None, progress)
-        pipeline = Pipeline(checked, place, settings, progress, schema and schema.for_records(checked))
+        pipeline = Pipeline(checked, place, settings, progress, schema(checked))
         report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
     if on_complete is not None:
         _complete(on_complete, report)
@@ -111,7 +111,7 @@ def check(
     schema = open_schema(settings.input.validate_by)
     checked, found = _prepare(mapping, _names(sources), settings, None, progress)
     place = MemoryTarget(keep=show)
-    pipeline = Pipeline(checked, place, settings, progress, schema and schema.for_records(checked))
+    pipeline = Pipeline(checked, place, settings, progress, schema(checked))
     try:
         report = pipeline.run(found, None, None, Callbacks())
     except SourceError as error:
