@@ -105,7 +105,7 @@ class _Retry:
     def run(self, given: Mapping | None) -> RetryReport:
         groups = [(given, self._sources)] if given else self._by_mapping()
         schema = open_schema(self._settings.input.validate_by)
-        schemas = [schema and schema.for_records(mapping) for mapping, _ in groups]
+        schemas = [schema(mapping) for mapping, _ in groups]
         for mapping, _ in groups:
             check_functions(mapping)
             check_keys(mapping, self._settings.write)
