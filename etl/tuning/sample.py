@@ -47,7 +47,7 @@ class Sample:
         self._sources = sources
         self._mapping = mapping
         schema = open_schema(settings.input.validate_by)
-        self._schema = schema and schema.for_records(mapping)
+        self._schema = schema(mapping)
         # Whatever schema the user's ledger is in: that of a trial is in the scratch place.
         self._settings = settings.model_copy(update={"ledger": LedgerSettings()})
         self._scratch = scratch
