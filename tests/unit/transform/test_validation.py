@@ -38,8 +38,7 @@ def written(folder: Path, schema: str, **others: str) -> Path:
 
 def validated(file: Path, mapping: Mapping, document: str, split_bytes: int = 1 << 20) -> list[MappedBatch]:
     schema = open_schema(file)
-    assert schema is not None
-    setup = WorkerSetup(mapping, "tuples", (SOURCE,), schema=schema.for_records(mapping))
+    setup = WorkerSetup(mapping, "tuples", (SOURCE,), schema=schema(mapping))
     run_split = make_worker(setup)
     paths = [path for table in mapping.tables for path in table.records]
     parts = Splitter(paths, split_bytes, 1 << 20).split([document.encode()], 1, "dump.xml")
@@ -356,9 +355,8 @@ def test_attribute_tests_and_any_names_do_not_hide_records(tmp_path: Path) -> No
 )
 def test_a_schema_for_other_documents(tmp_path: Path, each: str, words: str) -> None:
     schema = open_schema(written(tmp_path, LOCAL))
-    assert schema is not None
     with pytest.raises(SettingsError) as error:
-        schema.for_records(mapping_of(each))
+        schema(mapping_of(each))
     assert str(error.value).startswith(
         f"{tmp_path}/main.xsd declares nothing where test.mapping.yaml has records, {words}"
     )
@@ -370,9 +368,8 @@ NEWER = f"""<xs:schema {XS}><xs:element name="r"><xs:complexType><xs:sequence><x
 
 def test_a_schema_that_is_more_than_1_0(tmp_path: Path) -> None:
     schema = open_schema(written(tmp_path, NEWER))
-    assert schema is not None
     with pytest.raises(SettingsError, match=r"main\.xsd is no XML Schema 1\.0 that records can be validated by: "):
-        schema.for_records(mapping_of("/r/n"))
+        schema(mapping_of("/r/n"))
 
 
 def test_what_a_worker_gets_needs_no_file(tmp_path: Path) -> None:
@@ -383,8 +380,7 @@ def test_what_a_worker_gets_needs_no_file(tmp_path: Path) -> None:
         other=LOCAL.replace('targetNamespace="urn:a" xmlns="urn:a" ', ""),
     )
     schema = open_schema(file)
-    assert schema is not None
-    prepared = pickle.loads(pickle.dumps(schema.for_records(mapping_of("/books/book"))))
+    prepared = pickle.loads(pickle.dumps(schema(mapping_of("/books/book"))))
     for one in tmp_path.glob("*.xsd"):
         one.unlink()
     make_worker(WorkerSetup(mapping_of("/books/book"), "tuples", (SOURCE,), schema=prepared))
