@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import etl
 from etl.errors import SettingsError
+from tests.acceptance.contents import query
 from tests.command import etl as etl_command
 
 MAPPING = """\
@@ -199,3 +201,19 @@ def test_infer_reads_by_it(folder: Path) -> None:
     assert re.search(r"kind: .*usual", text)
     result = etl_command("infer", "items.xml", "--dtd", "items.dtd", cwd=folder)
     assert result.out.splitlines()[3:] == text.splitlines()[3:]
+
+
+def test_the_example_of_the_docs(tmp_path: Path) -> None:
+    page = (Path(etl.__file__).parent / "docs" / "commands.md").read_text("utf-8")
+    page = page[page.index("### Entities and DTDs") :]
+    (dtd,) = re.findall(r"```dtd\n(.*?)```", page, re.DOTALL)
+    document = re.findall(r"```xml\n(.*?)```", page, re.DOTALL)[0]
+    (tmp_path / "dblp.dtd").write_text(dtd)
+    (tmp_path / "dblp.xml.gz").write_bytes(gzip.compress(document.encode()))
+    command = re.findall(r"\n    etl (.*)\n", page)[0].split()
+    result = etl_command(*command, cwd=tmp_path)
+    assert result.code == 0, result.err
+    loaded = query(f"sqlite:///{tmp_path / 'dblp.db'}", "SELECT author, publisher, language FROM book ORDER BY id")
+    assert loaded == [("Müller", "Verlag der Universität", "de"), ("Smith", None, "en")]
+    for author, publisher, language in loaded[:1]:
+        assert f"author `{author}`, the publisher `{publisher}` and the languages `{language}`" in page
