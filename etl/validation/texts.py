@@ -1,7 +1,7 @@
 """The documents of a schema as workers get them: with the declarations of records where a validator finds them.
 
-libxml2 validates a tree by the global declaration of its root. Records are validated inside of *wrappers*, elements of a
-namespace of our own. A record that is declared globally needs no more than that. For one that is declared locally, in
+libxml2 validates a tree by the global declaration of its root. Records are validated inside of *wrappers*, elements of
+a namespace of our own. A record that is declared globally needs no more than that. For one that is declared locally, in
 the type of its parent, the document that has the declaration gets a copy of it in a named group, so that namespace,
 defaults and prefixes are those of the original; the wrapper refers to the group.
 
@@ -121,7 +121,7 @@ class _Document:
         # Written with the declarations of all prefixes it may use, wherever they stood.
         copy = etree.fromstring(etree.tostring(self._elements[place], with_tail=False))
         for attribute in ("minOccurs", "maxOccurs"):
-            copy.attrib.pop(attribute, None)
+            copy.attrib.pop(attribute, "")
         _rename_constraints(copy, name)
         group = f'<xs:group xmlns:xs="{_XSD}" name="{name}"><xs:sequence>'.encode()
         self._groups.append(group + etree.tostring(copy) + b"</xs:sequence></xs:group>")
@@ -148,7 +148,7 @@ class _Document:
 def _rename_constraints(copy: Any, group: str) -> None:
     """Their names are global, so those of the copy must be others. A reference to a key outside of it is dropped."""
     renamed = {}
-    constraints = [element for element in copy.iter(*_CONSTRAINTS)]
+    constraints = list(copy.iter(*_CONSTRAINTS))
     for constraint in constraints:
         name = constraint.get("name")
         renamed[name] = f"{name}-{group}"
