@@ -16,6 +16,10 @@ Sources = Annotated[
         "them, or `-` for standard input.",
     ),
 ]
+OptionalSources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SOURCE]", show_default=False, help="As for `etl load`. Needed unless there is --xsd."),
+]
 MapFile = Annotated[
     Path | None,
     typer.Option(
