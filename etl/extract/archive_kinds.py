@@ -66,4 +66,4 @@ def refusal(kind: str, label: str) -> str:
     """Why an archive is not read, as a sentence: of a kind that never is, or where one document is expected."""
     if kind in _WAYS_OUT:
         return f"{label} is a {kind} archive, which is not read here: {_WAYS_OUT[kind]}."
-    return f"{label} is a {kind} archive where one document is expected: unpack it first."
+    return f"{label} is a {kind} archive where one document is expected: load it from a file of its own, or unpack it."

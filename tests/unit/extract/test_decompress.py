@@ -188,13 +188,17 @@ def _tar() -> bytes:
     return file.getvalue()
 
 
+def _one(kind: str) -> str:
+    return f"dump.gz is a {kind} archive where one document is expected: load it from a file of its own, or unpack it."
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (_zip(), "dump.gz is a zip archive where one document is expected: unpack it first."),
-        (gzip.compress(_zip()), "dump.gz is a zip archive where one document is expected: unpack it first."),
-        (_tar(), "dump.gz is a tar archive where one document is expected: unpack it first."),
-        (gzip.compress(_tar()), "dump.gz is a tar archive where one document is expected: unpack it first."),
+        (_zip(), _one("zip")),
+        (gzip.compress(_zip()), _one("zip")),
+        (_tar(), _one("tar")),
+        (gzip.compress(_tar()), _one("tar")),
         (
             b"7z\xbc\xaf\x27\x1c" + bytes(300),
             "dump.gz is a 7z archive, which is not read here: unpack it first, "
