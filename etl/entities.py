@@ -22,6 +22,9 @@ _PREDEFINED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b
 _PLAIN = re.compile("[ -%'-;=-\x7e\x80-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 """No markup, and no white space that attributes turn into blanks in some cases (XML 1.0, 3.3.3)."""
 
+_SHORTEST = 3
+"""Bytes of a reference at least."""
+
 ENDLESS = 10**12
 """More bytes than this nobody counts."""
 
@@ -70,11 +73,15 @@ class Entities:
     def names(self) -> tuple[bytes, ...]:
         return tuple(self._values)
 
-    def at_most(self, data: bytes) -> int:
-        """More bytes the references in `data` cannot make; found at once."""
+    def make_more(self, data: bytes, limit: int) -> bool:
+        """Whether the references in `data` make more bytes than `limit`. Mostly told without looking at them."""
         if self._largest is None:
             self._largest = max(map(self.size, self._values), default=0)
-        return data.count(b"&") * self._largest
+        return (
+            len(data) // _SHORTEST * self._largest > limit
+            and data.count(b"&") * self._largest > limit
+            and self.expanded(data) > limit
+        )
 
     def expanded(self, data: bytes, nested: int = 0) -> int:
         """Bytes that the references in `data` make."""

@@ -69,7 +69,7 @@ class RecordLimits:
             (has_longer(self._wide_bytes) and payload.count(b"=") > bounds.attributes)
             or has_longer(self._short_record(skeleton))
             or self._adds_attributes(skeleton)
-            or (entities and self._expand_beyond(skeleton, payload))
+            or (entities and self._entities_of(skeleton).make_more(payload, bounds.entity_bytes))
         )
 
     def suspects_tree(self, skeleton: Skeleton, parsed: Parsed) -> bool:
@@ -133,10 +133,6 @@ class RecordLimits:
     def _adds_attributes(self, skeleton: Skeleton) -> bool:
         """Whether the document type may add too many attributes to an element."""
         return len(skeleton.subset) > self._wide_bytes and b"<!ATTLIST" in skeleton.subset
-
-    def _expand_beyond(self, skeleton: Skeleton, data: bytes) -> bool:
-        entities, limit = self._entities_of(skeleton), self._bounds.entity_bytes
-        return entities.at_most(data) > limit and entities.expanded(data) > limit
 
     def _entities_of(self, skeleton: Skeleton) -> Entities:
         if self._entities is None or self._entities.subset != skeleton.subset:

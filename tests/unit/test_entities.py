@@ -55,10 +55,11 @@ def test_which_are_text_alone() -> None:
     assert entities.holding_elements() == {b"m", b"u"}
 
 
-def test_the_bound_that_is_found_at_once_is_one() -> None:
+def test_whether_references_make_more() -> None:
     entities = Entities(b"<!ENTITY a 'xx'><!ENTITY b '&a;&a;y'>")
-    for data, made in ((b"", 0), (b"&a;", 2), (b"&b;&a;&amp;", 7), (b"&b;" * 9, 45), (b"& &nope;", 0)):
-        assert entities.expanded(data) == made <= entities.at_most(data)
+    for data, made in ((b"&a;", 2), (b"&b;&a;&amp;", 7), (b"&b;" * 9, 45), (b"& &a &a;&nope;", 2)):
+        assert entities.expanded(data) == made
+        assert [entities.make_more(data, limit) for limit in (made - 1, made, made + 1)] == [True, False, False]
 
 
 def test_entities_in_circles_and_beyond_counting_end() -> None:
