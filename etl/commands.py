@@ -24,6 +24,7 @@ from etl.arguments import (
     Dtd,
     MapFile,
     Metrics,
+    OptionalSources,
     Overrides,
     Quiet,
     Repair,
@@ -202,24 +203,38 @@ def load(
     epilog="Examples:\n\n"
     "    etl infer posts.xml.gz > posts.mapping.yaml\n\n"
     "    etl infer --full dumps/*.xml > dumps.yaml\n\n"
+    "    etl infer --xsd posts.xsd > posts.mapping.yaml\n\n"
     "    bzcat dump.xml.bz2 | etl infer -"
 )
 def infer(
-    sources: Sources,
+    sources: OptionalSources = None,
     full: Annotated[
         bool, typer.Option("--full", metavar="", help="Look at everything, not only at a sample of 64 MiB.")
     ] = False,
+    xsd: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take the mapping from this XML Schema. SOURCE may then be left out; where it is given, its root "
+            "element says which of the schema's elements is meant. Nothing is fetched.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print a mapping for XML dumps, inferred from a sample: commented YAML, on standard output.
+    """Print a mapping for XML dumps, inferred from a sample or from a schema: commented YAML, on standard output.
 
-    `etl load` does the same by itself where there is no mapping; this is for looking at it first. No file is written.
+    `etl load` infers one from a sample by itself where there is no mapping; this is for looking at it first. No file is
+    written.
     """
     with clear_errors(verbose=verbose, interrupted="Stopped. No mapping was inferred."):
         progress = new_progress(quiet=quiet)
         try:
-            text = loader.infer(sources, full=full, progress=progress)
+            if xsd is None and not sources:
+                raise SettingsError(
+                    "Neither a SOURCE nor a schema (--xsd FILE) is given: a mapping is inferred of one."
+                )
+            text = loader.infer(sources or [], full=full, xsd=xsd, progress=progress)
         finally:
             progress.stop()
         _write_utf8(text)

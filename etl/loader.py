@@ -20,7 +20,7 @@ from etl.loading.result_thread import OnBatch, OnReject
 from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
 from etl.mapping.reader import read_mapping
-from etl.mapping_choice import infer_text, inferred_mapping
+from etl.mapping_choice import infer_text, inferred_mapping, text_from_schema
 from etl.naming import default_target
 from etl.options import Errors, Settings
 from etl.pipeline import Pipeline
@@ -137,15 +137,33 @@ def check(
 
 
 def infer(
-    sources: SourceNames, *, full: bool = False, settings: Settings | None = None, progress: Progress | None = None
+    sources: SourceNames = (),
+    *,
+    full: bool = False,
+    xsd: str | Path | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """The text of a mapping file for the sources: commented YAML, inferred from a sample of 64 MiB (`full`: from all).
 
-    What is doubtful about it stands in its first lines. Of `settings` those of `input` count. Raises SourceError where
-    a source cannot be read or is no XML, SettingsError.
+    With `xsd`, the file of an XML Schema, it is what that says; of sources, if there are any, only the root elements
+    are looked at. What is doubtful about it stands in its first lines. Of `settings` those of `input` count. Raises
+    SourceError where a source cannot be read or is no XML, SettingsError.
     """
-    found = _found(_names(sources), settings or Settings())
-    return infer_text(found, full=full, progress=progress or SilentProgress())
+    settings, progress = settings or Settings(), progress or SilentProgress()
+    if xsd is None:
+        return infer_text(_found(_names(sources), settings), full=full, progress=progress)
+    if full:
+        raise SettingsError(
+            "full (--full) is for what is inferred from documents; of a schema (--xsd) always everything is looked at."
+        )
+    if settings.input.dtd is not None:
+        raise SettingsError(
+            "input.dtd (--dtd) is for what stands in documents; with a schema (--xsd) only their root elements are"
+            " looked at."
+        )
+    found = _found(_names(sources), settings) if sources else []
+    return text_from_schema(Path(xsd), found, progress)
 
 
 def schema(mapping: str | Path | Mapping, target: str | None = None, settings: Settings | None = None) -> str:

@@ -6,6 +6,7 @@ written whole or not at all, and one that is there is never written over.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 SAMPLE_BYTES = 64 * 2**20
 """Of the documents: seconds to read, and enough to see what is rare."""
 
+SLOW_SECONDS = 2.0
+"""After which a schema that is still read is said to be large."""
+
 
 def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> str:
     """The text of a mapping for these sources; what is doubtful about it is noted, too.
@@ -49,6 +53,27 @@ def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> st
     inferred = infer_mapping(profile, format_list([source.label for source in found], 3))
     tables = _parsed(inferred.text, UNSAVED).tables
     progress.note(f"Inferred {_tables([table.name for table in tables])} from {_extent(profile)}.")
+    for warning in inferred.warnings:
+        progress.note(f"{warning.rstrip('.')}.")
+    return inferred.text
+
+
+def text_from_schema(file: Path, found: Sequence[Source], progress: Progress) -> str:
+    """The text of a mapping by an XML Schema, for the root elements of these sources if there are any.
+
+    Raises SettingsError where the schema is not usable, SourceError where a source cannot be read.
+    """
+    from etl.inference.xsd import infer_from_schema
+
+    slow = threading.Timer(SLOW_SECONDS, progress.note, [f"The schema {file} is a large one: this takes a while."])
+    slow.daemon = True
+    slow.start()
+    try:
+        inferred = infer_from_schema(file, openables(found))
+    finally:
+        slow.cancel()
+    tables = _parsed(inferred.text, UNSAVED).tables
+    progress.note(f"Made {_tables([table.name for table in tables])} from {file}.")
     for warning in inferred.warnings:
         progress.note(f"{warning.rstrip('.')}.")
     return inferred.text

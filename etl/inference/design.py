@@ -35,7 +35,7 @@ def infer_mapping(profile: Profile, label: str) -> Inferred:
     lend_types(profile)
     namespaces = Namespaces(profile)
     records, warnings = find_records(profile)
-    tables = design_tables(records, namespaces, whole=profile.whole)
+    tables = design_tables(records, namespaces, profile)
     if profile.skipped:
         warnings = [_skipped(profile), *warnings]
     text = write_mapping(list(_head(profile, label, warnings)), namespaces.prefixes, tables)

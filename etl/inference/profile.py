@@ -44,6 +44,10 @@ class ElementProfile:
     0: all of them are small."""
     largest: int = 0
     """Bytes of the largest of them, measured in the same way; one that was cut off counts with what was seen of it."""
+    cut: str = ""
+    """Why nobody looks into them, so that they are kept whole; empty where what is in them is known."""
+    says: str = ""
+    """What a schema says of them."""
 
 
 @dataclass(slots=True)
@@ -66,3 +70,7 @@ class Profile:
     """Passages that did not parse, and sources that could not be read: they were passed over."""
     first_problem: str = ""
     """Why the first of them did not parse, and where."""
+    declared: bool = False
+    """It is made from a schema: numbers tell what must be from what may be, and nothing was seen."""
+    small_roots: set[str] = field(default_factory=set)
+    """Where it is: root elements that several small documents have."""

@@ -112,7 +112,7 @@ class _RecordFinder:
             kinds += found
         always = [kind for kind in direct if any(child.parents >= element.count for child in kind.elements)]
         self._warn_of_lost(element, path, sure=bool(always))
-        if element.depth == 0 or (self._profile.whole and element.count == 1):
+        if element.depth == 0 or (self._profile.whole and element.count == 1) or self._is_declared_once(path):
             return _with_attributes(element, path, kinds, always, direct)
         if element.count > 1:
             self._warn_of_unrelated(path, kinds, direct)
@@ -137,6 +137,8 @@ class _RecordFinder:
 
     def _is_one_of_many(self, element: ElementProfile) -> bool:
         """The root of many small documents, each of them a thing: its own values, and no long list."""
+        if self._profile.declared:
+            return element.depth == 0 and element.tag in self._profile.small_roots
         if element.depth > 0 or element.count < 2 or self._mean_bytes(element) >= SMALL:
             return False
         repeating = [child for child in element.children.values() if child.most > 1]
@@ -144,6 +146,17 @@ class _RecordFinder:
             return True
         held = sum(child.count for child in repeating) / element.count
         return held < LONG_LIST and _differs(element)
+
+    def _is_declared_once(self, path: Steps) -> bool:
+        """A schema allows one such element in a document."""
+        if not self._profile.declared:
+            return False
+        kinds = self._profile.roots
+        for tag in path:
+            if kinds[tag].most > 1:
+                return False
+            kinds = kinds[tag].children
+        return True
 
     def _is_entity(self, element: ElementProfile) -> bool:
         """A thing of its own: it has more single values than kinds of things in it."""
