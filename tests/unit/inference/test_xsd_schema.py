@@ -111,7 +111,7 @@ def test_what_is_left_out_and_needed_is_named(tmp_path: Path, no_network: list[o
     )
     with pytest.raises(SettingsError) as refused:
         read_schema(file)
-    assert "a.xsd, line 4: unknown element 'f:b'" in str(refused.value)
+    assert "a.xsd, line 4: unknown element" in str(refused.value)
     assert "a.xsd, line 2, names https://far.example/f.xsd, which is not fetched. Save" in str(refused.value)
     assert not no_network
 
