@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -46,6 +46,10 @@ Range = tuple[int, int]
 
 RejectGroup = tuple[str, str, str, int, str]
 """Reason, table, column, how many, and the first one's place and message."""
+
+
+Prefix = Callable[[int], str | None]
+"""The fingerprint that a file had when it ended behind so many of its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,7 @@ class LedgerLike(BatchLedger, Protocol):
         *,
         path: str | None = None,
         collection: bool = False,
+        prefix: Prefix | None = None,
     ) -> RegisteredSource: ...
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]: ...
     def last_document(self, source: int) -> tuple[int, int]: ...
