@@ -19,8 +19,9 @@ import sqlalchemy as sa
 
 from etl.errors import MappingError, SourceHeld, TargetError
 from etl.loading.documents import DocumentRows
+from etl.loading.growing import find_grown
 from etl.loading.holds import Holds
-from etl.loading.ledger_base import KnownDocument, RegisteredSource, State, Totals, now
+from etl.loading.ledger_base import KnownDocument, Prefix, RegisteredSource, State, Totals, now
 from etl.loading.ledger_queries import forget, in_pieces, next_number, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.mapping_digest import conversion_digest, differences, structure_digest
@@ -56,6 +57,27 @@ class Registration:
         self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
+
+    def take_up_grown(
+        self, connection: TargetConnection, label: str, fingerprint: str, size: int, path: str, prefix: Prefix
+    ) -> tuple[str, ...]:
+        """Give a source whose file has grown the identity that the file has now, and say so; see `find_grown`.
+
+        Raises SourceHeld where a load that is alive has it.
+        """
+        path = storable(path, connection.encoding)
+        grown = find_grown(connection, self._tables, self._structure, fingerprint, size, path, prefix)
+        if grown is None:
+            return ()
+        (row,) = self._rows(connection, self._tables.source.c.number == grown.number)
+        self._check_free(row)
+        self._update(connection, grown.number, fingerprint=fingerprint, size=size)
+        if not grown.begun:
+            return ()
+        return (
+            f"{label} has grown since a load of it began (on {grown.started_at}), from {grown.size:,} to {size:,} bytes:"
+            " it goes on behind what was loaded then.",
+        )
 
     def register(
         self,
