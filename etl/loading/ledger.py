@@ -17,6 +17,7 @@ import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from etl.loading.ledger_base import (
     KnownDocument,
     LedgerLike,
     Range,
+    Prefix,
     RegisteredSource,
     RejectGroup,
     State,
@@ -102,9 +104,11 @@ class Ledger:
         *,
         path: str | None = None,
         collection: bool = False,
+        prefix: Prefix | None = None,
     ) -> RegisteredSource:
         """Begin a source, or take up the one with this fingerprint; one taken up unfinished is this load's alone now.
 
+        With `prefix` a source whose file was shorter, when a load of it broke off, is taken up, too.
         Without fingerprint it is a new source each time. A source whose tables were all dropped since is begun again,
         which is why this comes before `Target.prepare`; so is one of which another mapping brought nothing in. `path`
         is the file's, absolute. A `collection` is many documents, of which there may be more the next time: it is never
@@ -113,11 +117,14 @@ class Ledger:
         there.
         """
         # A crash must not lose this while the load goes on: what is committed later would belong to nobody.
+        grown: tuple[str, ...] = ()
         with self._transaction(durable=True) as connection:
             connection.lock()
+            if prefix is not None and fingerprint is not None and size is not None and path is not None:
+                grown = self._registration.take_up_grown(connection, label, fingerprint, size, path, prefix)
             source = self._registration.register(connection, label, fingerprint, size, path, collection=collection)
             fault_point("in_registration")
-        return source
+        return replace(source, notices=(*grown, *source.notices)) if grown else source
 
     def hold_again(self) -> None:
         """Hold the sources of this load again, after a lost connection; what was taken over meanwhile `claim` tells."""
