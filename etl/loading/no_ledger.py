@@ -14,6 +14,7 @@ from etl.loading.ledger_base import (
     Gap,
     KnownDocument,
     Range,
+    Prefix,
     RegisteredSource,
     RejectGroup,
     Tile,
@@ -55,6 +56,7 @@ class NoLedger:
         *,
         path: str | None = None,
         collection: bool = False,
+        prefix: Prefix | None = None,
     ) -> RegisteredSource:
         with self._lock:
             number = len(self._labels) + 1
