@@ -8,96 +8,24 @@ Iterated by the feeder's thread; `position` and `stop` may be called from any.
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
+from etl.collection_feed import PART_BYTES, CollectionFeed, DocumentLedger
 from etl.errors import SourceError
+from etl.extract.dtd import read_dtd
 from etl.extract.header import header_paths
-from etl.extract.reader import SourceReader
-from etl.extract.source import Source, open_source
+from etl.extract.reader import Readable, SourceReader
+from etl.extract.source import open_source
 from etl.extract.splitter import Splitter
-from etl.loading.ledger import Range, State, Totals
+from etl.fed_source import FedSource, Tiles
 from etl.mapping.model import Mapping
-from etl.messages import Part, SourceInfo, Split
+from etl.messages import Part, Split
 from etl.options import Settings
-from etl.report import Outcome
-
-MAX_PASSED = 1000
-"""Paths of elements streamed past that are remembered of a source; nobody reads more."""
 
 SAMPLE_RECORDS = 20
 """Mapped in no time, and enough to see what stands around all of them."""
-
-
-@dataclass(slots=True)
-class FedSource:
-    """A source and how far this run has come with it. Written by the feeder's thread alone."""
-
-    source: Source
-    info: SourceInfo
-    done: Sequence[Range]
-    """Tiles committed before, sorted."""
-    state: State
-    """What the ledger said of it at the beginning."""
-    totals: Totals
-    """What earlier runs made of its records."""
-    rereadable: bool
-    """Whether it can be fed again in this run; where not, no commit may be lost."""
-    records: int = 0
-    """Records read, skipped ones included."""
-    skipped: int = 0
-    """Records in tiles committed before."""
-    document_bytes: int = 0
-    """Where reading has come to, in the decompressed document."""
-    finished: bool = False
-    """The ledger has it as finished now."""
-    complete: bool = False
-    """The end of the document was reached."""
-    passed: set[str] = field(default_factory=set)
-    """Paths of elements that are no records and hold none."""
-    problem: str = ""
-    """Why it was not, in a sentence."""
-
-    def outcome(self) -> Outcome:
-        """What a report says of it, at the end of a run."""
-        if self.state == "finished":
-            return "finished before"
-        if self.problem:
-            return "broken"
-        return "finished" if self.finished else "stopped"
-
-    def to_feed_again(self, done: Sequence[Range]) -> FedSource:
-        """The same source for another pass, which gives out what is not among the tiles `done`."""
-        return FedSource(self.source, self.info, done, self.state, self.totals, self.rereadable)
-
-    def has(self, part: Part) -> bool:
-        """Whether an earlier run committed it: it then lies within one of that run's tiles, whatever their size."""
-        place = bisect_right(self.done, part.start, key=lambda tile: tile[0]) - 1
-        if place < 0:
-            return False
-        start, end = self.done[place]
-        # An empty part says that the document ends there, which a tile up to there does not.
-        return part.end <= end and (part.start < part.end or start == part.start)
-
-    def cut_at(self) -> list[int]:
-        """The edges of the committed tiles: cutting there again makes every part either wholly done or wholly not."""
-        return sorted({edge for tile in self.done for edge in tile})
-
-    def saw(self, part: Part, *, skipped: bool) -> None:
-        self.records += part.records
-        self.skipped += part.records if skipped else 0
-        self.document_bytes = part.end
-        self.complete = part.last
-        if len(self.passed) < MAX_PASSED:
-            self.passed |= part.passed
-
-
-def total_size(sources: Iterable[FedSource]) -> int | None:
-    """Bytes of all, compressed as they are; None where one cannot tell."""
-    sizes = [fed.source.size for fed in sources]
-    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def make_splitter(mapping: Mapping, settings: Settings) -> Splitter:
@@ -109,7 +37,9 @@ def make_splitter(mapping: Mapping, settings: Settings) -> Splitter:
         _, workers = settings.workers.least_and_most()
         slots = workers * settings.workers.prefetch
         split_records = max(1, min(split_records, settings.queue.max_records // (2 * slots)))
-    return Splitter(paths, settings.split.bytes, settings.split.max_record_bytes, split_records, header_paths(mapping))
+    dtd = None if settings.input.dtd is None else read_dtd(settings.input.dtd)
+    most = settings.split.max_record_bytes
+    return Splitter(paths, settings.split.bytes, most, split_records, header_paths(mapping), dtd)
 
 
 class SplitFeed(Protocol):
@@ -124,15 +54,33 @@ class SplitFeed(Protocol):
     def __iter__(self) -> Iterator[Split]: ...
 
 
+class _Reading(Protocol):
+    """What a source is being read by."""
+
+    @property
+    def position(self) -> int: ...
+    def stop(self) -> None: ...
+
+
 class Feeder:
     """Iterable of the splits of all sources; once."""
 
-    def __init__(self, sources: Sequence[FedSource], splitter: Splitter, limit: int | None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[FedSource],
+        splitter: Splitter,
+        limit: int | None,
+        ledger: DocumentLedger,
+        settings: Settings,
+    ) -> None:
+        """`ledger` is asked for the documents of collections."""
         self._sources = sources
         self._splitter = splitter
         self._remaining = limit
+        self._collection = partial(CollectionFeed, splitter=splitter, settings=settings, read=_read)
+        self._ledger = ledger
         self._lock = threading.Lock()
-        self._reader: SourceReader | None = None
+        self._reading: _Reading | None = None
         self._stopped = False
         self._position = 0
         self._number = 0
@@ -141,65 +89,97 @@ class Feeder:
     def position(self) -> int:
         """Bytes of the (compressed) sources consumed so far."""
         with self._lock:
-            return self._position + (self._reader.position if self._reader else 0)
+            return self._position + (self._reading.position if self._reading else 0)
 
     def stop(self) -> None:
         """Give out no more splits, also when reading is blocked (standard input from a silent process)."""
         with self._lock:
             self._stopped = True
-            if self._reader is not None:
-                self._reader.stop()
+            if self._reading is not None:
+                self._reading.stop()
 
     def sample(self) -> Split | None:
         first = self._sources[0]
         if not first.rereadable:
             return None
         try:
-            with open_source(first.source) as reader:
-                part = next(self._splitter.split(reader, first.info.number, first.info.label, limit=SAMPLE_RECORDS))
+            parts = next(self._looked_at(first))
         except (SourceError, StopIteration):
             return None
-        return _split_of(part, 0)
+        return _split_of(parts, 0)
+
+    def _looked_at(self, fed: FedSource) -> Iterator[list[Part]]:
+        """The first parts of a source, which nobody counts."""
+        if fed.source.is_collection:
+            yield from self._collection(fed.to_feed_again(()), ledger=None, limit=SAMPLE_RECORDS).parts()
+        else:
+            with open_source(fed.source) as reader:
+                label = fed.info.label
+                for part in self._splitter.split(reader, fed.info.number, label, limit=SAMPLE_RECORDS):
+                    yield [part]
 
     def __iter__(self) -> Iterator[Split]:
         for fed in self._sources:
             if self._stopped or self._remaining == 0:
                 return
             try:
-                yield from self._splits(fed)
+                for parts in self._documents(fed) if fed.source.is_collection else self._document(fed):
+                    self._number += 1
+                    yield _split_of(parts, self._number)
+                    if self._stopped:
+                        return
             except SourceError as error:
                 if not self._stopped:
                     fed.problem = str(error)
 
-    def _splits(self, fed: FedSource) -> Iterator[Split]:
+    def _document(self, fed: FedSource) -> Iterator[list[Part]]:
         with open_source(fed.source) as reader:
-            with self._lock:
-                self._reader = reader
-                if self._stopped:
-                    return
+            tiles = Tiles(fed.done)
+            self._begin(reader)
             try:
                 for part in self._splitter.split(
-                    reader, fed.info.number, fed.info.label, fed.cut_at(), self._remaining
+                    reader, fed.info.number, fed.info.label, tiles.edges(), self._remaining
                 ):
-                    skip = fed.has(part)
+                    skip = tiles.have(part)
                     fed.saw(part, skipped=skip)
                     if self._remaining is not None:
                         self._remaining -= part.records
                     if not skip:
-                        yield self._as_split(part._replace(position=reader.position))
+                        yield [part._replace(position=reader.position)]
                     if self._stopped:
                         return
             finally:
-                with self._lock:
-                    whole = fed.source.size if fed.complete else None
-                    self._position += reader.position if whole is None else whole
-                    self._reader = None
+                fed.mends = reader.mends
+                self._end(fed)
 
-    def _as_split(self, part: Part) -> Split:
-        self._number += 1
-        return _split_of(part, self._number)
+    def _documents(self, fed: FedSource) -> Iterator[list[Part]]:
+        feed = self._collection(fed, ledger=self._ledger, limit=self._remaining)
+        self._begin(feed)
+        try:
+            yield from feed.parts()
+        finally:
+            self._remaining = feed.remaining
+            self._end(fed)
+
+    def _begin(self, reading: _Reading) -> None:
+        with self._lock:
+            self._reading = reading
+            if self._stopped:
+                reading.stop()
+
+    def _end(self, fed: FedSource) -> None:
+        with self._lock:
+            read = self._reading.position if self._reading else 0
+            whole = fed.source.size if fed.complete else None
+            self._position += read if whole is None else whole
+            self._reading = None
 
 
-def _split_of(part: Part, number: int) -> Split:
-    size = sum(len(run.payload) for run in part.runs)
-    return Split(number=number, parts=(part,), size=size, records=part.records)
+def _read(file: Readable, label: str) -> SourceReader:
+    return SourceReader(file, label, interruptible=True)
+
+
+def _split_of(parts: Sequence[Part], number: int) -> Split:
+    # Many small documents weigh more than their records do.
+    size = PART_BYTES * (len(parts) - 1) + sum(len(run.payload) for part in parts for run in part.runs)
+    return Split(number, tuple(parts), size, sum(part.records for part in parts))

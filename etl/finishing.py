@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from etl.errors import TargetError
 from etl.faults import fault_point
+from etl.fed_source import FedSource
 from etl.loading.ledger import Gap, LedgerLike
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
@@ -39,11 +40,12 @@ class Finishing:
         self.finished = False
         self.key_problems: tuple[str, ...] = ()
 
-    def run(self, sources: Sequence[int]) -> None:
+    def run(self, done: Sequence[FedSource]) -> None:
         """Finish the sources, or find what is missing of them. Raises EtlError."""
+        sources = [source.info.number for source in done]
         for _ in range(SET_BACK):
             fault_point("at_gap_check")
-            self.gaps = self._held(lambda: self._find_gaps(sources))
+            self.gaps = self._held(lambda: self._find_gaps(done))
             if self.gaps:
                 return
             self.build_keys()
@@ -75,9 +77,17 @@ class Finishing:
 
         return self._retries.call(held)
 
-    def _find_gaps(self, sources: Sequence[int]) -> dict[int, tuple[Gap, ...]]:
-        found = {source: self._ledger.mark_rows_done(source) for source in sources}
-        return {source: gaps for source, gaps in found.items() if gaps}
+    def _find_gaps(self, done: Sequence[FedSource]) -> dict[int, tuple[Gap, ...]]:
+        found = {source.info.number: self._gaps(source) for source in done}
+        return {number: gaps for number, gaps in found.items() if gaps}
+
+    def _gaps(self, source: FedSource) -> tuple[Gap, ...]:
+        number, told = source.info.number, source.documents
+        if told is None:
+            return self._ledger.mark_rows_done(number)
+        whole = self._ledger.mark_documents_done(number, told.first, told.finished, told.resumed)
+        # Which ones it has lost, the ledger tells when the collection is read again.
+        return () if whole else (Gap(0, None),)
 
     def _mark(self, sources: Sequence[int]) -> bool:
         if not self._ledger.mark_keys_built(sources):

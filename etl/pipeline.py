@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from etl.bottleneck import slow_phase
 from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.source import Source
-from etl.feeding import FedSource, Feeder, make_splitter, total_size
+from etl.fed_source import FedSource, total_size
+from etl.feeding import Feeder, make_splitter
 from etl.finishing import Finishing
 from etl.loading.ledger import open_ledger
 from etl.loading.result_thread import Tally
@@ -26,6 +27,7 @@ from etl.notices import sentences
 from etl.options import Settings
 from etl.progress import Progress, format_list
 from etl.record_schema import RecordSchema
+from etl.repair_hint import repair_hints
 from etl.report import LoadReport, NativeReport, RejectReport, SourceReport, State
 from etl.running import Runner
 from etl.stages import Callbacks, Stages
@@ -110,6 +112,8 @@ class Pipeline:
         self._notices += preparation.notices
         try:
             state = self._load_all(pending, limit, callbacks)
+            if state == "finished" and not any(map(_had_more, self._sources)):
+                state = "nothing to do"
             if state == "finished":
                 self._check_sources()
         except EtlError as error:
@@ -143,7 +147,13 @@ class Pipeline:
                 "--source-name gives it one."
             )
         known = self._retries.call(
-            lambda: self._ledger.register(name or source.label, fingerprint, source.size, path=_path(source))
+            lambda: self._ledger.register(
+                name or source.label,
+                fingerprint,
+                source.size,
+                path=_path(source),
+                open_ended=source.kind == "folder",
+            )
         )
         self._notices += known.notices
         if fingerprint is None:
@@ -191,7 +201,7 @@ class Pipeline:
             return
         before = self._tally.records
         stages = Stages(
-            Feeder(sources, make_splitter(self._mapping, self._settings), limit),
+            Feeder(sources, make_splitter(self._mapping, self._settings), limit, self._ledger, self._settings),
             [source.info for source in sources],
             total_size(sources),
             self._mapping,
@@ -226,7 +236,7 @@ class Pipeline:
     def _finish(self, done: Sequence[FedSource]) -> None:
         """Mark sources whose rows are all there, and build the keys."""
         self._runner.now("building keys")
-        self._finishing.run([source.info.number for source in done])
+        self._finishing.run(done)
         for source in done:
             source.finished = self._finishing.finished
 
@@ -278,7 +288,11 @@ class Pipeline:
             tables={table.name: rows for table, rows in zip(self._mapping.tables, tally.rows, strict=True)},
             rejects=tuple(RejectReport(*group) for group in self._ledger.reject_summary(with_rejects)),
             key_problems=self._finishing.key_problems,
-            notices=(*self._notices, *sentences(self._mapping, tally, passed, whole=not skipped)),
+            notices=(
+                *self._notices,
+                *sentences(self._mapping, tally, passed, whole=not skipped),
+                *repair_hints(tally.ill_formed, {source.info.number: source.info.label for source in self._sources}),
+            ),
             records=sum(source.loaded + source.rejected + source.discarded for source in sources) + skipped,
             loaded=sum(source.loaded for source in sources),
             rejected=sum(source.rejected for source in sources),
@@ -317,7 +331,15 @@ class Pipeline:
             source_bytes=source.document_bytes,
             problem=source.problem,
             unmatched=_unmatched(source),
+            documents=None if source.documents is None else source.documents.report(),
+            mends=source.mends,
         )
+
+
+def _had_more(source: FedSource) -> bool:
+    """Whether a source turned out to have anything that was not loaded before."""
+    told = source.documents
+    return source.state != "finished" and (told is None or not told.known or bool(told.begun or told.resumed))
 
 
 def _unmatched(source: FedSource) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from etl.errors import EXIT_FAILED, EXIT_OK, EXIT_REJECTS, EXIT_STOPPED
+from etl.extract.mends import Mend
 from etl.metrics import LoadMetrics
 
 UNSAVED = "the inferred mapping"
@@ -19,6 +20,26 @@ Outcome = Literal["finished", "finished before", "stopped", "broken"]
 
 State = Literal["finished", "nothing to do", "stopped", "failed"]
 """Of a load."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsReport:
+    """What was found in a source that holds many documents: an archive, or a folder of many small files."""
+
+    read: int
+    """Documents that this run has read."""
+    known: int
+    """Documents that were loaded before, here or as other sources."""
+    twins: int
+    """Documents that hold the same as another of the source: loaded once."""
+    skipped: Mapping[str, int]
+    """What is no document, by the reason (not XML, a link, encrypted, ...)."""
+    unmatched: int
+    """Documents in which nothing is a record of the mapping."""
+    unmatched_example: str
+    """The first of them."""
+    broken: int
+    """Documents that could not be read, or not to their end; see `SourceReport.problem`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,10 @@ class SourceReport:
     """A sentence with the position where the document breaks."""
     unmatched: tuple[str, ...] = ()
     """Paths of what it holds (the first few), where nothing in it is a record of the mapping; else none."""
+    mends: tuple[Mend, ...] = ()
+    """What `--repair` mended in what this run read, by kind."""
+    documents: DocumentsReport | None = None
+    """Where it holds many, and was read."""
 
 
 @dataclass(frozen=True, slots=True)

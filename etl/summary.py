@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from etl.bottleneck import format_latency
+from etl.extract.mends import described, sum_up
 from etl.metrics import LoadMetrics
 from etl.progress import format_bytes, format_duration, format_list
-from etl.report import UNSAVED, CheckReport, LoadReport, NativeReport, RejectReport, SourceReport
+from etl.report import UNSAVED, CheckReport, DocumentsReport, LoadReport, NativeReport, RejectReport, SourceReport
 
 SOURCES_SHOWN = 20
 """Lines of sources at most, so that what follows them can be seen; the rest is counted by state."""
@@ -27,6 +29,7 @@ def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
         *([f"  {report.stop_reason}"] if report.stop_reason else []),
         *_sources(report.sources, everyone=verbose or len(report.sources) > 1, problems=not _told_by_error(report)),
         *(_numbers(report, verbose) if report.records and report.state != "nothing to do" else []),
+        *_mended(report.sources),
         *_rejects(report.rejects, report.rejected),
         *_listed("Keys that could not be built:", report.key_problems),
         *_listed("Worth a look:", report.notices),
@@ -48,6 +51,7 @@ def summarize_check(report: CheckReport, width: int) -> list[str]:
         *_table_rows(report.tables),
         _account(report.records, report.loaded, report.rejected, report.discarded, 0),
         *_native_tables(report),
+        *_mended(report.sources),
         *_rejects(report.rejects, report.rejected),
         *_listed("Worth a look:", report.notices),
         *_mapping_to_change(report),
@@ -73,12 +77,14 @@ def _told_by_error(report: LoadReport) -> bool:
 
 def _sources(sources: Sequence[SourceReport], *, everyone: bool, problems: bool) -> Iterator[str]:
     """A line for each, or where they are many for those of which there is more to say."""
-    told = [source for source in sources if everyone or source.problem or source.unmatched]
+    told = [source for source in sources if everyone or source.problem or source.unmatched or source.documents]
     if len(told) > SOURCES_SHOWN:
         # Stable: in each half they stay in the order of the load.
         told = sorted(told, key=lambda source: not (source.problem or source.unmatched))
     for source in told[:SOURCES_SHOWN]:
         yield f"  {source.label}: {source.state}, {_records(source.records)}"
+        if source.documents is not None:
+            yield from _documents(source.documents)
         if source.unmatched:
             yield f"    nothing matches the mapping; it has {', '.join(source.unmatched)}"
         if source.problem and problems:
@@ -86,9 +92,25 @@ def _sources(sources: Sequence[SourceReport], *, everyone: bool, problems: bool)
     yield from _further_sources(told[SOURCES_SHOWN:])
 
 
+def _documents(told: DocumentsReport) -> Iterator[str]:
+    """Of a source that holds many documents: what of it was read, and what was not."""
+    known = f", {told.known:,} loaded before" if told.known else ""
+    yield f"    {_counted(told.read, 'document')} read{known}"
+    if told.twins:
+        yield f"    {_counted(told.twins, 'document')} more that hold the same as others: each is loaded once"
+    if told.unmatched:
+        example = told.unmatched_example + (", ..." if told.unmatched > 1 else "")
+        yield f"    {_counted(told.unmatched, 'document')} without a record of the mapping: {example}"
+    if told.skipped:
+        kinds = ", ".join(f"{count:,} {reason}" for reason, count in sorted(told.skipped.items()))
+        yield f"    {_counted(sum(told.skipped.values()), 'file')} skipped: {kinds}"
+    if told.broken:
+        yield f"    {_counted(told.broken, 'document')} that cannot be read to the end"
+
+
 def _further_sources(sources: Sequence[SourceReport]) -> Iterator[str]:
     if sources:
-        states = Counter("matched by nothing" if source.unmatched else source.state for source in sources)
+        states = Counter("without a record of the mapping" if source.unmatched else source.state for source in sources)
         counts = ", ".join(f"{number:,} {state}" for state, number in states.items())
         yield f"  and {_counted(len(sources), 'source')} more: {counts}"
 
@@ -176,6 +198,18 @@ def _account(records: int, loaded: int, rejected: int, discarded: int, skipped: 
     terms += [f"{discarded:,} discarded"] if discarded else []
     terms += [f"{skipped:,} skipped (committed by an earlier run)"] if skipped else []
     return f"  {_records(records)} read = {' + '.join(terms)}"
+
+
+def _mended(sources: Sequence[SourceReport]) -> Iterator[str]:
+    mends = [
+        replace(mend, document=mend.document or source.label) if len(sources) > 1 else mend
+        for source in sources
+        for mend in source.mends
+    ]
+    if mends:
+        yield "Mended (--repair):"
+    for mend in sum_up(mends):
+        yield f"  {described(mend)}"
 
 
 def _rejects(rejects: Sequence[RejectReport], this_run: int) -> Iterator[str]:

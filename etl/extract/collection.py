@@ -23,6 +23,9 @@ from etl.extract.members import ArchiveLimits, Member, open_members
 from etl.extract.reader import Readable, SourceReader
 from etl.extract.source import SMALL_BYTES, Source, content_fingerprint, is_changed, open_archive, unreadable
 
+SHORTEST_RECORD = 4
+"""Bytes of ``<r/>``."""
+
 RECORDS_PER_PACKED_BYTE = 8
 """Records that a byte of a compressed document makes, at most: even the shortest take more than a bit each."""
 
@@ -55,7 +58,7 @@ class Found:
     open: Callable[[], SourceReader] | None = None
     """Of a larger one a reader, once, before the next document is asked for."""
     records_most: int = 0
-    """Records that can be in a larger one."""
+    """Records that can be in it."""
     skipped: str = ""
     """Why it is no document, in a word or two: "not XML", "encrypted", "a link" ..."""
     problem: str = ""
@@ -90,11 +93,16 @@ def _members(source: Source, limits: ArchiveLimits, read: Read) -> Iterator[Foun
             label = f"{source.label}/{member.name}"
             if member.skipped:
                 yield Found(label, file.tell(), skipped=member.skipped)
-            elif member.size > SMALL_BYTES:
-                yield _large(label, member, file.tell(), read)
-            else:
-                content = member.read()
-                yield _small(label, file.tell(), _member_fingerprint(member, content), content, read)
+                continue
+            try:
+                if member.size > SMALL_BYTES:
+                    found = _large(label, member, file.tell(), read)
+                else:
+                    content = member.read()
+                    found = _small(label, file.tell(), _member_fingerprint(member, content), content, read)
+            except SourceError as error:  # another member may be good
+                found = Found(label, file.tell(), problem=str(error))
+            yield found
         if is_changed(source, file):
             raise SourceError(
                 f"{source.label} was changed while it was read: what was loaded of it may be a mixture. Run the same"
@@ -119,7 +127,7 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, read: Re
                 content = b"".join(reader)
         except SourceError as error:
             return Found(label, position, fingerprint, problem=str(error))
-    return Found(label, position, fingerprint, content)
+    return Found(label, position, fingerprint, content, records_most=len(content) // SHORTEST_RECORD + 1)
 
 
 def _large(label: str, member: Member, position: int, read: Read) -> Found:
@@ -137,7 +145,7 @@ def _large(label: str, member: Member, position: int, read: Read) -> Found:
         position,
         _member_fingerprint(member, stated),
         open=lambda: read(_Blocks(head, blocks), label),
-        records_most=member.size * (RECORDS_PER_PACKED_BYTE if packed else 1),
+        records_most=member.size * RECORDS_PER_PACKED_BYTE if packed else member.size // SHORTEST_RECORD + 1,
     )
 
 

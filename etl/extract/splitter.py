@@ -29,9 +29,10 @@ from etl.extract.outline import Child, HeaderPath, Outline
 from etl.extract.plain import plain_elements
 from etl.extract.records import RecordCutter
 from etl.extract.tile import Tile
+from etl.extract.whole import whole_record
 from etl.extract.window import Window
 from etl.mapping.paths import RecordPath
-from etl.messages import Part
+from etl.messages import Document, Part, RejectedRecord
 
 MAX_TAG_BYTES = 1 << 20
 """A start tag is looked at up to here; a longer one may only belong to a record or to what is skipped."""
@@ -73,6 +74,8 @@ class Splitter:
         self._split_bytes = split_bytes
         self._max_record_bytes = max_record_bytes
         self._dtd = dtd
+        # What else would go with a record that is its document's root is not to be seen at the document's two ends.
+        self._roots = None if header or dtd else Outline(self._records)
 
     def split(
         self,
@@ -94,6 +97,40 @@ class Splitter:
         tile = Tile(source, label, self._split_bytes, self._split_records, cut_at, limit)
         outline = Outline(self._records, self._header)
         return _Pass(Window(chunks), tile, outline, label, self._max_record_bytes, self._dtd).parts()
+
+    def split_whole(self, content: bytes, source: int, document: Document, position: int) -> list[Part]:
+        """The parts of a small document, one of a collection, all of it; from where it is broken the rest is a reject.
+
+        Raises MappingError as `split` does.
+        """
+        if self._roots is not None:
+            run = whole_record(content, self._roots, self._max_record_bytes)
+            if run is not None:
+                return [Part(source, 0, len(content), 1, (run,), (), True, frozenset(), position, document)]
+        parts: list[Part] = []
+        try:
+            for part in self.split([content], source, document.label):
+                parts += [part._replace(document=document, position=position)]
+        except SourceError as error:
+            parts.append(_broken(content, parts, source, document, str(error))._replace(position=position))
+        return parts
+
+
+def _broken(content: bytes, parts: Sequence[Part], source: int, document: Document, why: str) -> Part:
+    """What is left of a document behind what could be read of it."""
+    start = parts[-1].end if parts else 0
+    reject = RejectedRecord(
+        source=source,
+        offset=start,
+        line=content.count(b"\n", 0, start) + 1,
+        record=sum(part.records for part in parts) + 1,
+        reason="malformed",
+        message=why,
+        raw=content[start:],
+        length=len(content) - start,
+        document=document.number,
+    )
+    return Part(source, start, len(content), 1, (), (reject,), last=True, document=document)
 
 
 class _Pass:

@@ -49,7 +49,8 @@ class DocumentRows:
         rows: Sequence[dict[str, object]] = values
         if self._dialect == "postgresql":
             rows = [{name: [row[name] for row in values] for name in values[0]}]
-        known = [place for place in places if place not in set(connection.execute(self._insert, rows))]
+        new = set(connection.execute(self._insert, rows))
+        known = [place for place in places if place not in new]
         there = set(self._there(connection, known))
         for place in known:
             if place not in there:
@@ -133,8 +134,8 @@ class DocumentRows:
         """Whether there is any document at all."""
         return bool(connection.execute(sa.select(self._tables.document.c.source).limit(1)))
 
-    def complete(self, connection: TargetConnection, source: int, first: int) -> int:
-        """How many of a source's documents from the `first` on are there without a gap."""
+    def complete(self, connection: TargetConnection, source: int, first: int, others: Sequence[int]) -> int:
+        """How many of a source's documents, from the `first` on and of some `others`, are there without a gap."""
         split = self._tables.split.c
         here = (split.source == source, split.document >= first)
         whole = sa.func.sum(sa.case((sa.and_(split.start_offset == 0, split.is_last), 1), else_=0))
@@ -142,8 +143,9 @@ class DocumentRows:
         counts = counted.where(*here).group_by(split.document).subquery()
         simple = sa.and_(counts.c.tiles == 1, counts.c.whole == 1)
         ((number,),) = connection.execute(sa.select(sa.func.count()).select_from(counts).where(simple))
-        others = connection.execute(sa.select(counts.c.document).where(sa.not_(simple)).order_by(counts.c.document))
-        several = self._tiles(connection, [(source, document) for (document,) in others])
+        rest = connection.execute(sa.select(counts.c.document).where(sa.not_(simple)))
+        documents = sorted({(source, document) for (document,) in rest} | {(source, other) for other in others})
+        several = self._tiles(connection, documents)
         return int(number) + sum(not find_gaps(tile for tile, _ in tiles) for _, tiles in several)
 
 

@@ -16,6 +16,7 @@ from etl.loading.ledger_queries import tiles_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.targets.base import TargetConnection
 
+
 @dataclass(frozen=True, slots=True)
 class Grown:
     """A source that a longer file goes on with."""

@@ -26,6 +26,7 @@ from etl.faults import fault_point
 from etl.loading.documents import DocumentRows
 from etl.loading.epochs import check_epoch, share
 from etl.loading.ledger_base import (
+    DocumentsSoFar,
     Gap,
     KnownDocument,
     LedgerLike,
@@ -49,7 +50,19 @@ from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
 from etl.targets.base import Target, TargetConnection
 
-__all__ = ["Gap", "Ledger", "LedgerLike", "Range", "RegisteredSource", "RejectGroup", "State", "Totals", "open_ledger"]
+__all__ = [
+    "DocumentsSoFar",
+    "Gap",
+    "KnownDocument",
+    "Ledger",
+    "LedgerLike",
+    "Range",
+    "RegisteredSource",
+    "RejectGroup",
+    "State",
+    "Totals",
+    "open_ledger",
+]
 
 STATES: tuple[State, ...] = ("loading", "rows_done", "keys_built", "finished")
 """In their order."""
@@ -103,7 +116,7 @@ class Ledger:
         size: int | None,
         *,
         path: str | None = None,
-        collection: bool = False,
+        open_ended: bool = False,
         prefix: Prefix | None = None,
     ) -> RegisteredSource:
         """Begin a source, or take up the one with this fingerprint; one taken up unfinished is this load's alone now.
@@ -111,10 +124,9 @@ class Ledger:
         With `prefix` a source whose file was shorter, when a load of it broke off, is taken up, too.
         Without fingerprint it is a new source each time. A source whose tables were all dropped since is begun again,
         which is why this comes before `Target.prepare`; so is one of which another mapping brought nothing in. `path`
-        is the file's, absolute. A `collection` is many documents, of which there may be more the next time: it is never
-        finished for good. Raises SourceHeld where another load that is alive has it, TargetError where the same
-        content is in the same tables by a mapping of another structure, or where only some of its tables are still
-        there.
+        is the file's, absolute. What is `open_ended` may have more documents the next time: it is never finished for
+        good. Raises SourceHeld where another load that is alive has it, TargetError where the same content is in the
+        same tables by a mapping of another structure, or where only some of its tables are still there.
         """
         # A crash must not lose this while the load goes on: what is committed later would belong to nobody.
         grown: tuple[str, ...] = ()
@@ -122,7 +134,7 @@ class Ledger:
             connection.lock()
             if prefix is not None and fingerprint is not None and size is not None and path is not None:
                 grown = self._registration.take_up_grown(connection, label, fingerprint, size, path, prefix)
-            source = self._registration.register(connection, label, fingerprint, size, path, collection=collection)
+            source = self._registration.register(connection, label, fingerprint, size, path, open_ended=open_ended)
             fault_point("in_registration")
         return replace(source, notices=(*grown, *source.notices)) if grown else source
 
@@ -227,18 +239,20 @@ class Ledger:
         with self._transaction(durable=False) as connection:
             return self._registration.find_documents(connection, source, fingerprints)
 
-    def last_document(self, source: int) -> tuple[int, int]:
-        """The largest number among a collection's documents, and how many record numbers they have taken."""
+    def documents_so_far(self, source: int) -> DocumentsSoFar:
+        """What is known before a collection is read."""
         with self._transaction(durable=False) as connection:
-            return self._documents.last(connection, source)
+            last, taken = self._documents.last(connection, source)
+            return DocumentsSoFar(last, taken, self._registration.knows_documents(connection, source))
 
-    def mark_documents_done(self, source: int, first: int, count: int) -> bool:
-        """As `mark_rows_done`, for a collection of which this run has read `count` documents, numbered from `first` on.
+    def mark_documents_done(self, source: int, first: int, count: int, resumed: Sequence[int]) -> bool:
+        """As `mark_rows_done`, for a collection of which this run has read `count` documents, numbered from `first` on,
+        and the rest of those that are `resumed`.
 
         False, and nothing is marked, where a crashed server has lost some.
         """
         with self._transaction(durable=False) as connection:
-            whole = self._documents.complete(connection, source, first) == count
+            whole = self._documents.complete(connection, source, first, resumed) == count + len(resumed)
             if whole:
                 self._mark(connection, [source], "rows_done")
         return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from etl.errors import InternalError
 from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
@@ -114,6 +114,17 @@ class KnownDocument:
     """What the source is called that it is of: another one may hold it, too."""
 
 
+class DocumentsSoFar(NamedTuple):
+    """What is in the ledger before a run reads a collection."""
+
+    last: int
+    """The largest number among its documents, 0 without any."""
+    records_taken: int
+    """Record numbers that are theirs."""
+    any_known: bool
+    """Whether any of its documents can be known, here or as another source."""
+
+
 class BatchLedger(Protocol):
     """What the writing of a batch needs of a ledger."""
 
@@ -137,14 +148,14 @@ class LedgerLike(BatchLedger, Protocol):
         size: int | None,
         *,
         path: str | None = None,
-        collection: bool = False,
+        open_ended: bool = False,
         prefix: Prefix | None = None,
     ) -> RegisteredSource: ...
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]: ...
-    def last_document(self, source: int) -> tuple[int, int]: ...
+    def documents_so_far(self, source: int) -> DocumentsSoFar: ...
     def done(self, source: int) -> tuple[Range, ...]: ...
     def mark_rows_done(self, source: int) -> tuple[Gap, ...]: ...
-    def mark_documents_done(self, source: int, first: int, count: int) -> bool: ...
+    def mark_documents_done(self, source: int, first: int, count: int, resumed: Sequence[int]) -> bool: ...
     def mark_keys_built(self, sources: Sequence[int]) -> bool: ...
     def mark_finished(self, sources: Sequence[int]) -> bool: ...
     def totals(self, source: int) -> Totals: ...

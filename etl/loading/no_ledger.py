@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from etl.loading.ledger_base import (
+    DocumentsSoFar,
     Gap,
     KnownDocument,
     Range,
@@ -55,7 +56,7 @@ class NoLedger:
         size: int | None,
         *,
         path: str | None = None,
-        collection: bool = False,
+        open_ended: bool = False,
         prefix: Prefix | None = None,
     ) -> RegisteredSource:
         with self._lock:
@@ -97,8 +98,8 @@ class NoLedger:
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         return {}
 
-    def last_document(self, source: int) -> tuple[int, int]:
-        return 0, 0
+    def documents_so_far(self, source: int) -> DocumentsSoFar:
+        return DocumentsSoFar(0, 0, any_known=False)
 
     def done(self, source: int) -> tuple[Range, ...]:
         with self._lock:
@@ -108,7 +109,7 @@ class NoLedger:
         with self._lock:
             return find_gaps(_sorted(self._tiles[source, 0]))
 
-    def mark_documents_done(self, source: int, first: int, count: int) -> bool:
+    def mark_documents_done(self, source: int, first: int, count: int, resumed: Sequence[int]) -> bool:
         with self._lock:
             numbers = [number for owner, number in self._tiles if owner == source and number >= first]
             return count == sum(not find_gaps(_sorted(self._tiles[source, number])) for number in numbers)

@@ -87,22 +87,22 @@ class Registration:
         size: int | None,
         path: str | None,
         *,
-        collection: bool,
+        open_ended: bool,
     ) -> RegisteredSource:
         """See `Ledger.register`."""
-        if fingerprint is not None and not collection:
+        if fingerprint is not None and not open_ended:
             part = self._as_document(connection, label, fingerprint)
             if part is not None:
                 return part
         for known in self._known(connection, fingerprint):
             ours = known.mapping_digest == self._structure
-            if ours and known.state == "finished" and not collection and not self._missing(connection, known):
+            if ours and known.state == "finished" and not open_ended and not self._missing(connection, known):
                 return self._registered(connection, known, totals_of(connection, self._tables, known.number))
             if not ours and not known.tables & self._names:
                 continue
             found = self._take(connection, known)
             if ours and (found.tables == "all" or found.only_begun):
-                return self._registered(connection, found.row, found.totals, collection=collection)
+                return self._registered(connection, found.row, found.totals, open_ended=open_ended)
             if ours and found.tables == "some":
                 raise self._partly_gone(connection, found.row)
             if found.tables != "none" and found.totals.loaded:
@@ -123,6 +123,12 @@ class Registration:
                 if row.mapping_digest == self._structure and not self._missing(connection, row):
                     found[row.fingerprint] = self._as_known(connection, row)
         return found
+
+    def knows_documents(self, connection: TargetConnection, source: int) -> bool:
+        """Whether a document of a collection can be known already."""
+        own = self._tables.source.c
+        others = sa.select(own.number).where(own.number != source, own.mapping_digest == self._structure)
+        return self._documents.any_known(connection) or bool(connection.execute(others.limit(1)))
 
     def _check_elsewhere(self, connection: TargetConnection, known: KnownDocument) -> None:
         """Raise TargetError where a document of another source is not complete, or its tables are gone."""
@@ -280,11 +286,11 @@ class Registration:
         )
 
     def _registered(
-        self, connection: TargetConnection, row: _SourceRow, totals: Totals, *, collection: bool = False
+        self, connection: TargetConnection, row: _SourceRow, totals: Totals, *, open_ended: bool = False
     ) -> RegisteredSource:
         """A source that is known; if it is unfinished, it is this load's from now on."""
         notices = self._changed_conversions(row, totals)
-        if collection and row.state != "loading":
+        if open_ended and row.state != "loading":
             self._update(connection, row.number, state="loading", finished_at=None)
             row = dataclasses.replace(row, state="loading")
         if row.state != "finished":

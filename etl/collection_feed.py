@@ -1,0 +1,235 @@
+"""The documents of one collection, as parts that share splits: small ones together, larger ones cut as any document is.
+
+In: a source that is a collection, and the ledger, which tells what is known of its documents. Out: lists of parts, each
+for one split. What is no document is counted; a small document that is broken is a reject from where it breaks, a
+larger one leaves the source unfinished. Iterated by the feeder's thread; `position` and `stop` may be called from any.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from etl.errors import SourceError
+from etl.extract.collection import Found, Read, documents
+from etl.extract.member import ArchiveLimits
+from etl.extract.reader import SourceReader
+from etl.extract.splitter import Splitter
+from etl.fed_source import FedDocuments, FedSource, Tiles
+from etl.loading.ledger import DocumentsSoFar, KnownDocument, Range
+from etl.messages import RECORDS_PER_SOURCE, Document, Part
+from etl.options import Settings
+
+PART_BYTES = 512
+"""About what a part weighs beside its records: splits of tiny documents are bounded by this."""
+
+_LOOKED_UP = 256
+"""Documents that the ledger is asked for at once."""
+
+_RECENT = 1 << 18
+"""Documents that are remembered because the ledger may not have them yet: more than fit into the queue."""
+
+
+class DocumentLedger(Protocol):
+    """What is asked of a ledger."""
+
+    def documents_so_far(self, source: int) -> DocumentsSoFar: ...
+    def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]: ...
+
+
+class CollectionFeed:
+    """One reading of a collection."""
+
+    def __init__(
+        self,
+        fed: FedSource,
+        *,
+        splitter: Splitter,
+        ledger: DocumentLedger | None,
+        settings: Settings,
+        read: Read,
+        limit: int | None = None,
+    ) -> None:
+        """Without `ledger` every document is new. `limit`: of records."""
+        self.remaining = limit
+        """Records that may still come."""
+        self._fed = fed
+        self._splitter = splitter
+        self._ledger = ledger
+        self._limits = ArchiveLimits(settings.limits.archive_ratio, settings.limits.archive_bytes)
+        self._split_bytes = settings.split.bytes
+        self._read = read
+        self._recent: dict[int, None] = {}
+        self._lock = threading.Lock()
+        self._reader: SourceReader | None = None
+        self._stopped = False
+        self._position = 0
+
+    @property
+    def position(self) -> int:
+        """Bytes of the collection read, as it is stored."""
+        return self._position
+
+    def stop(self) -> None:
+        """Give out no more; from any thread."""
+        with self._lock:
+            self._stopped = True
+            if self._reader is not None:
+                self._reader.stop()
+
+    def parts(self) -> Iterator[list[Part]]:
+        """Parts that are not in the ledger, once. Raises SourceError where an archive breaks, TargetError."""
+        fed = self._fed
+        so_far = self._ledger.documents_so_far(fed.info.number) if self._ledger else DocumentsSoFar(0, 0, False)
+        self._told = fed.documents = FedDocuments(first=so_far.last + 1)
+        self._records_before = so_far.records_taken
+        self._asks = self._ledger if so_far.any_known else None
+        for group in self._groups():
+            yield from self._parts_of(group)
+            # The last part of a document says that it is complete, which the collection is not.
+            fed.complete = False
+            if self._stopped or self.remaining == 0:
+                return
+        fed.complete = not self._told.broken
+
+    def _groups(self) -> Iterator[list[Found]]:
+        """What is in the collection, as much at once as goes into a split; a larger document alone."""
+        group: list[Found] = []
+        size = 0
+        try:
+            for found in documents(self._fed.source, self._limits, self._read):
+                if found.open is not None:
+                    if group:
+                        yield group
+                    yield [found]
+                    group, size = [], 0
+                    continue
+                group.append(found)
+                size += len(found.content or b"") + PART_BYTES
+                if size >= self._split_bytes or len(group) >= _LOOKED_UP:
+                    yield group
+                    group, size = [], 0
+        except SourceError:
+            if group:
+                yield group
+            raise
+        if group:
+            yield group
+
+    def _parts_of(self, group: Sequence[Found]) -> Iterator[list[Part]]:
+        known = self._known(group)
+        together: list[Part] = []
+        for found in group:
+            self._position = found.position
+            if not self._is_wanted(found, known.get(found.fingerprint)):
+                continue
+            before = known.get(found.fingerprint)
+            document = self._document(found, before)
+            if found.content is not None and before is None and self.remaining is None:
+                together += self._whole(found.content, document)
+                continue
+            for part in self._in_pieces(found, document, before.done if before else ()):
+                yield [part]
+            if self._stopped or self.remaining == 0:
+                return
+        if together:
+            yield together
+
+    def _known(self, group: Sequence[Found]) -> dict[str, KnownDocument]:
+        wanted = [found.fingerprint for found in group if found.fingerprint]
+        return self._asks.find_documents(self._fed.info.number, wanted) if self._asks and wanted else {}
+
+    def _is_wanted(self, found: Found, known: KnownDocument | None) -> bool:
+        """Whether it is a document that is to be read; what is not is counted."""
+        fed, told = self._fed, self._told
+        if found.problem:
+            self._breaks(found.problem)
+        elif found.skipped:
+            told.skipped[found.skipped] += 1
+        elif known is not None and known.complete:
+            told.known += 1
+            if known.source == fed.info.number:
+                fed.records += known.records
+                fed.skipped += known.records
+        elif hash(found.fingerprint) in self._recent:
+            told.twins += 1
+        else:
+            self._recent[hash(found.fingerprint)] = None
+            if len(self._recent) > _RECENT:
+                del self._recent[next(iter(self._recent))]
+            return True
+        return False
+
+    def _document(self, found: Found, known: KnownDocument | None) -> Document:
+        if known is not None:
+            self._told.resumed.append(known.number)
+            return Document(known.number, found.label, found.fingerprint, known.records_before, found.records_most)
+        most = found.records_most
+        if self._records_before + most > RECORDS_PER_SOURCE:
+            raise SourceError(
+                f"{self._fed.info.label} holds more than one source can: for {found.label} no record numbers are left."
+                " Load its documents in several archives."
+            )
+        number = self._told.first + self._told.begun
+        self._told.begun += 1
+        document = Document(number, found.label, found.fingerprint, self._records_before, most)
+        self._records_before += most
+        return document
+
+    def _whole(self, content: bytes, document: Document) -> list[Part]:
+        parts = self._splitter.split_whole(content, self._fed.info.number, document, self._position)
+        records = 0
+        for part in parts:
+            self._fed.saw(part, skipped=False)
+            records += part.records
+        self._told.finish(document, records)
+        return parts
+
+    def _in_pieces(self, found: Found, document: Document, done: Sequence[Range]) -> Iterator[Part]:
+        """The parts of a document that is read in chunks, or goes on where an earlier run ended."""
+        fed, tiles = self._fed, Tiles(done)
+        records, last = 0, False
+        try:
+            with self._opened(found) as chunks:
+                for part in self._splitter.split(
+                    chunks, fed.info.number, document.label, tiles.edges(), self.remaining
+                ):
+                    skip = tiles.have(part)
+                    fed.saw(part, skipped=skip)
+                    records, last = records + part.records, part.last
+                    if records > document.records_most:
+                        raise SourceError(f"{document.label} holds more records than its size lets expect.")
+                    if self.remaining is not None:
+                        self.remaining -= part.records
+                    if not skip:
+                        yield part._replace(document=document, position=found.position)
+                    if self._stopped:
+                        return
+        except SourceError as error:
+            if not self._stopped:
+                self._breaks(str(error))
+            return
+        if last:
+            self._told.finish(document, records)
+
+    @contextmanager
+    def _opened(self, found: Found) -> Iterator[Iterable[bytes]]:
+        if found.open is None:
+            yield [found.content or b""]
+            return
+        with found.open() as reader:
+            with self._lock:
+                self._reader = reader
+                if self._stopped:
+                    reader.stop()
+            try:
+                yield reader
+            finally:
+                with self._lock:
+                    self._reader = None
+
+    def _breaks(self, problem: str) -> None:
+        self._told.broken += 1
+        self._fed.problem = self._fed.problem or problem
