@@ -5,6 +5,7 @@
     │   ├── SettingsError           a setting or an option is not usable
     │   ├── MappingError            the mapping file is not usable (names file, line and key)
     │   ├── SourceError             the source cannot be read, or is not XML
+    │   │   └── CutOff              its document ends too early: the rest may come
     │   ├── TargetError             the database refuses for good: URL, rights, disk, a table that does not fit
     │   │   ├── RowsRefused         it refuses rows for what is in them: others of the batch may be fine
     │   │   └── SourceHeld          another load that is alive has the source
@@ -57,6 +58,10 @@ class MappingError(PermanentError):
 
 class SourceError(PermanentError):
     """A source cannot be read, or what it holds is not XML."""
+
+
+class CutOff(SourceError):
+    """The document ends too early; what is whole in it is loaded."""
 
 
 class TargetError(PermanentError):

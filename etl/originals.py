@@ -42,7 +42,10 @@ class Originals:
 
 
 def has_changed(stored: StoredSource) -> bool | None:
-    """Whether the file it came from has another content now; None where there is no such file to read."""
+    """Whether the file it came from has another content now; None where there is no such file to read.
+
+    One that has only grown has what it had.
+    """
     try:
         source = _source(stored)
         if source is None or stored.fingerprint is None:
@@ -68,4 +71,5 @@ def _source(stored: StoredSource) -> Source | None:
         return None
     path = Path(stored.path)
     repair = Repair() if is_repaired(stored.fingerprint) else None
-    return Source(stored.label, path, path.stat().st_size, repair=repair)
+    size = path.stat().st_size
+    return Source(stored.label, path, size if stored.size is None else min(size, stored.size), repair=repair)

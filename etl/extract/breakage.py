@@ -1,11 +1,12 @@
 """Sentences about where and how a document is broken.
 
-In: the place the splitter has come to. Out: SourceError for it to raise. Runs on the splitter's thread.
+In: the place the splitter has come to. Out: SourceError, CutOff where the document ends too early, for it to raise.
+Runs on the splitter's thread.
 """
 
 from __future__ import annotations
 
-from etl.errors import SourceError
+from etl.errors import CutOff, SourceError
 from etl.extract.outline import Outline
 from etl.extract.window import Window
 
@@ -38,14 +39,14 @@ class Breakage:
             "The records before it are complete."
         )
 
-    def end(self, where: str = "") -> SourceError:
+    def end(self, where: str = "") -> CutOff:
         """The document ends too early; `where` says inside of what."""
         window = self._window
         where = where or f"where {self.expected()} should follow"
         at = f"at byte {window.end} (line {window.line(window.end)}) {where}"
         if window.error is None:
-            return SourceError(f"{self._label} breaks off {at}. The records before it are complete.")
-        return SourceError(f"{window.error} The document breaks off {at}." if window.end else str(window.error))
+            return CutOff(f"{self._label} breaks off {at}. The records before it are complete.")
+        return CutOff(f"{window.error} The document breaks off {at}." if window.end else str(window.error))
 
 
 def shown(data: bytes) -> str:

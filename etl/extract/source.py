@@ -14,6 +14,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO, Literal
 
 from etl.errors import SourceError
@@ -80,6 +81,10 @@ class Source:
         """
         return self if self.rereadable else replace(self, stream=KeptStream(lambda: _open(self)))
 
+    def up_to(self, size: int) -> Source:
+        """The source that its file was when it had only its first `size` bytes."""
+        return replace(self, size=size)
+
     def fingerprint(self) -> str | None:
         """Identity of the content, None where it cannot be read twice; raises SourceError.
 
@@ -93,17 +98,17 @@ class Source:
             # Its files are known by their own content, and more of them may come.
             return "folder:" + hashlib.blake2b(os.fsencode(os.path.realpath(self.path)), digest_size=16).hexdigest()
         try:
-            if self.size <= _SAMPLE_BYTES:
-                return content_fingerprint(self.path.read_bytes())
-            digest = hashlib.blake2b(str(self.size).encode(), digest_size=16)
             with self.path.open("rb") as file:
-                digest.update(file.read(_SAMPLE_BYTES))
+                beginning = file.read(min(_SAMPLE_BYTES, self.size))
+                if self.size <= _SAMPLE_BYTES:
+                    return content_fingerprint(beginning)
+                digest = hashlib.blake2b(str(self.size).encode() + beginning, digest_size=16)
                 between = self.size - 2 * _SAMPLE_BYTES
                 for number in range(_BLOCKS if between > 0 else 0):
                     file.seek(_SAMPLE_BYTES + between * number // _BLOCKS)
                     digest.update(file.read(_BLOCK_BYTES))
-                file.seek(max(_SAMPLE_BYTES, self.size - _SAMPLE_BYTES))
-                digest.update(file.read(_SAMPLE_BYTES))
+                end = file.seek(max(_SAMPLE_BYTES, self.size - _SAMPLE_BYTES))
+                digest.update(file.read(self.size - end))
         except OSError as error:
             raise unreadable(self.label, error) from error
         return digest.hexdigest()
@@ -216,10 +221,10 @@ def open_source(source: Source) -> SourceReader:
     except OSError as error:
         raise unreadable(source.label, error) from error
     return SourceReader(
-        file,
+        _UpTo(file, source.size) if source.size and isinstance(file, io.FileIO) else file,
         source.label,
         interruptible=source.rereadable,
-        is_changed=lambda: is_changed(source, file),
+        is_changed=lambda: _is_mixture(source, file),
         repair=source.repair,
     )
 
@@ -230,6 +235,40 @@ def is_changed(source: Source, file: BinaryIO | Reading) -> bool:
         return False
     status = os.fstat(file.fileno())
     return (status.st_size, status.st_mtime_ns) != (source.size, source.modified)
+
+
+def _is_mixture(source: Source, file: BinaryIO | Reading) -> bool:
+    """Whether another content may have been read than that of when the file was named.
+
+    Raises SourceError where it has only grown since: its fingerprint is of what it was, and only that is read.
+    """
+    if is_changed(source, file) and isinstance(file, io.FileIO):
+        size = os.fstat(file.fileno()).st_size
+        if source.size is not None and size > source.size:
+            raise SourceError(f"{source.label} has grown while it was read, from {source.size:,} to {size:,} bytes.")
+        return True
+    return False
+
+
+class _UpTo:
+    """A file up to the size that it had when it was named."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        block = self._file.read(min(size, self._left))
+        self._left -= len(block)
+        return block
+
+    def __enter__(self) -> BinaryIO:
+        return self._file.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self._file.__exit__(kind, error, traceback)
 
 
 def _open(source: Source) -> BinaryIO:
