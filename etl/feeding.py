@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from etl.collection_feed import PART_BYTES, CollectionFeed, DocumentLedger
-from etl.errors import SourceError
+from etl.errors import CutOff, SourceError
 from etl.extract.dtd import read_dtd
 from etl.extract.header import header_paths
 from etl.extract.reader import Readable, SourceReader
@@ -130,7 +130,7 @@ class Feeder:
                         return
             except SourceError as error:
                 if not self._stopped:
-                    fed.problem = str(error)
+                    fed.problem = _told(fed, error)
 
     def _document(self, fed: FedSource) -> Iterator[list[Part]]:
         with open_source(fed.source) as reader:
@@ -177,6 +177,11 @@ class Feeder:
 
 def _read(file: Readable, label: str) -> SourceReader:
     return SourceReader(file, label, interruptible=True)
+
+
+def _told(fed: FedSource, error: SourceError) -> str:
+    rest = " When the file is whole, a load goes on from there." if isinstance(error, CutOff) and fed.rereadable else ""
+    return f"{error}{rest}"
 
 
 def _split_of(parts: Sequence[Part], number: int) -> Split:
