@@ -152,6 +152,7 @@ class Pipeline:
                 fingerprint,
                 source.size,
                 path=_path(source),
+                prefix=lambda size: source.up_to(size).fingerprint(),
                 open_ended=source.kind == "folder",
             )
         )
