@@ -7,13 +7,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-_SUFFIXES = {".xml", ".gz", ".bz2", ".xz", ".zst"}
+_SUFFIXES = {".xml", ".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst"}
 _NAMELESS = ("/dev/", "/proc/")
 """Where pipes have numbers in place of names."""
 
 
 def source_stem(source: str | Path) -> str:
-    """A source's name without folder, compression suffix and ``.xml``: ``dumps/posts.xml.gz`` -> ``posts``.
+    """A source's name without folder, suffixes of compression and archives and ``.xml``.
+
+    ``dumps/posts.xml.gz`` -> ``posts``, ``feeds.tar.gz`` -> ``feeds``, the folder ``dumps/`` -> ``dumps``.
 
     Standard input has none (""), whether it is called ``-`` or is a pipe of the shell's (``/dev/fd/63``).
     """

@@ -7,7 +7,7 @@ tell kinds; of some thousand others only the root element is read, and the rest 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -18,9 +18,6 @@ LOOKED_AT = 4000
 
 PEEKED_AT = 8000
 """Further documents of which the root is read."""
-
-STREAM_SHARES = 64
-"""Parts of the sample, one for each document, where it is not known how many there are."""
 
 _FEW = 10
 """Documents of a kind, in the mean: where there are fewer, what tells them apart is no kind."""
@@ -39,23 +36,16 @@ class Turn:
     """It is looked at where no document before had such a root."""
 
 
-def turns(documents: Iterable[Openable], sample_bytes: int | None) -> Iterator[Turn]:
+def turns(documents: Sequence[Openable], sample_bytes: int | None) -> Iterator[Turn]:
     """The documents to open, in their order; so many bytes of them are wanted in all, or everything."""
     if sample_bytes is None:
         yield from (Turn(document, None) for document in documents)
-    elif isinstance(documents, Sequence):
-        chosen = _spread_over_kinds(documents)
-        share = share_of_each([documents[place].document_bytes for place in chosen], sample_bytes)
-        others = [place for place in range(len(documents)) if place not in chosen]
-        peeked = set(_spread(others, PEEKED_AT))
-        for place in sorted(chosen | peeked):
-            yield Turn(documents[place], share, place in peeked)
-    else:
-        # A stream of documents is not read on for their roots without end.
-        for place, document in enumerate(documents):
-            if place == LOOKED_AT + PEEKED_AT:
-                return
-            yield Turn(document, max(1, sample_bytes // STREAM_SHARES), place >= LOOKED_AT)
+        return
+    chosen = _spread_over_kinds(documents)
+    share = share_of_each([documents[place].document_bytes for place in chosen], sample_bytes)
+    peeked = set(_spread([place for place in range(len(documents)) if place not in chosen], PEEKED_AT))
+    for place in sorted(chosen | peeked):
+        yield Turn(documents[place], share, place in peeked)
 
 
 def share_of_each(sizes: Sequence[int | None], budget: int) -> int:

@@ -5,7 +5,7 @@ Here are the candidates for each; `wishes` chooses among them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 from etl.inference.namespaces import Namespaces
@@ -33,9 +33,17 @@ def column_names(rows: Rows, namespaces: Namespaces, reserved: Collection[str]) 
     return settle(wishes, reserved)
 
 
-def record_names(tables: Sequence[Rows], namespaces: Namespaces) -> list[str]:
-    """A name for each table of records."""
-    wishes = [Wish([*map(free_table, _of_record(rows, namespaces))], len(rows.each[0])) for rows in tables]
+def record_names(tables: Sequence[Rows], namespaces: Namespaces, files: Mapping[str, str]) -> list[str]:
+    """A name for each table of records; `files` are `Profile.files`."""
+    prefixes: dict[str, set[str]] = {}
+    for rows in tables:
+        prefixes.setdefault(name_of(rows.tag), set()).add(namespaces.prefix_of(rows.tag))
+    wishes = []
+    for rows in tables:
+        several = len(prefixes[name_of(rows.tag)]) > 1
+        candidates = _of_record(rows, namespaces, files.get(rows.each[0][0], ""), several=several)
+        distance = 2 * len(rows.each[0]) + rows.tag.startswith("{")
+        wishes.append(Wish([*map(free_table, candidates)], distance))
     return settle(wishes, LEDGER_TABLES, RECORD_TABLE_BYTES)
 
 
@@ -109,8 +117,12 @@ def _at_several_places(rows: Rows) -> set[str]:
     return {name for name, found in places.items() if len(found) > 1}
 
 
-def _of_record(rows: Rows, namespaces: Namespaces) -> list[str]:
+def _of_record(rows: Rows, namespaces: Namespaces, file: str, *, several: bool) -> list[str]:
+    """`file`: what the files are called; `several`: records of this name are in several namespaces."""
     containers = [name_of(tag) for tag in reversed(rows.each[0][:-1])]
+    if containers and file.replace("_", "") == containers[-1]:
+        # The file shows where its words begin: PostHistory.xml holds <posthistory>.
+        containers[-1] = file
     telling = [name for name in containers if name not in SAYS_NOTHING]
     if rows.selection:
         return [f"{name_of(rows.each[0][-1])}_element"]
@@ -121,8 +133,13 @@ def _of_record(rows: Rows, namespaces: Namespaces) -> list[str]:
     if own in VAGUE_RECORDS and telling:
         near = telling[0] == containers[0]
         candidates = [_instead_of(own, telling[0]) if near else _joined([telling[0], own])]
+    elif own in VAGUE_RECORDS and file and file not in SAYS_NOTHING | VAGUE_RECORDS:
+        candidates = [_instead_of(own, file)]
+    prefix = namespaces.prefix_of(rows.tag)
+    if prefix and several:
+        candidates.append(_joined([snake_case(prefix), candidates[0]]))
     candidates += [_joined([name, own]) for name in containers]
-    if prefix := namespaces.prefix_of(rows.tag):
+    if prefix:
         candidates.append(_joined([snake_case(prefix), own]))
     return list(dict.fromkeys(candidates))
 

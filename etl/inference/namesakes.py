@@ -11,7 +11,11 @@ from itertools import chain
 from etl.inference.profile import ElementProfile, Profile
 from etl.inference.shapes import descendants
 from etl.inference.values import Guess, ValueProfile
+from etl.mapping.model import ColumnType
 from etl.mapping.paths import local_name
+
+_LARGER = ColumnType("bigint")
+_INTEGERS = {ColumnType("integer"), _LARGER}
 
 
 def lend_types(profile: Profile) -> None:
@@ -33,6 +37,8 @@ def _values(element: ElementProfile) -> Iterable[tuple[str, str, ValueProfile]]:
 def _lend(name: str, group: list[ValueProfile]) -> None:
     lenders = [values for values in group if values.is_sure]
     types = {values.guess().type for values in lenders}
+    if types == _INTEGERS:
+        types = {_LARGER}
     if len(types) != 1 or len(lenders) == len(group):
         return
     (lent,) = types

@@ -62,6 +62,8 @@ class Profile:
     root_bytes: dict[str, int] = field(default_factory=dict)
     """The same by root element, of whole documents as far as their sizes are known: large ones of one kind say nothing
     of those of another."""
+    files: dict[str, str] = field(default_factory=dict)
+    """By root element: what all the files with it are called, numbers aside; "" where that differs, or says nothing."""
     whole: bool = True
     """All of every document was looked at, be it that some of it did not parse."""
     prefixes: dict[str, str] = field(default_factory=dict)

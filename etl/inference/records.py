@@ -30,8 +30,9 @@ from etl.inference.shapes import (
     single_values,
 )
 from etl.inference.values import ValueProfile
+from etl.inference.vague import MEANINGLESS
 from etl.inference.width import KINDS_LIMIT
-from etl.inference.words import is_plural_of, name_of
+from etl.inference.words import is_plural_of, name_of, singular
 from etl.mapping.paths import local_name
 
 CONTAINER_ATTRIBUTES_LIMIT = 40
@@ -144,6 +145,8 @@ class _RecordFinder:
         repeating = [child for child in element.children.values() if child.most > 1]
         if not repeating:
             return True
+        if _is_named_list(element):
+            return False
         held = sum(child.count for child in repeating) / element.count
         return held < LONG_LIST and _differs(element)
 
@@ -214,6 +217,15 @@ class _RecordFinder:
         chosen = is_choice(element)
         inner = (child for child in element.children.values() if self._is_container(child, chosen=chosen))
         return bool(element.leaves) or any(map(self._may_be_empty, inner))
+
+
+def _is_named_list(root: ElementProfile) -> bool:
+    """By its name it holds several of what it holds, and nothing else; its attributes go to these."""
+    if len(root.children) != 1 or has_text(root):
+        return False
+    [item] = map(name_of, root.children)
+    name = name_of(root.tag)
+    return is_plural_of(name, item) or (item in MEANINGLESS and singular(name) != name)
 
 
 def _differs(root: ElementProfile) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
 from etl.errors import SourceError
-from etl.inference.choice import turns
+from etl.extract.dtd import Dtd
+from etl.inference import choice
 from etl.inference.document import Document
 from etl.inference.openable import Openable
 from etl.inference.pieces import PIECE_BYTES, pieces
@@ -21,6 +22,7 @@ from etl.inference.profile import Profile
 from etl.inference.prolog import Prolog, read_prolog
 from etl.inference.sample import can_be_sought, look_further_in
 from etl.inference.tally import Tallies
+from etl.inference.words import file_name
 
 LEAST_BYTES = 1 << 14
 """Of a document, however many share the sample: its first record should be among them."""
@@ -28,40 +30,92 @@ LEAST_BYTES = 1 << 14
 _NAMESPACE = re.compile(rb"\sxmlns(?::[^\s=]+)?\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 
 
-def survey(documents: Iterable[Openable], *, sample_bytes: int | None, on_bytes: Callable[[int], object]) -> Profile:
+def survey(
+    documents: Sequence[Openable],
+    *,
+    archives: Sequence[Iterator[Openable]] = (),
+    sample_bytes: int | None,
+    on_bytes: Callable[[int], object],
+    dtd: Dtd | None = None,
+) -> Profile:
     """Look at the documents, or at so many bytes of them in all; `on_bytes` hears of each piece.
 
-    Of very many, some (`etl.inference.choice`). Raises SourceError where none can be read, or none holds XML: one bad
-    file must not keep the others out.
+    `archives`: further documents, each open until the next is asked for. What `dtd` declares holds in all of them. Of
+    very many, some are looked at (`etl.inference.choice`). Raises SourceError where none can be read, or none holds
+    XML: one bad file must not keep the others out.
     """
-    profile = Profile()
-    tallies = Tallies()
-    roots: set[bytes] = set()
-    seen = 0
-    failure: SourceError | None = None
+    found = _Survey(on_bytes, dtd)
     with _without_collection():
-        for turn in turns(documents, sample_bytes):
-            only_new = turn.only_new or (sample_bytes is not None and seen >= sample_bytes)
-            look = _Look(turn.document, tallies, on_bytes)
-            try:
-                looked = look.take(turn.share, roots, only_new=only_new)
-            except SourceError as error:
-                failure = error
-                profile.whole = False
-                profile.skipped += 1
-                profile.first_problem = profile.first_problem or str(error).rstrip(".")
-                continue
-            if looked:
-                look.add_to(profile)
-                seen += look.seen
-            else:
-                profile.whole = False
-        tallies.finish(profile)
-    if failure is not None and not profile.documents:
-        raise failure
-    if not profile.roots:
-        raise SourceError(f"No element could be read. {profile.first_problem}.")
-    return profile
+        own = None if sample_bytes is None else sample_bytes * len(documents) // max(1, len(documents) + len(archives))
+        for turn in choice.turns(documents, own):
+            found.look_at(turn.document, turn.share, only_new=turn.only_new or (own is not None and found.seen >= own))
+        for number, archive in enumerate(archives):
+            left = None if sample_bytes is None else max(0, sample_bytes - found.seen) // (len(archives) - number)
+            found.follow(archive, left)
+        return found.finished()
+
+
+class _Survey:
+    """All documents, looked at one after the other."""
+
+    def __init__(self, on_bytes: Callable[[int], object], dtd: Dtd | None) -> None:
+        self.seen = 0
+        """Bytes of documents."""
+        self._on_bytes = on_bytes
+        self._dtd = dtd
+        self._profile = Profile()
+        self._tallies = Tallies()
+        self._roots: set[bytes] = set()
+        self._failure: SourceError | None = None
+
+    def look_at(self, document: Openable, share: int | None, *, only_new: bool) -> None:
+        """Look at about so many bytes of a document, or all of it; `only_new`: where its root was not seen before."""
+        look = _Look(document, self._tallies, self._on_bytes, self._dtd)
+        try:
+            looked = look.take(share, self._roots, only_new=only_new)
+        except SourceError as error:
+            self._note(error)
+            return
+        if looked:
+            look.add_to(self._profile)
+            self.seen += look.seen
+        else:
+            self._profile.whole = False
+
+    def follow(self, archive: Iterator[Openable], limit: int | None) -> None:
+        """Look at the documents of an archive as they come, each at half of what is left of `limit` bytes at most.
+
+        How many come is not known; it is not read on for their roots without end.
+        """
+        end = None if limit is None else self.seen + limit
+        try:
+            for place, document in enumerate(archive):
+                if end is None:
+                    self.look_at(document, None, only_new=False)
+                    continue
+                if place >= choice.LOOKED_AT + choice.PEEKED_AT:
+                    self._profile.whole = False
+                    return
+                left = max(0, end - self.seen)
+                self.look_at(document, left // 2, only_new=not left or place >= choice.LOOKED_AT)
+        except SourceError as error:
+            self._note(error)
+
+    def finished(self) -> Profile:
+        """What was seen. Raises SourceError where that is nothing."""
+        profile = self._profile
+        self._tallies.finish(profile)
+        if self._failure is not None and not profile.documents:
+            raise self._failure
+        if not profile.roots:
+            raise SourceError(f"No element could be read. {profile.first_problem or 'There is no document'}.")
+        return profile
+
+    def _note(self, error: SourceError) -> None:
+        self._failure = error
+        self._profile.whole = False
+        self._profile.skipped += 1
+        self._profile.first_problem = self._profile.first_problem or str(error).rstrip(".")
 
 
 @contextmanager
@@ -79,12 +133,13 @@ def _without_collection() -> Iterator[None]:
 class _Look:
     """One document, looked at."""
 
-    def __init__(self, opened: Openable, tallies: Tallies, on_bytes: Callable[[int], object]) -> None:
+    def __init__(self, opened: Openable, tallies: Tallies, on_bytes: Callable[[int], object], dtd: Dtd | None) -> None:
         self.seen = 0
         """Bytes of the document."""
         self._opened = opened
         self._tallies = tallies
         self._on_bytes = on_bytes
+        self._dtd = dtd
         self._whole = False
         self._problem = ""
 
@@ -95,14 +150,14 @@ class _Look:
         """
         path, size = self._opened.path, self._opened.size
         with self._opened.open() as reader:
-            prolog = read_prolog(reader, self._opened.label)
+            prolog = read_prolog(reader, self._opened.label, self._dtd)
             root = _root(prolog)
             if only_new and root in roots:
                 return False
             roots.add(root)
             spread = limit is not None and size is not None and size > limit and can_be_sought(self._opened)
             first = limit // 2 if spread and limit else limit
-            size_of_piece = PIECE_BYTES if first is None else min(PIECE_BYTES, max(first, LEAST_BYTES))
+            size_of_piece = PIECE_BYTES if first is None else min(PIECE_BYTES, max(first, LEAST_BYTES) // 8)
             self._document = Document(self._tallies, prolog)
             try:
                 self._whole = self._feed(pieces(chain([prolog.rest], reader), size_of_piece), first)
@@ -127,7 +182,7 @@ class _Look:
             self._on_bytes(len(piece))
             if self._document.exhausted and not self._document.ended:
                 return False
-            if self._document.ended or (limit is not None and self.seen >= limit):
+            if self._document.ended or (limit is not None and self.seen + len(piece) // 2 >= max(limit, LEAST_BYTES)):
                 return not any(rest)
         return True
 
@@ -143,6 +198,9 @@ class _Look:
             # Packed, it may be larger; but what is small is known to be.
             size = max(self.seen, self._opened.size or 0)
             profile.root_bytes[document.root] = profile.root_bytes.get(document.root, 0) + size
+            name = file_name(self._opened.label)
+            if profile.files.setdefault(document.root, name) != name:
+                profile.files[document.root] = ""
         profile.whole = profile.whole and self._whole
         profile.skipped += document.problems + bool(self._problem)
         if not profile.first_problem:

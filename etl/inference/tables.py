@@ -47,7 +47,7 @@ class TableDesign:
 def design_tables(records: Sequence[Rows], namespaces: Namespaces, profile: Profile) -> list[TableDesign]:
     """Name tables and columns; parents come before their children, otherwise all is in the order of `records`."""
     designer = _Designer(namespaces, profile)
-    names = record_names(records, namespaces)
+    names = record_names(records, namespaces, profile.files)
     designer.taken.update(name.lower() for name in names)
     for name, rows in zip(names, records, strict=True):
         designer.add_record(name, rows)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import PurePath
 
 from etl.mapping.paths import local_name
 
 NAME_BYTES = 63
 """What PostgreSQL keeps of a name."""
 DIGEST_CHARACTERS = 8
+FILE_WORDS = 3
+"""A file with a longer name says more in it than what its records are."""
 
 _BORDERS = re.compile(
     r"(?<=[^\W\d_A-Z])(?=[A-Z])"  # dateCompleted
@@ -52,6 +55,16 @@ def snake_case(name: str) -> str:
 def name_of(tag: str) -> str:
     """What elements or attributes of that name are called in a database, namespaces aside."""
     return snake_case(local_name(tag))
+
+
+def file_name(label: str) -> str:
+    """``dumps/PostHistory.xml.gz`` is post_history; words with digits are dates and numbers, and left out.
+
+    Empty where nothing is left, and where there is no suffix: that is no name of a file.
+    """
+    stem, dot, _ = PurePath(label).name.partition(".")
+    words = [word for word in snake_case(stem).split("_") if word and not any(map(str.isdigit, word))]
+    return "_".join(words) if stem and dot and len(words) <= FILE_WORDS else ""
 
 
 def singular(name: str) -> str:

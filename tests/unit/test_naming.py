@@ -27,13 +27,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("discogs_20200806_artists.xml.zst", "discogs_20200806_artists"),
         ("posts", "posts"),
         ("dumps/", "dumps"),
+        ("softlists.zip", "softlists"),
+        ("feeds.tar", "feeds"),
+        ("feeds.tar.gz", "feeds"),
+        ("feeds.TGZ", "feeds"),
+        ("feeds.tar.zst", "feeds"),
+        ("meta.stackexchange.com", "meta.stackexchange.com"),
         (".xml", ".xml"),
         ("-", ""),
         ("/dev/stdin", ""),
         ("/dev/fd/63", ""),
     ],
 )
-def test_a_stem_is_the_name_without_folder_compression_and_xml(source: str, stem: str) -> None:
+def test_a_stem_is_the_name_without_folder_compression_archive_and_xml(source: str, stem: str) -> None:
     assert source_stem(source) == stem
 
 

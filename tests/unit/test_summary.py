@@ -197,6 +197,51 @@ def test_every_one_of_several_sources_is_listed() -> None:
     assert lines[1:3] == ["  dumps/releases.xml.gz: finished, 1,234,567 records", "  b.xml: finished before, 1 record"]
 
 
+UNMATCHED = replace(SOURCE, label="dumps/votes.xml", records=0, loaded=0, unmatched=("/votes", "/site"))
+
+
+def test_a_source_that_nothing_matches_is_named_with_what_it_holds() -> None:
+    lines = summarize_load(replace(FINISHED, sources=(SOURCE, UNMATCHED)))
+    assert lines[2:4] == [
+        "  dumps/votes.xml: finished, 0 records",
+        "    nothing matches the mapping; it has /votes, /site",
+    ]
+    assert lines[-1] == (
+        "The mapping is for other documents than dumps/votes.xml: `etl infer dumps/votes.xml > FILE` writes one for it,"
+        " and `etl load dumps/votes.xml --map FILE` with the same --to loads it."
+    )
+    both = summarize_load(replace(FINISHED, sources=(SOURCE, UNMATCHED, replace(UNMATCHED, label="tags.xml"))))[-1]
+    assert "than dumps/votes.xml, tags.xml: `etl infer SOURCE > FILE` writes one for them" in both
+    check = CheckReport("m", (SOURCE, UNMATCHED), {"a": 1}, (), (), 3, 3, 0, 0, 1.0, 10, {})
+    assert summarize_check(check, 80)[2:4] == lines[2:4]
+    assert summarize_check(check, 80)[-1] == lines[-1]
+
+
+def test_of_very_many_sources_those_are_listed_of_which_there_is_something_to_say() -> None:
+    many = [replace(SOURCE, label=f"{number}.xml", records=1) for number in range(1000)]
+    many[500] = replace(many[500], state="broken", problem="500.xml ends in line 7.")
+    many[900] = replace(UNMATCHED, label="900.xml")
+    many[950] = replace(many[950], state="finished before")
+    lines = summarize_load(replace(FINISHED, sources=tuple(many)))
+    assert lines[1:6] == [
+        "  500.xml: broken, 1 record",
+        "    500.xml ends in line 7.",
+        "  900.xml: finished, 0 records",
+        "    nothing matches the mapping; it has /votes, /site",
+        "  0.xml: finished, 1 record",
+    ]
+    assert lines[22:25] == [
+        "  17.xml: finished, 1 record",
+        "  and 980 sources more: 979 finished, 1 finished before",
+        "   1,234,567 rows  release",
+    ]
+    unmatched = tuple(replace(UNMATCHED, label=f"{number}.xml") for number in range(30))
+    lines = summarize_load(replace(FINISHED, sources=unmatched))
+    assert lines[41] == "  and 10 sources more: 10 without a record of the mapping"
+    assert "0.xml, 1.xml, 2.xml, " in lines[-1]
+    assert "11.xml and 18 more: `etl infer" in lines[-1]
+
+
 def test_key_problems_and_notices_are_listed() -> None:
     lines = summarize_load(replace(FINISHED, key_problems=("release: 3 rows have the id 7.",), notices=("Look.",)))
     assert lines[-5:-1] == [

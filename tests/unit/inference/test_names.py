@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from etl.inference.design import infer_mapping
 from etl.inference.names import CHILD_TABLE_BYTES
-from tests.profiles import columns_of, each_of, mapping_of
+from etl.inference.words import file_name
+from etl.mapping.reader import parse_mapping
+from tests.profiles import columns_of, each_of, mapping_of, profile_of
 from tests.unit.inference.test_contents import record
 
 
@@ -29,6 +32,51 @@ from tests.unit.inference.test_contents import record
 )
 def test_tables_of_records(document: str, tables: list[str]) -> None:
     assert list(each_of(mapping_of(document))) == tables
+
+
+@pytest.mark.parametrize(
+    ("document", "file", "table"),
+    [
+        ("<data><row/><row/></data>", "users", "user"),
+        ("<data><item/><item/></data>", "orders", "order"),
+        ("<data><item/><item/></data>", "feed", "feed_item"),
+        ("<data><row/><row/></data>", "export", "row"),
+        ("<data><row/><row/></data>", "", "row"),
+        ("<badges><row/><row/></badges>", "users", "badge"),
+        ("<data><user/><user/></data>", "people", "user"),
+        ("<posthistory><row/><row/></posthistory>", "post_history", "post_history"),
+    ],
+)
+def test_what_says_nothing_of_its_rows_is_called_after_its_file(document: str, file: str, table: str) -> None:
+    profile = profile_of(document)
+    profile.files = dict.fromkeys(profile.roots, file)
+    mapping = parse_mapping(infer_mapping(profile, "document").text, "inferred")
+    assert [table.name for table in mapping.tables] == [table]
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("dumps/PostHistory.xml.gz", "post_history"),
+        ("discogs_20200806_artists.xml.gz", "discogs_artists"),
+        ("all.zip/users-2024.xml", "users"),
+        ("pubmed20n0014.xml", ""),
+        ("2024.xml", ""),
+        ("a-very-long-name-indeed.xml", ""),
+        ("standard input", ""),
+        ("/dev/fd/63", ""),
+        (".xml", ""),
+    ],
+)
+def test_names_of_files(label: str, name: str) -> None:
+    assert file_name(label) == name
+
+
+def test_records_of_one_name_in_several_namespaces_are_told_apart_by_these() -> None:
+    users = [f"<users{space}><row/><row/></users>" for space in ("", " xmlns='urn:x:old'", " xmlns='urn:x:new'")]
+    assert list(each_of(mapping_of(*users))) == ["user", "old_user", "new_user"]
+    feeds = ["<f xmlns='urn:x:atom'><entry/><entry/></f>", "<f xmlns='urn:x:rss'><entry/><entry/></f>"]
+    assert list(each_of(mapping_of(*feeds))) == ["atom_f_entry", "rss_f_entry"]
 
 
 @pytest.mark.parametrize(

@@ -51,3 +51,13 @@ def test_namesakes_that_differ_lend_nothing() -> None:
     often = "".join(f"<a id='{number}'><o/></a><b id='x{number}'><o/></b>" for number in range(150))
     mapping = mapping_of(f"<map>{often}<c id='1'><o/></c><c id='2'><o/></c></map>")
     assert [str(column.type) for column in mapping.table("c").columns if column.name == "id"] == ["text"]
+
+
+def test_integers_of_two_sizes_lend_the_larger_one() -> None:
+    votes = "".join(f"<vote post='{number % 50}'><o/></vote>" for number in range(1200))
+    posts = "".join(f"<comment post='{number + 90_000}'><o/></comment>" for number in range(150))
+    mapping = mapping_of(f"<x>{votes}{posts}<link post='7'><o/></link><link post='8'><o/></link></x>")
+    types = {
+        table.name: str(column.type) for table in mapping.tables for column in table.columns if column.name == "post"
+    }
+    assert types == {"vote": "integer", "comment": "bigint", "link": "bigint"}

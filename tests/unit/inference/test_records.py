@@ -206,6 +206,25 @@ def test_small_dumps_that_say_the_same_of_themselves_hold_records() -> None:
     assert list(each_of(mapping_of(*maps))) == ["bounds", "node", "way"]
 
 
+def test_many_lists_of_what_they_are_named_for_hold_records() -> None:
+    people = [f"<people made='{n}'><person id='{n}'/><person id='{n + 50}'/></people>" for n in range(30)]
+    mapping = mapping_of(*people)
+    assert each_of(mapping) == {"person": ["/people/person"]}
+    assert columns_of(mapping, "person") == {"id": "@id", "people_made": "../@made"}
+    badges = [f"<badges site='{n}'><row id='{n}'/><row id='{n + 50}'/></badges>" for n in range(30)]
+    assert each_of(mapping_of(*badges)) == {"badge": ["/badges/row"]}
+    statements = [f"<statement account='{n}'><row id='{n}'/><row id='{n + 50}'/></statement>" for n in range(30)]
+    assert each_of(mapping_of(*statements)) == {"statement": ["/statement"], "statement_row": ["row"]}
+
+
+def test_large_documents_of_one_kind_say_nothing_of_those_of_another() -> None:
+    note = "<note id='{}'><p>1</p><p>2</p></note>"
+    profile = profile_of(*(note.format(n) for n in range(30)), f"<users>{'<user/>' * 9}</users>")
+    profile.root_bytes["users"] = 2**30
+    mapping = parse_mapping(infer_mapping(profile, "documents").text, "inferred")
+    assert each_of(mapping) == {"note": ["/note"], "note_p": ["p"], "user": ["/users/user"]}
+
+
 def test_things_with_values_in_attributes_or_deeper_are_records() -> None:
     telecom = "<telecom value='1'/><telecom value='2'/>"
     mapping = mapping_of(f"<reply><patient><id value='1'/>{telecom}</patient><note/><note/></reply>")
