@@ -24,8 +24,8 @@ __all__ = ["ArchiveLimits", "Member", "archive_kind", "is_zip", "open_members"]
 _HEAD_BYTES = 1 << 14
 """Read to see what a file is: little, since much of it may be decompressed for that, and then once more."""
 
-_PROGRAMS = (b"MZ", b"\x7fELF", b"#!")
-"""How an archive begins that unpacks itself."""
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
+"""Byte order marks, white space, and what letters have around them in UTF-16 and UTF-32."""
 
 
 def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) -> Iterator[Member] | None:
@@ -41,7 +41,8 @@ def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) ->
     while len(head) < BLOCK_BYTES and (block := raw.read(_HEAD_BYTES)):
         head += block
     kind = archive_kind(head)
-    if kind == "zip" or (head.startswith(_PROGRAMS) and raw.seekable and has_directory(raw)):
+    packed = compression(head)
+    if kind == "zip" or (not kind and not packed and _has_zip_behind(head, raw)):
         if not raw.seekable:
             raise SourceError(
                 f"{label} is a zip archive that comes through a pipe, but its directory stands at its end: "
@@ -50,7 +51,6 @@ def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) ->
         return zip_members(raw, limits)
     if kind in ("7z", "rar"):
         raise SourceError(refusal(kind, label))
-    packed = compression(head)
     start, chunks = begun(decompressed(head, raw.block, label), BLOCK_BYTES)
     if not start.strip(b"\0"):
         start, chunks = begun(_joined(start, chunks), EMPTY_TAR_BYTES + 1)
@@ -62,6 +62,16 @@ def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) ->
         raise SourceError(f"{label} is a {inside} archive, compressed once more by {packed}: decompress it first.")
     raw.rewind()
     return None
+
+
+def _has_zip_behind(head: bytes, raw: RawFile) -> bool:
+    """Whether a file that begins otherwise, as a program that unpacks itself does, ends as a zip."""
+    if not raw.seekable or head.lstrip(_BEFORE_XML)[:1] in (b"<", b""):
+        return False
+    here = raw.tell()
+    found = has_directory(raw)
+    raw.go_to(here)
+    return found
 
 
 def _joined(start: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -60,10 +60,18 @@ class RawFile:
         """Leave out `size` bytes, or what there is up to the end; how many. None where the file cannot seek."""
         if self._seeking is None:
             return 0
-        here = self._moved(0, os.SEEK_CUR)
+        here = self.tell()
         there = min(here + size, self.end())
-        self._moved(there, os.SEEK_SET)
+        self.go_to(there)
         return there - here
+
+    def tell(self) -> int:
+        """The place that is read next. Only where it can seek."""
+        return self._moved(0, os.SEEK_CUR)
+
+    def go_to(self, offset: int) -> None:
+        """Read on from there. Only where it can seek."""
+        self._moved(offset, os.SEEK_SET)
 
     def rewind(self) -> None:
         """Go back to the beginning, where that is possible."""

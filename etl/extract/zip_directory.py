@@ -152,7 +152,9 @@ def entries(raw: RawFile, directory: Directory) -> Iterator[Entry]:
             ) = _ENTRY.unpack_from(window.data, start)
             if signature != _ENTRY_SIGNATURE:
                 break
-            name_at = window.at(at + _ENTRY.size, name_bytes + extra_bytes)
+            name_at = start + _ENTRY.size
+            if name_at + name_bytes + extra_bytes > len(window.data):
+                name_at = window.at(at + _ENTRY.size, name_bytes + extra_bytes)
             extra_at = name_at + name_bytes
             name = window.data[name_at:extra_at]
             extra = window.data[extra_at : extra_at + extra_bytes]

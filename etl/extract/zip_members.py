@@ -43,9 +43,6 @@ _STAMP = Struct("<LQ")
 _SMALL_BYTES = 1 << 16
 """Compressed, a member up to here is read in one go."""
 
-_MOST_OF_SMALL = _SMALL_BYTES << 11
-"""More than deflate can make of so few."""
-
 _MORE_BYTES = 64
 """A member's own header may have more extra fields than the directory."""
 
@@ -135,14 +132,14 @@ class ZipMember(Member):
 
     def read(self) -> bytes:
         entry = self._entry
-        if entry.method != _DEFLATE or entry.compressed > _SMALL_BYTES or self.skipped:
+        small = entry.compressed <= _SMALL_BYTES and entry.size <= FREE_BYTES
+        if not small or entry.method != _DEFLATE or self.skipped:
             return b"".join(self.blocks())
-        self._check()
         at = self._begin()
         try:
             start = self._window.at(at, entry.compressed)
             packed = self._window.data[start : start + entry.compressed]
-            content: bytes = isal_zlib.decompressobj(-15).decompress(packed, min(self.size, _MOST_OF_SMALL) + 1)
+            content: bytes = isal_zlib.decompressobj(-15).decompress(packed, entry.size + 1)
         except DECOMPRESSION_ERRORS as error:
             raise self._broken(at, error) from error
         self._check_content(len(content), isal_zlib.crc32(content))

@@ -602,6 +602,7 @@ def test_a_zip_without_its_end() -> None:
 def test_a_zip_in_several_parts() -> None:
     data = bytearray(zipped())
     data[-18:-16] = b"\2\0"
+    data[:4] = b"\x8a\x11\x93\xf0"  # the last part begins with anything
     with pytest.raises(SourceError, match=r"^dump is one part of a zip archive in several: join them first"):
         open_members(io.BytesIO(data), "dump", LIMITS)
 
