@@ -6,6 +6,7 @@ import random
 import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -40,14 +41,14 @@ class Grammar:
     def document(self) -> str:
         return self._instance(self._root)
 
-    def _element(self, depth: int) -> dict[str, object]:
+    def _element(self, depth: int) -> dict[str, Any]:
         self._names += 1
         draw = self._random.random()
         attributes = [
             (f"a{number}", self._random.choice(list(VALUES)), self._random.random() < 0.5)
             for number in range(self._random.choice([0, 0, 1, 2]))
         ]
-        found: dict[str, object] = {
+        found: dict[str, Any] = {
             "name": f"e{self._names}",
             "attributes": attributes,
             "content": None,
@@ -71,10 +72,10 @@ class Grammar:
 
     # --- the schema ---
 
-    def _declared(self, element: dict[str, object], occurs: str) -> str:
+    def _declared(self, element: dict[str, Any], occurs: str) -> str:
         attributes = "".join(
             f'<xs:attribute name="{name}" type="{kind}" use="{"required" if required else "optional"}"/>'
-            for name, kind, required in element["attributes"]  # type: ignore[attr-defined]
+            for name, kind, required in element["attributes"]
         )
         nillable = ' nillable="true"' if element.get("nillable") else ""
         start = f'<xs:element name="{element["name"]}"{occurs}{nillable}'
@@ -89,8 +90,8 @@ class Grammar:
         model = self._model(element["content"], "")
         return f"{start}><xs:complexType{mixed}>{model}{attributes}</xs:complexType></xs:element>"
 
-    def _model(self, group: object, occurs: str) -> str:
-        kind, parts = group  # type: ignore[misc]
+    def _model(self, group: Any, occurs: str) -> str:
+        kind, parts = group
         inner = ""
         for part, (least, most) in parts:
             times = f' minOccurs="{least}" maxOccurs="{"unbounded" if most == 3 else most}"'
@@ -99,10 +100,10 @@ class Grammar:
 
     # --- a document ---
 
-    def _instance(self, element: dict[str, object]) -> str:
+    def _instance(self, element: dict[str, Any]) -> str:
         attributes = "".join(
             f' {name}="{self._random.choice(VALUES[kind])}"'
-            for name, kind, required in element["attributes"]  # type: ignore[attr-defined]
+            for name, kind, required in element["attributes"]
             if required or self._random.random() < 0.5
         )
         name = element["name"]
@@ -113,8 +114,8 @@ class Grammar:
             return f'<{name} xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"{attributes}/>'
         return f"<{name}{attributes}>{self._random.choice(VALUES[str(element['type'])])}</{name}>"
 
-    def _contents(self, group: object) -> str:
-        kind, parts = group  # type: ignore[misc]
+    def _contents(self, group: Any) -> str:
+        kind, parts = group
         chosen = parts if kind == "sequence" else [self._random.choice(parts)]
         written = ""
         for part, (least, most) in chosen:
