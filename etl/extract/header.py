@@ -22,6 +22,7 @@ from etl.mapping.paths import ValuePath
 MAX_HEADER_BYTES = 1 << 18
 """Of what is kept: it goes with every split, and those have as many bytes by default."""
 
+_UNDEFINED = frozenset({etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY})
 _FIRST_RECORD = b'<first-record xmlns="urn:etl"/>'
 
 
@@ -138,6 +139,8 @@ class HeaderReader:
             return etree.fromstring(self._outline.subset + header, self._parser)
         except etree.XMLSyntaxError as error:
             why = str(error.msg).rsplit(", line ", 1)[0]
+            if error.code in _UNDEFINED:  # type: ignore[attr-defined]  # missing in the stubs
+                why += "; --dtd FILE gives its meaning"
             raise SourceError(
                 f"{self._label}: columns with `scope: document` take what stands before the first record (byte {start},"
                 f" line {self._window.line(start)}), but that is not well-formed: {why}."
