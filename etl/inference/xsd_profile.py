@@ -157,7 +157,7 @@ class _Builder:
             declaration.remarks.append("nillable")
         _take_default(declaration, node.declarations, empty=True)
         element.text = DeclaredValues(declaration, element.count)
-        if lexical.is_id and node.profile.count:
+        if lexical.is_id:
             _make_key(element.text)
         if not simple and not _is_mixed(node):
             element.text.empty = element.count
