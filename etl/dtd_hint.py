@@ -38,7 +38,7 @@ def _hint(source: Source) -> str:
     if not system:
         return ""
     beside = None if source.path is None else source.path.parent / PurePosixPath(system).name
-    if beside is not None and beside.is_file():
+    if beside is not None and beside.suffix == ".dtd" and beside.is_file():
         return f"No DTD that a document names is opened; {source.label} has its own beside it: --dtd {beside} takes it."
     return f"No DTD that a document names is opened; if you have that of {source.label}, {system}: --dtd FILE takes it."
 
