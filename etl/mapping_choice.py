@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from etl.allocator import give_back_free_memory
 from etl.errors import InternalError, MappingError
+from etl.extract.dtd import Dtd
 from etl.extract.source import Source
 from etl.inference.choice import LOOKED_AT
-from etl.inference.openable import PACKED, openables
+from etl.inference.openable import PACKED, archived, openables
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.metrics import Snapshot
 from etl.new_file import new_file
+from etl.options import Limits
 from etl.progress import Progress, format_bytes, format_list
 from etl.report import UNSAVED
 
@@ -34,10 +36,13 @@ SLOW_SECONDS = 2.0
 """After which a schema that is still read is said to be large."""
 
 
-def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> str:
+def infer_text(
+    found: Sequence[Source], *, full: bool, progress: Progress, dtd: Dtd | None = None, limits: Limits | None = None
+) -> str:
     """The text of a mapping for these sources; what is doubtful about it is noted, too.
 
-    Raises SourceError where a source cannot be read or holds no XML.
+    What `dtd` declares holds in all of them; `limits` (the defaults) are those of archives. Raises SourceError where a
+    source cannot be read or holds no XML.
     """
     # A load that is given its mapping need not wait for these.
     from etl.inference.design import infer_mapping
@@ -47,7 +52,13 @@ def infer_text(found: Sequence[Source], *, full: bool, progress: Progress) -> st
     look = _Look(_bytes_to_read(found, sample_bytes))
     progress.start(look.snapshot)
     try:
-        profile = survey(openables(found), sample_bytes=sample_bytes, on_bytes=look.count)
+        profile = survey(
+            openables(found),
+            archives=archived(found, limits or Limits()),
+            sample_bytes=sample_bytes,
+            on_bytes=look.count,
+            dtd=dtd,
+        )
     finally:
         progress.stop()
     inferred = infer_mapping(profile, format_list([source.label for source in found], 3))
@@ -79,14 +90,20 @@ def text_from_schema(file: Path, found: Sequence[Source], progress: Progress) ->
     return inferred.text
 
 
-def inferred_mapping(found: Sequence[Source], save_as: Path | None, progress: Progress) -> Mapping:
+def inferred_mapping(
+    found: Sequence[Source],
+    save_as: Path | None,
+    progress: Progress,
+    dtd: Dtd | None = None,
+    limits: Limits | None = None,
+) -> Mapping:
     """A mapping inferred from `kept` sources, which are then ready to be read; saved as `save_as`, where it is given.
 
     Raises SourceError; that it cannot be saved is noted.
     """
     streams = [source.stream for source in found if source.stream is not None]
     try:
-        text = infer_text(found, full=False, progress=progress)
+        text = infer_text(found, full=False, progress=progress, dtd=dtd, limits=limits)
         mapping = _parsed(text, _save_noted(text, save_as, progress) if save_as else UNSAVED)
     except BaseException:
         for stream in streams:
@@ -129,11 +146,12 @@ class _Look:
 
 def _bytes_to_read(found: Sequence[Source], sample_bytes: int | None) -> int | None:
     """As far as it can be told before: what a compressed file holds cannot."""
-    sizes = [source.size for source in found if source.path is not None and source.path.suffix.lower() not in PACKED]
-    known = sum(size for size in sizes if size is not None)
-    if len(sizes) < len(found) or None in sizes:
+    if any(source.kind == "archive" or source.path is None or source.size is None for source in found):
         return sample_bytes
-    return known if sample_bytes is None else min(known * LOOKED_AT // max(LOOKED_AT, len(found)), sample_bytes)
+    if any(source.path is not None and source.path.suffix.lower() in PACKED for source in found):
+        return sample_bytes
+    known, documents = sum(source.size or 0 for source in found), sum(len(source.files) or 1 for source in found)
+    return known if sample_bytes is None else min(known * LOOKED_AT // max(LOOKED_AT, documents), sample_bytes)
 
 
 def _parsed(text: str, label: str) -> Mapping:

@@ -29,8 +29,8 @@ from etl.inference.shapes import (
     says_something,
     single_values,
 )
-from etl.inference.values import ValueProfile
 from etl.inference.vague import MEANINGLESS
+from etl.inference.values import ValueProfile
 from etl.inference.width import KINDS_LIMIT
 from etl.inference.words import is_plural_of, name_of, singular
 from etl.mapping.paths import local_name
