@@ -92,9 +92,11 @@ def _yaml(text: str) -> str:
 def _several(mapping: Mapping, tally: Tally) -> Iterable[str]:
     for (t, c), count in sorted(tally.several.items()):
         column = _column(mapping, t, c)
+        # A value of the document has no element in a record that a row could be made of.
+        of_document = isinstance(column.source, FromPath) and column.source.scope == "document"
         yield (
             f"{mapping.tables[t].name}.{column.name} met more than one value {_times(count)} and kept one; "
-            f"`many: array` (line {column.line}) or a child table keeps all."
+            f"`many: array` (line {column.line}){'' if of_document else ' or a child table'} keeps all."
         )
 
 
