@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from xml.sax.saxutils import quoteattr
 
@@ -111,16 +112,14 @@ def seen(document: str, each: str, path: str) -> Seen:
     return Seen(len(records), kids, _found(root, path, before, around), late)
 
 
-def _records(root: etree._Element, each: str) -> list[etree._Element]:
+def _records(root: Any, each: str) -> list[Any]:
     """Those in others belong to those."""
     found = {element for path in each.split(", ") for element in root.xpath(path, namespaces=PLACES)}
     outermost = [one for one in found if found.isdisjoint(one.iterancestors())]
     return sorted(outermost, key=list(root.iter()).index)
 
 
-def _found(
-    root: etree._Element, path: str, among: list[etree._Element], around: set[etree._Element]
-) -> list[str | None]:
+def _found(root: Any, path: str, among: list[Any], around: set[Any]) -> list[str | None]:
     """The values of what the path leads to among these elements; of those `around` records attributes alone."""
     steps, _, leaf = path.rpartition("/")
     steps = steps if leaf[0] == "@" or leaf == "text()" else path
