@@ -146,6 +146,8 @@ class CollectionFeed:
         fed, told = self._fed, self._told
         if found.problem:
             self._breaks(found.problem)
+        elif found.skipped == "folder":
+            pass
         elif found.skipped:
             told.skipped[found.skipped] += 1
         elif known is not None and known.complete:

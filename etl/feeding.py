@@ -70,14 +70,14 @@ class Feeder:
         sources: Sequence[FedSource],
         splitter: Splitter,
         limit: int | None,
-        ledger: DocumentLedger,
-        settings: Settings,
+        ledger: DocumentLedger | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        """`ledger` is asked for the documents of collections."""
+        """`ledger` is asked for the documents of collections; without it all of them are new."""
         self._sources = sources
         self._splitter = splitter
         self._remaining = limit
-        self._collection = partial(CollectionFeed, splitter=splitter, settings=settings, read=_read)
+        self._collection = partial(CollectionFeed, splitter=splitter, settings=settings or Settings(), read=_read)
         self._ledger = ledger
         self._lock = threading.Lock()
         self._reading: _Reading | None = None

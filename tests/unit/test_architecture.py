@@ -54,14 +54,16 @@ ALLOWED = {
     "loading": CONTRACTS
     | {"measuring", "targets.base", "targets.own_tables", "targets.reading", "faults", "positions"},
     "faults": set(),
-    "finishing": CONTRACTS | {"faults", "loading.ledger", "loading.retries", "targets.base"},
+    "finishing": CONTRACTS | {"faults", "fed_source", "loading.ledger", "loading.retries", "targets.base"},
     "positions": {"messages"},
     "record_schema": set(),
     "validation": CONTRACTS | {"inference.xsd_schema", "record_schema", "transform.validation"},
     "worker": CONTRACTS | {"batches", "extract", "transform", "engines.base", "engines.pipe", "native", "positions"},
     "parallel_coordinator": CONTRACTS | {"measuring", "engines.base", "loading.insert_queue"},
     "scaling": {"parallel_coordinator"},
-    "feeding": CONTRACTS | {"extract", "loading.ledger", "report"},
+    "fed_source": CONTRACTS | {"extract", "loading.ledger", "report"},
+    "collection_feed": CONTRACTS | {"extract", "fed_source", "loading.ledger"},
+    "feeding": CONTRACTS | {"collection_feed", "extract", "fed_source"},
     "mapping_choice": CONTRACTS | {"allocator", "extract", "inference", "new_file", "progress", "report"},
     "native": CONTRACTS
     | {"entities", "native.families", "native.program", "native.program_rows", "positions", "transform"},

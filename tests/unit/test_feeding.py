@@ -12,7 +12,8 @@ import pytest
 
 from etl.extract.source import Source, expand
 from etl.extract.splitter import Splitter
-from etl.feeding import SAMPLE_RECORDS, FedSource, Feeder, make_splitter
+from etl.fed_source import FedSource
+from etl.feeding import SAMPLE_RECORDS, Feeder, make_splitter
 from etl.loading.ledger import Range, Totals
 from etl.mapping.paths import parse_record_path
 from etl.messages import SourceInfo, Split

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from etl.errors import SourceError
 from etl.extract.source import expand
-from etl.feeding import FedSource, Feeder, make_splitter
+from etl.fed_source import FedSource
+from etl.feeding import Feeder, make_splitter
 from etl.loading.ledger_base import Totals
 from etl.mapping.model import Mapping
 from etl.messages import SourceInfo, Split
