@@ -219,6 +219,7 @@ def infer(
             "element says which of the schema's elements is meant. Nothing is fetched.",
         ),
     ] = None,
+    dtd: Dtd = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -234,7 +235,8 @@ def infer(
                 raise SettingsError(
                     "Neither a SOURCE nor a schema (--xsd FILE) is given: a mapping is inferred of one."
                 )
-            text = loader.infer(sources or [], full=full, xsd=xsd, progress=progress)
+            settings = settings_of(None, None, dtd=dtd)
+            text = loader.infer(sources or [], full=full, xsd=xsd, settings=settings, progress=progress)
         finally:
             progress.stop()
         _write_utf8(text)

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from etl.dtd_hint import with_dtd_hint
 from etl.errors import CallbackError, SettingsError, SourceError
+from etl.extract.dtd import Dtd, given_dtd
 from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand
 from etl.loading.result_thread import OnBatch, OnReject
@@ -73,11 +75,13 @@ def load(
     if source_name is not None:
         _check_nameless(names)
     url = target or settings.target or default_target(names)
+    dtd = given_dtd(settings.input.dtd, progress.note)
     with closing(open_target(url, settings)) as place:
         schema = open_schema(settings.input.validate_by)
-        checked, found = _prepare(mapping, names, settings, Path(save_mapping) if save_mapping else None, progress)
+        checked, found = _prepare(mapping, names, settings, dtd, Path(save_mapping) if save_mapping else None, progress)
         pipeline = Pipeline(checked, place, settings, progress, schema(checked))
         report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
+        report = with_dtd_hint(report, found, settings.input.dtd)
     if on_complete is not None:
         _complete(on_complete, report)
     return report
@@ -108,8 +112,9 @@ def check(
     progress = progress or SilentProgress()
     # All of it is looked at, however bad it is.
     settings = (settings or Settings()).model_copy(update={"errors": Errors(max=None)})
+    dtd = given_dtd(settings.input.dtd, progress.note)
     schema = open_schema(settings.input.validate_by)
-    checked, found = _prepare(mapping, _names(sources), settings, None, progress)
+    checked, found = _prepare(mapping, _names(sources), settings, dtd, None, progress)
     place = MemoryTarget(keep=show)
     pipeline = Pipeline(checked, place, settings, progress, schema(checked))
     try:
@@ -119,7 +124,7 @@ def check(
         if error.report is None or not any(source.problem for source in error.report.sources):
             raise
         report = error.report
-    return CheckReport(
+    checked_report = CheckReport(
         mapping=report.mapping,
         sources=report.sources,
         tables=report.tables,
@@ -134,6 +139,7 @@ def check(
         first_rows=report.rows or {},
         native=report.native,
     )
+    return with_dtd_hint(checked_report, found, settings.input.dtd)
 
 
 def infer(
@@ -152,7 +158,9 @@ def infer(
     """
     settings, progress = settings or Settings(), progress or SilentProgress()
     if xsd is None:
-        return infer_text(_found(_names(sources), settings), full=full, progress=progress)
+        dtd = given_dtd(settings.input.dtd, progress.note)
+        found = _found(_names(sources), settings)
+        return infer_text(found, full=full, progress=progress, dtd=dtd, limits=settings.limits)
     if full:
         raise SettingsError(
             "full (--full) is for what is inferred from documents; of a schema (--xsd) always everything is looked at."
@@ -175,13 +183,14 @@ def _prepare(
     mapping: str | Path | Mapping | None,
     names: Sequence[str],
     settings: Settings,
+    dtd: Dtd | None,
     save_as: Path | None,
     progress: Progress,
 ) -> tuple[Mapping, list[Source]]:
     """The mapping, given or inferred, and the sources, both checked as far as can be told before any work."""
     if mapping is None:
         found = [source.kept() for source in _found(names, settings)]
-        return inferred_mapping(found, save_as, progress), found
+        return inferred_mapping(found, save_as, progress, dtd, settings.limits), found
     checked = _read(mapping)
     check_functions(checked)
     return checked, _found(names, settings)
