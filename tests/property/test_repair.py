@@ -61,6 +61,8 @@ DIRT = [
         b"-" * 70,
         b"x" * 200,
         b"a&b" * 30,
+        "é日".encode() * 20,
+        b"&lt;&#xA;&#39;" * 9,
     ),
 ]
 dirty = st.lists(st.sampled_from(DIRT) | st.binary(max_size=4), max_size=30).map(b"".join)

@@ -5,7 +5,7 @@
 
 #include "chars.h"
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64, BEHIND = 2, AHEAD = 5 };
 
 typedef struct {
     const uint8_t *text;
@@ -13,33 +13,41 @@ typedef struct {
     size_t at;
 } cursor;
 
-/* All without a branch, so that compilers make vector instructions of the loops below. */
+static const struct {
+    const char *opening;
+    size_t opening_length;
+    const char *closing;
+    size_t closing_length;
+} hiding[] = {
+    [ETL_WITHIN_COMMENT] = {"<!--", 4, "-->", 3},
+    [ETL_WITHIN_CDATA] = {"<![CDATA[", 9, "]]>", 3},
+    [ETL_WITHIN_INSTRUCTION] = {"<?", 2, "?>", 2},
+};
+
+static uint8_t last_of(etl_within within)
+{
+    return within == ETL_WITHIN_CHARACTERS ? 0 : (uint8_t)hiding[within].closing[0];
+}
+
+/* All without a branch, so that compilers may make vector instructions of the loops. */
 static inline uint8_t is_foreign(uint8_t byte)
 {
     return (uint8_t)((byte >= 0x80) | ((byte < ' ') & (byte != '\t') & (byte != '\n') & (byte != '\r')));
 }
 
-/* Marks by 1 what has to be looked at of BLOCK bytes of text, and one more byte that is not marked itself. */
-static bool mark_text(const uint8_t *at, uint8_t *marks)
+/* Marks by 1 which of BLOCK bytes have to be looked at; of the one behind them it is seen what it is. */
+static void mark(const uint8_t *at, uint8_t *marks, etl_within within)
 {
-    uint8_t found = 0;
-    for (size_t i = 0; i < BLOCK; i++) {
-        uint8_t byte = at[i], next = at[i + 1];
-        marks[i] = (uint8_t)(is_foreign(byte) | (byte == '&') | ((byte == '<') & ((next == '!') | (next == '?'))));
-        found |= marks[i];
+    if (within == ETL_WITHIN_TEXT) {
+        for (size_t i = 0; i < BLOCK; i++) {
+            uint8_t byte = at[i], next = at[i + 1];
+            marks[i] = (uint8_t)(is_foreign(byte) | (byte == '&') | ((byte == '<') & ((next == '!') | (next == '?'))));
+        }
+    } else {
+        const uint8_t last = last_of(within);
+        for (size_t i = 0; i < BLOCK; i++)
+            marks[i] = (uint8_t)(is_foreign(at[i]) | (at[i] == last));
     }
-    return found != 0;
-}
-
-/* The same within what `last` begins the end of. */
-static bool mark_hidden(const uint8_t *at, uint8_t *marks, uint8_t last)
-{
-    uint8_t found = 0;
-    for (size_t i = 0; i < BLOCK; i++) {
-        marks[i] = (uint8_t)(is_foreign(at[i]) | (at[i] == last));
-        found |= marks[i];
-    }
-    return found != 0;
 }
 
 static bool begins(const cursor *c, const char *what, size_t length)
@@ -130,17 +138,6 @@ static bool pass_reference(cursor *c)
     }
 }
 
-static const struct {
-    const char *opening;
-    size_t opening_length;
-    const char *closing;
-    size_t closing_length;
-} hiding[] = {
-    [ETL_WITHIN_COMMENT] = {"<!--", 4, "-->", 3},
-    [ETL_WITHIN_CDATA] = {"<![CDATA[", 9, "]]>", 3},
-    [ETL_WITHIN_INSTRUCTION] = {"<?", 2, "?>", 2},
-};
-
 /* Past what opens with a `<` and is no element. */
 static bool pass_opening(cursor *c, etl_within *within)
 {
@@ -183,10 +180,108 @@ static bool pass_marked(cursor *c, etl_within *within)
     return byte == '&' ? pass_reference(c) : pass_opening(c, within);
 }
 
-static uint8_t last_of(etl_within within)
+#ifdef __GNUC__
+
+/* Of each of so many bytes the same at once; a comparison gives 0xFF for yes. */
+typedef uint8_t bytes __attribute__((vector_size(16)));
+enum { WIDTH = sizeof(bytes) };
+
+static inline bytes load(const uint8_t *at)
 {
-    return within == ETL_WITHIN_CHARACTERS ? 0 : (uint8_t)hiding[within].closing[0];
+    bytes loaded;
+    memcpy(&loaded, at, sizeof loaded);
+    return loaded;
 }
+
+static inline bool any(bytes yes)
+{
+    uint64_t halves[2];
+    memcpy(halves, &yes, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
+
+static inline bytes is_control(bytes a)
+{
+    return (bytes)(a < ' ') & (bytes)(a != '\t') & (bytes)(a != '\n') & (bytes)(a != '\r');
+}
+
+/* Whether in BLOCK bytes each ampersand begins an entity of XML, or a reference as they stand for line breaks and
+ * quotes. AHEAD bytes behind them are read. */
+static bool are_known_references(const uint8_t *at)
+{
+    bytes others = {0};
+    for (const uint8_t *end = at + BLOCK; at < end; at += WIDTH) {
+        const bytes b = load(at + 1), c = load(at + 2), d = load(at + 3), e = load(at + 4), f = load(at + 5);
+        const bytes less = ((bytes)(b == 'l') | (bytes)(b == 'g')) & (bytes)(c == 't') & (bytes)(d == ';');
+        const bytes amp = (bytes)(b == 'a') & (bytes)(c == 'm') & (bytes)(d == 'p') & (bytes)(e == ';');
+        const bytes quot =
+            (bytes)(b == 'q') & (bytes)(c == 'u') & (bytes)(d == 'o') & (bytes)(e == 't') & (bytes)(f == ';');
+        const bytes line = (bytes)(c == 'x') & ((bytes)(d == 'A') | (bytes)(d == 'D'));
+        const bytes quote = (bytes)(c == '3') & ((bytes)(d == '4') | (bytes)(d == '9'));
+        const bytes number = (bytes)(b == '#') & (bytes)(e == ';') & (line | quote);
+        others |= (bytes)(load(at) == '&') & ~(less | amp | quot | number);
+    }
+    return !any(others);
+}
+
+/* Whether BLOCK bytes are UTF-8 (RFC 3629) of characters with up to three bytes, without the last 64 of these. The first
+ * byte begins a character; BEHIND bytes before it and AHEAD behind the last are read. */
+static bool are_usual_characters(const uint8_t *at)
+{
+    const uint8_t *begin = at, *end = at + BLOCK;
+    bytes others = {0};
+    for (; at < end; at += WIDTH) {
+        const bytes a = load(at), b = load(at + 1);
+        bytes before = load(at - 1), before_that = load(at - 2);
+        if (at == begin) {
+            /* Whatever stands there somebody else has dealt with. */
+            before[0] = 0;
+            before_that[0] = before_that[1] = 0;
+        }
+        const bytes expected = (bytes)(before >= 0xC0) | (bytes)(before_that >= 0xE0);
+        others |= (bytes)((a & 0xC0) == 0x80) ^ expected;
+        others |= (bytes)((a & 0xFE) == 0xC0) | (bytes)(a >= 0xF0);
+        others |= (bytes)(a == 0xE0) & (bytes)(b < 0xA0);
+        others |= (bytes)(a == 0xED) & (bytes)(b >= 0xA0);
+        others |= (bytes)(a == 0xEF) & (bytes)(b == 0xBF);
+    }
+    return !any(others);
+}
+
+static size_t up_to_a_character(const uint8_t *end)
+{
+    return (size_t)BLOCK - (end[-1] >= 0xC0 ? 1 : end[-2] >= 0xE0 ? 2 : 0);
+}
+
+/* How many of the next BLOCK bytes are clean; they end with a character. 0 where they have to be looked at. */
+static size_t clean_text_block(const uint8_t *at)
+{
+    bytes found = {0}, wide = {0}, references = {0};
+    for (size_t i = 0; i < BLOCK; i += WIDTH) {
+        const bytes a = load(at + i), b = load(at + i + 1);
+        found |= is_control(a) | ((bytes)(a == '<') & ((bytes)(b == '!') | (bytes)(b == '?')));
+        references |= (bytes)(a == '&');
+        wide |= a & 0x80;
+    }
+    if (any(found) || (any(references) && !are_known_references(at)) || (any(wide) && !are_usual_characters(at)))
+        return 0;
+    return up_to_a_character(at + BLOCK);
+}
+
+static size_t clean_hidden_block(const uint8_t *at, uint8_t last)
+{
+    bytes found = {0}, wide = {0};
+    for (size_t i = 0; i < BLOCK; i += WIDTH) {
+        const bytes a = load(at + i);
+        found |= is_control(a) | (bytes)(a == last);
+        wide |= a & 0x80;
+    }
+    if (any(found) || (any(wide) && !are_usual_characters(at)))
+        return 0;
+    return up_to_a_character(at + BLOCK);
+}
+
+#endif
 
 /* Past the next BLOCK bytes, or as many as there are, or what is within the same of them. */
 static bool pass_block(cursor *c, etl_within *within)
@@ -203,25 +298,40 @@ static bool pass_block(cursor *c, etl_within *within)
         memcpy(padded, block, size);
         block = padded;
     }
-    bool marked = before == ETL_WITHIN_TEXT ? mark_text(block, marks) : mark_hidden(block, marks, last_of(before));
-    while (marked && c->at < start + size && *within == before) {
+    mark(block, marks, before);
+    while (c->at < start + size && *within == before) {
         size_t from = c->at - start;
         const uint8_t *found = memchr(marks + from, 1, size - from);
-        if (found == NULL)
+        if (found == NULL) {
+            c->at = start + size;
             break;
+        }
         c->at = start + (size_t)(found - marks);
         if (!pass_marked(c, within))
             return false;
     }
-    if (*within == before && c->at < start + size)
-        c->at = start + size;
     return true;
+}
+
+/* Past blocks in which nothing has to be looked at. */
+static void pass_clean_blocks(cursor *c, etl_within within)
+{
+#ifdef __GNUC__
+    while (c->at >= BEHIND && c->length - c->at >= BLOCK + AHEAD) {
+        const uint8_t *at = c->text + c->at;
+        size_t size = within == ETL_WITHIN_TEXT ? clean_text_block(at) : clean_hidden_block(at, last_of(within));
+        if (size == 0)
+            break;
+        c->at += size;
+    }
+#endif
 }
 
 etl_clean_result etl_clean(const uint8_t *text, size_t length, size_t at, etl_within within)
 {
     cursor c = {text, length, at};
-    while (c.at < length && pass_block(&c, &within))
-        ;
+    do {
+        pass_clean_blocks(&c, within);
+    } while (c.at < length && pass_block(&c, &within) && c.at < length);
     return (etl_clean_result){c.at, within};
 }
