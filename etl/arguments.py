@@ -26,8 +26,8 @@ MapFile = Annotated[
         "--map",
         metavar="FILE",
         help="The mapping: which elements become rows of which tables. Without it `STEM.mapping.yaml`, in this folder "
-        "or beside the source; STEM is the source's name without `.xml` and the compression's suffix (`etl` for "
-        "several sources). Without that, too, it is inferred from a sample (`etl infer`).",
+        "or beside the source; STEM is the source's name without `.xml` and suffixes of compression and archives "
+        "(`etl` for several sources). Without that, too, it is inferred from a sample (`etl infer`).",
     ),
 ]
 SettingsFile = Annotated[

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
 
@@ -45,6 +47,25 @@ def test_a_folder_of_several_kinds_loads_in_one_command(folder: Path, target_url
         "vote": ["id", "kind"],
     }
     assert "mapped by site.mapping.yaml" in command("load", "site", "--to", target_url, cwd=folder).err
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    page = (Path(etl.__file__).parent / "docs" / "commands.md").read_text("utf-8")
+    section = page.partition("### Several kinds of document\n")[2].partition("\n### ")[0]
+    files = dict(re.findall(r"this `site/(\w+\.xml)`\s+```xml\n(.*?)```", section, re.DOTALL))
+    assert list(files) == ["Users.xml", "Badges.xml"]
+    (tmp_path / "site").mkdir()
+    for name, text in files.items():
+        (tmp_path / "site" / name).write_text(text, "utf-8")
+    assert command("load", "site/", cwd=tmp_path).code == 0
+    url = f"sqlite:///{tmp_path / 'site.db'}"
+    assert (query(url, 'SELECT id, name FROM "user"'), count(url, "badge")) == ([("1", "Ada"), ("2", "Grace")], 2)
+
+    (tmp_path / "users.yaml").write_text(command("infer", "site/Users.xml", "-q", cwd=tmp_path).out, "utf-8")
+    told = command("load", "site/", "--map", "users.yaml", "--to", "sqlite:///other.db", cwd=tmp_path)
+    shown = re.search(r"    etl load site/ --map users\.yaml\n((?:      .*\n)+)", section)
+    assert shown is not None
+    assert indent(dedent(shown[1]), "  ").rstrip() in told.err
 
 
 def test_small_documents_of_two_kinds_are_records_each(tmp_path: Path) -> None:
