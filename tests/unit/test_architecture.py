@@ -66,7 +66,15 @@ ALLOWED = {
     "feeding": CONTRACTS | {"collection_feed", "extract", "fed_source"},
     "mapping_choice": CONTRACTS | {"allocator", "extract", "inference", "new_file", "progress", "report"},
     "native": CONTRACTS
-    | {"entities", "native.families", "native.program", "native.program_rows", "positions", "transform"},
+    | {
+        "entities",
+        "native.families",
+        "native.program",
+        "native.program_codes",
+        "native.program_rows",
+        "positions",
+        "transform",
+    },
     "native.families": {"mapping", "messages", "native.program_nodes", "native.program_rows"},
     "native.program": {
         "mapping",
