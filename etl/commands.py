@@ -220,6 +220,7 @@ def infer(
         ),
     ] = None,
     dtd: Dtd = None,
+    repair: Repair = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -235,7 +236,7 @@ def infer(
                 raise SettingsError(
                     "Neither a SOURCE nor a schema (--xsd FILE) is given: a mapping is inferred of one."
                 )
-            settings = settings_of(None, None, dtd=dtd)
+            settings = settings_of(None, None, dtd=dtd, repair=repair)
             text = loader.infer(sources or [], full=full, xsd=xsd, settings=settings, progress=progress)
         finally:
             progress.stop()
