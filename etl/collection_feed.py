@@ -10,11 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from etl.errors import SourceError
-from etl.extract.collection import Found, Read, documents
+from etl.extract.collection import Found, documents
 from etl.extract.member import ArchiveLimits
+from etl.extract.mends import Mend, sum_up
 from etl.extract.reader import SourceReader
 from etl.extract.splitter import Splitter
 from etl.fed_source import FedDocuments, FedSource, Tiles
@@ -49,7 +51,6 @@ class CollectionFeed:
         splitter: Splitter,
         ledger: DocumentLedger | None,
         settings: Settings,
-        read: Read,
         limit: int | None = None,
     ) -> None:
         """Without `ledger` every document is new. `limit`: of records."""
@@ -60,7 +61,6 @@ class CollectionFeed:
         self._ledger = ledger
         self._limits = ArchiveLimits(settings.limits.archive_ratio, settings.limits.archive_bytes)
         self._split_bytes = settings.split.bytes
-        self._read = read
         self._recent: dict[int, None] = {}
         self._lock = threading.Lock()
         self._reader: SourceReader | None = None
@@ -99,7 +99,7 @@ class CollectionFeed:
         group: list[Found] = []
         size = 0
         try:
-            for found in documents(self._fed.source, self._limits, self._read):
+            for found in documents(self._fed.source, self._limits):
                 if found.open is not None:
                     if group:
                         yield group
@@ -144,6 +144,7 @@ class CollectionFeed:
     def _is_wanted(self, found: Found, known: KnownDocument | None) -> bool:
         """Whether it is a document that is to be read; what is not is counted."""
         fed, told = self._fed, self._told
+        self._mended(found.label, found.mends)
         if found.problem:
             self._breaks(found.problem)
         elif found.skipped == "folder":
@@ -229,8 +230,13 @@ class CollectionFeed:
             try:
                 yield reader
             finally:
+                self._mended(found.label, reader.mends)
                 with self._lock:
                     self._reader = None
+
+    def _mended(self, label: str, mends: Sequence[Mend]) -> None:
+        if mends:
+            self._fed.mends = sum_up([*self._fed.mends, *(replace(mend, document=label) for mend in mends)])
 
     def _breaks(self, problem: str) -> None:
         self._told.broken += 1

@@ -16,7 +16,6 @@ from etl.collection_feed import PART_BYTES, CollectionFeed, DocumentLedger
 from etl.errors import CutOff, SourceError
 from etl.extract.dtd import read_dtd
 from etl.extract.header import header_paths
-from etl.extract.reader import Readable, SourceReader
 from etl.extract.source import open_source
 from etl.extract.splitter import Splitter
 from etl.fed_source import FedSource, Tiles
@@ -77,7 +76,7 @@ class Feeder:
         self._sources = sources
         self._splitter = splitter
         self._remaining = limit
-        self._collection = partial(CollectionFeed, splitter=splitter, settings=settings or Settings(), read=_read)
+        self._collection = partial(CollectionFeed, splitter=splitter, settings=settings or Settings())
         self._ledger = ledger
         self._lock = threading.Lock()
         self._reading: _Reading | None = None
@@ -173,10 +172,6 @@ class Feeder:
             whole = fed.source.size if fed.complete else None
             self._position += read if whole is None else whole
             self._reading = None
-
-
-def _read(file: Readable, label: str) -> SourceReader:
-    return SourceReader(file, label, interruptible=True)
 
 
 def _told(fed: FedSource, error: SourceError) -> str:

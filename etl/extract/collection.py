@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from etl.extract.archive_kinds import archive_kind
 from etl.extract.decompress import compression
 from etl.extract.encoding import detect
 from etl.extract.members import ArchiveLimits, Member, open_members
+from etl.extract.mends import Mend
 from etl.extract.reader import Readable, SourceReader
+from etl.extract.repair import Mender, Repair
 from etl.extract.source import SMALL_BYTES, Source, content_fingerprint, is_changed, open_archive, unreadable
 
 SHORTEST_RECORD = 4
@@ -38,9 +41,6 @@ _UTF8 = re.compile(
 
 _MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 1 << 10
-
-Read = Callable[[Readable, str], SourceReader]
-"""Makes a reader of the document in a file, which it closes; the label is for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +61,42 @@ class Found:
     """Records that can be in it."""
     skipped: str = ""
     """Why it is no document, in a word or two: "not XML", "encrypted", "a link" ..."""
+    mends: tuple[Mend, ...] = ()
+    """What was mended in `content`."""
     problem: str = ""
     """Why it cannot be read, in a sentence."""
 
 
-def documents(source: Source, limits: ArchiveLimits, read: Read) -> Iterator[Found]:
+def documents(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
     """What is in a collection, in order. Raises SourceError where an archive breaks; what came before is whole."""
-    return _files(source, read) if source.kind == "folder" else _members(source, limits, read)
+    return _files(source) if source.kind == "folder" else _members(source, limits)
 
 
-def _files(source: Source, read: Read) -> Iterator[Found]:
+def _files(source: Source) -> Iterator[Found]:
     position = 0
     for file in source.files:
         try:
-            with open(file, "rb", buffering=0) as opened:
-                content = opened.read(SMALL_BYTES + 1)
-                # It may have grown since.
-                rest = opened.read() if len(content) > SMALL_BYTES else b""
+            content = _content(file)
         except OSError as error:
             yield Found(file, position, problem=str(unreadable(file, error)))
             continue
-        content += rest
         position += len(content)
-        yield _small(file, position, content_fingerprint(content), content, read)
+        yield _small(file, position, content_fingerprint(content), content, source.repair)
 
 
-def _members(source: Source, limits: ArchiveLimits, read: Read) -> Iterator[Found]:
+def _content(file: str) -> bytes:
+    """All of a small file, with as few calls as it takes. Raises OSError."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = os.read(descriptor, SMALL_BYTES + 1)
+        while block := os.read(descriptor, SMALL_BYTES):
+            content += block
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
     with open_archive(source) as file:
         members = open_members(file, source.label, limits)
         for member in members or ():
@@ -96,10 +106,10 @@ def _members(source: Source, limits: ArchiveLimits, read: Read) -> Iterator[Foun
                 continue
             try:
                 if member.size > SMALL_BYTES:
-                    found = _large(label, member, file.tell(), read)
+                    found = _large(label, member, file.tell(), source.repair)
                 else:
                     content = member.read()
-                    found = _small(label, file.tell(), _member_fingerprint(member, content), content, read)
+                    found = _small(label, file.tell(), _member_fingerprint(member, content), content, source.repair)
             except SourceError as error:  # another member may be good
                 found = Found(label, file.tell(), problem=str(error))
             yield found
@@ -110,7 +120,7 @@ def _members(source: Source, limits: ArchiveLimits, read: Read) -> Iterator[Foun
             )
 
 
-def _small(label: str, position: int, fingerprint: str, content: bytes, read: Read) -> Found:
+def _small(label: str, position: int, fingerprint: str, content: bytes, repair: Repair | None) -> Found:
     """A document that is in memory as it is stored."""
     if content.startswith(_MARK) and _UTF8.match(content, len(_MARK)):
         content = content[len(_MARK) :]
@@ -120,17 +130,23 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, read: Re
             return Found(label, position, fingerprint, skipped=skipped)
         if compression(content):
             most = len(content) * RECORDS_PER_PACKED_BYTE
-            opened = partial(read, io.BytesIO(content), label)
+            opened = partial(_reader, io.BytesIO(content), label, repair)
             return Found(label, position, fingerprint, open=opened, records_most=most)
         try:
-            with read(io.BytesIO(content), label) as reader:
+            with _reader(io.BytesIO(content), label, None) as reader:
                 content = b"".join(reader)
         except SourceError as error:
             return Found(label, position, fingerprint, problem=str(error))
-    return Found(label, position, fingerprint, content, records_most=len(content) // SHORTEST_RECORD + 1)
+    mends: tuple[Mend, ...] = ()
+    if repair is not None:
+        mender = Mender(repair)
+        content = mender.mend(content, final=True)
+        mends = mender.mends
+    most = len(content) // SHORTEST_RECORD + 1
+    return Found(label, position, fingerprint, content, records_most=most, mends=mends)
 
 
-def _large(label: str, member: Member, position: int, read: Read) -> Found:
+def _large(label: str, member: Member, position: int, repair: Repair | None) -> Found:
     """A member that is read in pieces, of which the first is looked at."""
     blocks = member.blocks()
     head = next(blocks, b"")
@@ -144,9 +160,13 @@ def _large(label: str, member: Member, position: int, read: Read) -> Found:
         label,
         position,
         _member_fingerprint(member, stated),
-        open=lambda: read(_Blocks(head, blocks), label),
+        open=lambda: _reader(_Blocks(head, blocks), label, repair),
         records_most=member.size * RECORDS_PER_PACKED_BYTE if packed else member.size // SHORTEST_RECORD + 1,
     )
+
+
+def _reader(file: Readable, label: str, repair: Repair | None) -> SourceReader:
+    return SourceReader(file, label, interruptible=True, repair=repair)
 
 
 def _member_fingerprint(member: Member, content: bytes) -> str:

@@ -6,6 +6,7 @@ as chunks of UTF-8; for those that are many see `etl.extract.collection`. Runs o
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import io
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.kept_stream import KeptStream, Reading
@@ -122,34 +123,56 @@ def expand(names: Sequence[str], repair: Repair | None = None) -> list[Source]:
     input. An archive is one source, and so are many small files together. With `repair` all of them are read mended.
     Raises SourceError where a name stands for nothing, or may not be read.
     """
-    sources: list[Source] = []
-    seen: set[str] = set()
+    files: list[_File] = []
+    seen: set[tuple[int, int]] = set()
     for name in names:
-        for source in _named(name):
-            identity = os.path.realpath(source.path) if source.path is not None else STANDARD_INPUT
+        for file in _named(name):
+            identity = (file.status.st_dev, file.status.st_ino) if file.status is not None else (-1, -1)
             if identity not in seen:
                 seen.add(identity)
-                sources.append(source)
-    small = [source for source in sources if _is_small(source)]
+                files.append(file)
+    small = [file for file in files if _is_small(file)]
     if len(small) <= MANY:
-        found = [_looked_at(source) for source in sources]
+        found = [_looked_at(_source(file)) for file in files]
     else:
-        found = [_folder(small), *(_looked_at(source) for source in sources if not _is_small(source))]
+        found = [_folder(small), *(_looked_at(_source(file)) for file in files if not _is_small(file))]
     return found if repair is None else [replace(source, repair=repair) for source in found]
 
 
-def _is_small(source: Source) -> bool:
-    small = source.size is not None and source.size <= SMALL_BYTES
-    return small and source.path is not None and source.path.suffix.lower() not in _ARCHIVE_SUFFIXES
+class _File(NamedTuple):
+    """A file that is to be loaded, before it is looked at: there may be very many."""
+
+    name: str
+    status: os.stat_result | None
+    """None for standard input."""
 
 
-def _folder(small: Sequence[Source]) -> Source:
+def _is_small(file: _File) -> bool:
+    status = file.status
+    if status is None or status.st_size > SMALL_BYTES or not stat.S_ISREG(status.st_mode):
+        return False
+    return os.path.splitext(file.name)[1].lower() not in _ARCHIVE_SUFFIXES
+
+
+def _folder(small: Sequence[_File]) -> Source:
     """Small files as one source."""
-    files = [str(source.path) for source in small]
-    folders = {os.path.dirname(file) for file in files}
+    folders = {os.path.dirname(file.name) for file in small}
     alike = len({os.path.isabs(folder) for folder in folders}) == 1
     folder = os.path.commonpath(folders if alike else [os.path.abspath(folder) for folder in folders]) or "."
-    return Source(folder, Path(folder), sum(source.size or 0 for source in small), kind="folder", files=tuple(files))
+    size = sum(file.status.st_size for file in small if file.status is not None)
+    return Source(folder, Path(folder), size, kind="folder", files=tuple(file.name for file in small))
+
+
+def _source(file: _File) -> Source:
+    """The source that a file is. Raises SourceError where it may not be read."""
+    name, status = file
+    if status is None:
+        return Source("standard input", None, None)
+    if not os.access(name, os.R_OK):
+        raise unreadable(name, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    if not stat.S_ISREG(status.st_mode):
+        return Source(name, Path(name), None)
+    return Source(name, Path(name), status.st_size, modified=status.st_mtime_ns)
 
 
 def _looked_at(source: Source) -> Source:
@@ -159,46 +182,39 @@ def _looked_at(source: Source) -> Source:
     try:
         with _open(source) as file:
             found = open_members(file, source.label, _NO_LIMITS)
-    except (OSError, SourceError):  # it is told when its turn has come: the others are loaded all the same
+    except OSError:  # it is told when its turn has come: the others are loaded all the same
         return source
+    except SourceError:
+        return replace(source, kind="archive")
     return source if found is None else replace(source, kind="archive")
 
 
-def _named(name: str) -> list[Source]:
+def _named(name: str) -> list[_File]:
     if name == STANDARD_INPUT:
-        return [Source("standard input", None, None)]
+        return [_File(name, None)]
     try:
         if os.path.isdir(name):
-            return [_file(path) for path in _directory(name)]
+            return _directory(name)
         if glob.has_magic(name) and not os.path.lexists(name):
             found = [path for path in sorted(glob.glob(name, recursive=True)) if not os.path.isdir(path)]
             if not found:
                 raise SourceError(f"No file matches {name}.")
-            return [_file(path) for path in found]
-        return [_file(name)]
+            return [_File(path, os.stat(path)) for path in found]
+        return [_File(name, os.stat(name))]
     except (OSError, ValueError) as error:
         raise unreadable(name, error) from error
 
 
-def _directory(name: str) -> list[str]:
+def _directory(name: str) -> list[_File]:
     with os.scandir(name) as entries:
         files = sorted(
-            entry.path
+            _File(entry.path, entry.stat())
             for entry in entries
-            if entry.is_file() and not entry.name.startswith(".") and Path(entry.name).suffix not in _COMPANIONS
+            if entry.is_file() and not entry.name.startswith(".") and os.path.splitext(entry.name)[1] not in _COMPANIONS
         )
     if not files:
         raise SourceError(f"The directory {name} has no file to load (files in subdirectories do not count).")
     return files
-
-
-def _file(name: str) -> Source:
-    status = os.stat(name)
-    if not os.access(name, os.R_OK):
-        raise PermissionError(13, "Permission denied")
-    if not stat.S_ISREG(status.st_mode):
-        return Source(name, Path(name), None)
-    return Source(name, Path(name), status.st_size, modified=status.st_mtime_ns)
 
 
 def unreadable(label: str, error: OSError | ValueError) -> SourceError:

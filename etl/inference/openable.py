@@ -15,7 +15,6 @@ from pathlib import Path, PurePath
 from etl.errors import SourceError
 from etl.extract.collection import Found, documents
 from etl.extract.members import ArchiveLimits
-from etl.extract.reader import Readable, SourceReader
 from etl.extract.source import Source, open_source
 from etl.options import Limits
 
@@ -73,14 +72,14 @@ def archived(sources: Iterable[Source], limits: Limits) -> list[Iterator[Openabl
 
 def _members(source: Source, limits: Limits) -> Iterator[Openable]:
     allowed = ArchiveLimits(limits.archive_ratio, limits.archive_bytes)
-    for found in documents(source, allowed, partial(_read, source)):
+    for found in documents(source, allowed):
         if not found.skipped:
             yield Openable(found.label, None if found.content is None else len(found.content), partial(_open, found))
 
 
 def _open_file(folder: Source, file: str) -> AbstractContextManager[Iterator[bytes]]:
     # A folder has no archives in it, so that no limits apply.
-    (found,) = documents(replace(folder, files=(file,)), ArchiveLimits(0, 0), partial(_read, folder))
+    (found,) = documents(replace(folder, files=(file,)), ArchiveLimits(0, 0))
     return _open(found)
 
 
@@ -90,7 +89,3 @@ def _open(found: Found) -> AbstractContextManager[Iterator[bytes]]:
     if found.skipped:
         raise SourceError(f"{found.label} is no document: {found.skipped}.")
     return nullcontext(iter([found.content or b""])) if found.open is None else found.open()
-
-
-def _read(source: Source, file: Readable, label: str) -> SourceReader:
-    return SourceReader(file, label, interruptible=True, repair=source.repair)
