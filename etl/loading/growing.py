@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from etl.loading.ledger_base import Prefix
-from etl.loading.ledger_queries import tiles_of
+from etl.loading.ledger_queries import tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.targets.base import TargetConnection
 
@@ -51,7 +51,7 @@ def find_grown(
     for number, before, started_at, known in connection.execute(
         sa.select(*columns).where(*shorter).order_by(source.number.desc())
     ):
-        tiles = tiles_of(connection, tables, number)
-        if not any(tile.last for tile in tiles) and prefix(before) == known:
-            return Grown(number, before, started_at, bool(tiles))
+        was_whole = any(tile.last for tile in tiles_of(connection, tables, number))
+        if not was_whole and prefix(before) == known:
+            return Grown(number, before, started_at, bool(totals_of(connection, tables, number).records))
     return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import signal
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,3 +250,21 @@ def test_a_source_that_somebody_loads_is_not_taken_from_him(place: Path, target_
     assert raised
     assert load(place, target_url).state == "finished"
     assert query(target_url, "SELECT count(*), count(DISTINCT id) FROM item") == [(RECORDS, RECORDS)]
+
+
+def test_an_archive_that_was_cut_off_goes_on_too(place: Path, target_url: str) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for first in range(0, RECORDS, 40):
+            content = document(*(grown_item(number) for number in range(first, first + 40)))
+            member = tarfile.TarInfo(f"items/{first}.xml")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    whole = packed.getvalue()
+    (place / "items.xml").write_bytes(whole[: len(whole) // 2])
+    report, _ = load_broken(place, target_url)
+    assert 0 < report.loaded < RECORDS
+    (place / "items.xml").write_bytes(whole)
+    assert load(place, target_url).loaded == RECORDS - report.loaded
+    assert query(target_url, "SELECT count(*), count(DISTINCT id) FROM item") == [(RECORDS, RECORDS)]
+    assert [source.state for source in etl.status(target_url)] == ["finished"]
