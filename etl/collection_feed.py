@@ -15,7 +15,7 @@ from typing import Protocol
 
 from etl.errors import SourceError
 from etl.extract.collection import Found, documents
-from etl.extract.member import ArchiveLimits
+from etl.extract.member import FOLDER, ArchiveLimits
 from etl.extract.mends import Mend, sum_up
 from etl.extract.reader import SourceReader
 from etl.extract.splitter import Splitter
@@ -147,10 +147,8 @@ class CollectionFeed:
         self._mended(found.label, found.mends)
         if found.problem:
             self._breaks(found.problem)
-        elif found.skipped == "folder":
-            pass
         elif found.skipped:
-            told.skipped[found.skipped] += 1
+            told.skipped[found.skipped] += found.skipped != FOLDER
         elif known is not None and known.complete:
             told.known += 1
             if known.source == fed.info.number:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from etl.bottleneck import format_latency
+from etl.extract.member import described_skips
 from etl.extract.mends import described, sum_up
 from etl.metrics import LoadMetrics
 from etl.progress import format_bytes, format_duration, format_list
@@ -101,9 +102,8 @@ def _documents(told: DocumentsReport) -> Iterator[str]:
     if told.unmatched:
         example = told.unmatched_example + (", ..." if told.unmatched > 1 else "")
         yield f"    {_counted(told.unmatched, 'document')} without a record of the mapping: {example}"
-    if told.skipped:
-        kinds = ", ".join(f"{count:,} {reason}" for reason, count in sorted(told.skipped.items()))
-        yield f"    {_counted(sum(told.skipped.values()), 'file')} skipped: {kinds}"
+    if skipped := described_skips(told.skipped):
+        yield f"    {skipped}"
     if told.broken:
         yield f"    {_counted(told.broken, 'document')} that cannot be read to the end"
 

@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,8 @@ from etl.errors import SourceError
 from etl.extract.archive_kinds import archive_kind
 from etl.extract.decompress import compression
 from etl.extract.encoding import detect
-from etl.extract.members import ArchiveLimits, Member, open_members
+from etl.extract.member import FOLDER, ArchiveLimits, Member, described_skips
+from etl.extract.members import open_members
 from etl.extract.mends import Mend
 from etl.extract.reader import Readable, SourceReader
 from etl.extract.repair import Mender, Repair
@@ -68,8 +70,19 @@ class Found:
 
 
 def documents(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
-    """What is in a collection, in order. Raises SourceError where an archive breaks; what came before is whole."""
-    return _files(source) if source.kind == "folder" else _members(source, limits)
+    """What is in a collection, in order.
+
+    Raises SourceError where an archive breaks, after what came before it, and where there is no document at all.
+    """
+    skipped: Counter[str] = Counter()
+    any_document = False
+    for found in _files(source) if source.kind == "folder" else _members(source, limits):
+        if found.skipped:
+            skipped[found.skipped] += found.skipped != FOLDER
+        any_document |= not found.skipped
+        yield found
+    if not any_document:
+        raise SourceError(f"{source.label} holds no XML document: {described_skips(skipped) or 'it is empty'}.")
 
 
 def _files(source: Source) -> Iterator[Found]:

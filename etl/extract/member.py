@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from etl.errors import SourceError
 
 FREE_BYTES = 100 << 20
 """Whatever makes no more than this is no bomb; below it the ratio is not looked at."""
+
+FOLDER = "folder"
+"""Why a folder in an archive is skipped, which nobody needs to hear of."""
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Kinds of characters that move the cursor, turn the line round or are not seen."""
@@ -80,3 +83,10 @@ def shown(name: str) -> str:
         letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _HIDDEN else letter
         for letter in name
     )
+
+
+def described_skips(skipped: Mapping[str, int]) -> str:
+    """How many files are no documents, and why; "" where there are none."""
+    kinds = ", ".join(f"{count:,} {reason}" for reason, count in sorted(skipped.items()) if count)
+    number = sum(skipped.values())
+    return f"{number:,} file{'s' if number > 1 else ''} skipped ({kinds})" if number else ""

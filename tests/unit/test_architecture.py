@@ -34,7 +34,7 @@ ALLOWED = {
     "progress": {"bottleneck", "metrics"},
     "progress_bar": {"metrics", "progress"},
     "preview": set(),
-    "summary": {"bottleneck", "extract.mends", "metrics", "preview", "progress", "report"},
+    "summary": {"bottleneck", "extract.member", "extract.mends", "metrics", "preview", "progress", "report"},
     "ledger_reports": {"errors", "report"},
     "originals": CONTRACTS | {"extract", "loading.ledger_reading"},
     "reject_document": CONTRACTS | {"extract"},
