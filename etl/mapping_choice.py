@@ -16,8 +16,6 @@ from etl.allocator import give_back_free_memory
 from etl.errors import InternalError, MappingError
 from etl.extract.dtd import Dtd
 from etl.extract.source import Source
-from etl.inference.choice import LOOKED_AT
-from etl.inference.openable import PACKED, archived, openables
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.metrics import Snapshot
@@ -46,6 +44,7 @@ def infer_text(
     """
     # A load that is given its mapping need not wait for these.
     from etl.inference.design import infer_mapping
+    from etl.inference.openable import archived, openables
     from etl.inference.survey import survey
 
     sample_bytes = None if full else SAMPLE_BYTES
@@ -74,6 +73,7 @@ def text_from_schema(file: Path, found: Sequence[Source], progress: Progress) ->
 
     Raises SettingsError where the schema is not usable, SourceError where a source cannot be read.
     """
+    from etl.inference.openable import openables
     from etl.inference.xsd import infer_from_schema
 
     slow = threading.Timer(SLOW_SECONDS, progress.note, [f"The schema {file} is a large one: this takes a while."])
@@ -146,6 +146,9 @@ class _Look:
 
 def _bytes_to_read(found: Sequence[Source], sample_bytes: int | None) -> int | None:
     """As far as it can be told before: what a compressed file holds cannot."""
+    from etl.inference.choice import LOOKED_AT
+    from etl.inference.openable import PACKED
+
     if any(source.kind == "archive" or source.path is None or source.size is None for source in found):
         return sample_bytes
     if any(source.path is not None and source.path.suffix.lower() in PACKED for source in found):

@@ -16,6 +16,9 @@ from etl.inference.words import NAME_BYTES, is_plural_of, name_of, singular, sna
 from etl.mapping.paths import XSI_NAMESPACE
 from etl.mapping.reserved_names import LEDGER_TABLES, free_column, free_table
 
+FILE_CHARACTERS = range(3, 31)
+"""Shorter and longer names of files say nothing of what is in them."""
+
 RECORD_TABLE_BYTES = NAME_BYTES - len("_record_id")
 CHILD_TABLE_BYTES = NAME_BYTES - len("_seq")
 """So that the key columns of child tables, which begin with the name of their parent, are short enough too."""
@@ -133,7 +136,7 @@ def _of_record(rows: Rows, namespaces: Namespaces, file: str, *, several: bool) 
     if own in VAGUE_RECORDS and telling:
         near = telling[0] == containers[0]
         candidates = [_instead_of(own, telling[0]) if near else _joined([telling[0], own])]
-    elif own in VAGUE_RECORDS and file and file not in SAYS_NOTHING | VAGUE_RECORDS:
+    elif own in MEANINGLESS and file not in SAYS_NOTHING | VAGUE_RECORDS and len(file) in FILE_CHARACTERS:
         candidates = [_instead_of(own, file)]
     prefix = namespaces.prefix_of(rows.tag)
     if prefix and several:

@@ -38,8 +38,10 @@ def test_tables_of_records(document: str, tables: list[str]) -> None:
     ("document", "file", "table"),
     [
         ("<data><row/><row/></data>", "users", "user"),
-        ("<data><item/><item/></data>", "orders", "order"),
-        ("<data><item/><item/></data>", "feed", "feed_item"),
+        ("<data><rec/><rec/></data>", "feed", "feed"),
+        ("<data><item/><item/></data>", "feed", "item"),
+        ("<data><row/><row/></data>", "d", "row"),
+        ("<data><row/><row/></data>", "x" * 40, "row"),
         ("<data><row/><row/></data>", "export", "row"),
         ("<data><row/><row/></data>", "", "row"),
         ("<badges><row/><row/></badges>", "users", "badge"),
