@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -128,13 +127,12 @@ class RecordValidator:
                 namespace = element.nsmap.get(prefix or None)
                 number = declared.types.get(f"{{{namespace}}}{name}" if namespace else name)
                 declared = declared if number is None else self._places[number]
-        namespaces = ancestors[-1].nsmap if ancestors else {}
-        tag = f"<{_PREFIX}:records xmlns:{_PREFIX}={quoteattr(WRAPPERS)}"
-        for prefix, namespace in namespaces.items():
-            tag += f" xmlns{':' if prefix else ''}{prefix or ''}={quoteattr(namespace)}"
+        namespaces = {**(ancestors[-1].nsmap if ancestors else {}), _PREFIX: WRAPPERS}
+        wrapper = etree.Element(f"{_WRAPPER}records", nsmap=namespaces)
+        tag = etree.tostring(wrapper, encoding="utf-8").removesuffix(b"/>") + b">"
         closing = f"</{_PREFIX}:records>".encode()
         parent = local_name(ancestors[-1].tag) if ancestors else ""
-        return _Around(Skeleton(skeleton.subset, f"{tag}>".encode(), closing, 1), declared, parent)
+        return _Around(Skeleton(skeleton.subset, tag, closing, 1), declared, parent)
 
     def _below(self, declared: Declared | None, tag: str) -> Declared | None:
         """What is declared of child elements of that name."""

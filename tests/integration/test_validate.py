@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,3 +165,12 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
     assert result.code == 3
     message = re.findall(r"with the message `(.*?)`", page, re.DOTALL)[0].replace("\n", " ")
     assert f"1 x invalid, the first: books.xml, line 3, record 2: {message}" in result.err
+
+
+def test_without_a_schema_nothing_that_reads_one_is_imported(place: Path) -> None:
+    code = (
+        "import sys, etl; etl.load('items.xml', mapping='items.mapping.yaml', target='memory://');"
+        "print(*{'xmlschema', 'elementpath', 'etl.validation.prepare'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == []
