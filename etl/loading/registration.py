@@ -21,10 +21,12 @@ from etl.errors import MappingError, SourceHeld, TargetError
 from etl.loading.documents import DocumentRows
 from etl.loading.growing import find_grown
 from etl.loading.holds import Holds
-from etl.loading.ledger_base import KnownDocument, Prefix, RegisteredSource, State, Totals, now
-from etl.loading.ledger_queries import forget, in_pieces, next_number, tiles_of, totals_of
+from etl.loading.known_documents import KnownDocuments
+from etl.loading.ledger_base import KnownDocument, Prefix, RegisteredSource, Totals, now
+from etl.loading.ledger_queries import forget, next_number, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.mapping_digest import conversion_digest, differences, structure_digest
+from etl.loading.source_rows import SourceRow, SourceRows
 from etl.loading.stored_text import storable, storable_yaml
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
@@ -47,13 +49,13 @@ class Registration:
     def __init__(self, target: Target, tables: LedgerTables, mapping: Mapping, documents: DocumentRows) -> None:
         self._target = target
         self._tables = tables
-        self._documents = documents
         self._mapping = mapping
         self._structure = structure_digest(mapping)
         self._conversions = conversion_digest(mapping)
         self._names = {table.name for table in mapping.tables}
         self._load_id = str(uuid.uuid4())
-        self._gone: dict[frozenset[str], frozenset[str]] = {}
+        self._rows = SourceRows(target, tables, self._load_id)
+        self._known_documents = KnownDocuments(tables, self._rows, documents, self._structure)
         self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
@@ -69,7 +71,7 @@ class Registration:
         grown = find_grown(connection, self._tables, self._structure, fingerprint, size, path, prefix)
         if grown is None:
             return ()
-        (row,) = self._rows(connection, self._tables.source.c.number == grown.number)
+        (row,) = self._rows.where(connection, self._tables.source.c.number == grown.number)
         self._check_free(row)
         self._update(connection, grown.number, fingerprint=fingerprint, size=size)
         if not grown.begun:
@@ -90,13 +92,14 @@ class Registration:
         open_ended: bool,
     ) -> RegisteredSource:
         """See `Ledger.register`."""
+        self._forget_dropped(connection)
         if fingerprint is not None and not open_ended:
-            part = self._as_document(connection, label, fingerprint)
+            part = self._known_documents.as_source(connection, label, fingerprint)
             if part is not None:
                 return part
         for known in self._known(connection, fingerprint):
             ours = known.mapping_digest == self._structure
-            if ours and known.state == "finished" and not open_ended and not self._missing(connection, known):
+            if ours and known.state == "finished" and not open_ended and not self._rows.missing(connection, known):
                 return self._registered(connection, known, totals_of(connection, self._tables, known.number))
             if not ours and not known.tables & self._names:
                 continue
@@ -104,63 +107,37 @@ class Registration:
             if ours and (found.tables == "all" or found.only_begun):
                 return self._registered(connection, found.row, found.totals, open_ended=open_ended)
             if ours and found.tables == "some":
-                raise self._partly_gone(connection, found.row)
+                raise self._rows.partly_gone(connection, found.row)
             if found.tables != "none" and found.totals.loaded:
                 raise self._other_mapping(connection, label, found.row)
             self._delete(connection, known.number)
         return self._begin(connection, label, fingerprint, size, path)
 
+    def knows_documents(self, connection: TargetConnection, source: int) -> bool:
+        """Whether a document of this collection can be known already."""
+        return self._known_documents.any(connection, source)
+
     def find_documents(
         self, connection: TargetConnection, source: int, fingerprints: Sequence[str]
     ) -> dict[str, KnownDocument]:
         """See `Ledger.find_documents`."""
-        found = self._documents.find(connection, fingerprints)
-        for known in [one for one in found.values() if one.source != source]:
-            self._check_elsewhere(connection, known)
-        own = self._tables.source.c
-        for some in in_pieces([fingerprint for fingerprint in fingerprints if fingerprint not in found]):
-            for row in self._rows(connection, own.fingerprint.in_(some), own.mapping_digest == self._structure):
-                if row.mapping_digest == self._structure and not self._missing(connection, row):
-                    found[row.fingerprint] = self._as_known(connection, row)
-        return found
+        return self._known_documents.find(connection, source, fingerprints)
 
-    def knows_documents(self, connection: TargetConnection, source: int) -> bool:
-        """Whether a document of a collection can be known already."""
-        own = self._tables.source.c
-        others = sa.select(own.number).where(own.number != source, own.mapping_digest == self._structure)
-        return self._documents.any_known(connection) or bool(connection.execute(others.limit(1)))
+    def _forget_dropped(self, connection: TargetConnection) -> None:
+        """Of sources whose tables were all dropped nothing is there: they must not be known once these are there again.
 
-    def _check_elsewhere(self, connection: TargetConnection, known: KnownDocument) -> None:
-        """Raise TargetError where a document of another source is not complete, or its tables are gone."""
-        (row,) = self._rows(connection, self._tables.source.c.number == known.source)
-        if self._missing(connection, row):
-            raise self._partly_gone(connection, row)
-        if not known.complete:
-            raise TargetError(
-                f"A document of {row.label} (source {row.number}) is to be loaded that began to be loaded as a part of"
-                " that and is not complete. Load that one to its end first: the same command goes on there."
-            )
-
-    def _as_known(self, connection: TargetConnection, row: _SourceRow) -> KnownDocument:
-        """A document that was a source of its own before."""
-        records = totals_of(connection, self._tables, row.number).records
-        if row.state == "loading":
-            raise TargetError(
-                f"{row.label} (source {row.number}) began to be loaded by itself, and is not finished. Load it alone"
-                " first: that goes on where it ended."
-            )
-        return KnownDocument(row.number, 0, 0, records, (), complete=True, source_label=row.label)
-
-    def _as_document(self, connection: TargetConnection, label: str, fingerprint: str) -> RegisteredSource | None:
-        """A source that was loaded before as a document of a collection."""
-        known = self._documents.find(connection, [fingerprint]).get(fingerprint)
-        if known is None:
-            return None
-        self._check_elsewhere(connection, known)
-        (row,) = self._rows(connection, self._tables.source.c.number == known.source)
-        notice = f"{label} was loaded before as a part of {row.label} (source {row.number})."
-        info = SourceInfo(row.number, label, row.load_id, row.started_at)
-        return RegisteredSource(info, "finished", (), Totals(), (notice,))
+        One of which a load that lives has just begun has no tables yet.
+        """
+        if self._present(connection):
+            return
+        for row in self._rows.where(connection, self._tables.source.c.mapping_digest == self._structure):
+            begun = totals_of(connection, self._tables, row.number).records
+            if (
+                begun
+                and self._rows.missing(connection, row) == row.tables
+                and not self.holds.elsewhere(row.lock, row.holder)
+            ):
+                self._delete(connection, row.number)
 
     def begin_again(self, connection: TargetConnection, fingerprints: Sequence[str], paths: Sequence[str]) -> None:
         """See `Ledger.begin_again`."""
@@ -173,7 +150,7 @@ class Registration:
                 continue
             found = self._take(connection, known)
             if found.tables == "some" and not found.only_begun:
-                raise self._partly_gone(connection, found.row)
+                raise self._rows.partly_gone(connection, found.row)
             if found.tables == "all":
                 there.append(found)
         if not upsert:
@@ -211,24 +188,24 @@ class Registration:
         self._check_alone(connection, rows, emptied)
         self._check_counts(counts, sum(found.totals.loaded for found in there))
 
-    def _take(self, connection: TargetConnection, known: _SourceRow) -> _Found:
+    def _take(self, connection: TargetConnection, known: SourceRow) -> _Found:
         """The source as it stays until the transaction ends. Raises SourceHeld where a load that is alive has it."""
         self._check_free(known)
         here = self._tables.source.c.number == known.number
         # What a dead load has in flight may still be committed, and counts then.
-        found = self._rows(connection, here, locked="if free")
+        found = self._rows.where(connection, here, locked="if free")
         if not found:
             self._target.notify(
                 f"Waiting for what {known.holder}, has left in flight of {known.label}: the server has not noticed yet"
                 " that it is gone."
             )
-            found = self._rows(connection, here, locked="in turn")
+            found = self._rows.where(connection, here, locked="in turn")
         (row,) = found
-        missing = self._missing(connection, row)
+        missing = self._rows.missing(connection, row)
         tables: Literal["all", "some", "none"] = "all" if not missing else "none" if missing == row.tables else "some"
         return _Found(row, tables, totals_of(connection, self._tables, row.number))
 
-    def _check_free(self, row: _SourceRow) -> None:
+    def _check_free(self, row: SourceRow) -> None:
         """Raise SourceHeld where a load or a retry that is alive has the source, which may be finished all the same."""
         who = self.holds.elsewhere(row.lock, row.holder)
         if who is not None:
@@ -238,55 +215,26 @@ class Registration:
                 " the same command again: what is committed by then stays."
             )
 
-    def _known(self, connection: TargetConnection, fingerprint: str | None) -> list[_SourceRow]:
+    def _known(self, connection: TargetConnection, fingerprint: str | None) -> list[SourceRow]:
         if fingerprint is None:
             return []
         source = self._tables.source.c
         # The row of this very mapping first: it decides, whatever else is there.
-        return self._rows(connection, source.fingerprint == fingerprint, source.mapping_digest != self._structure)
+        return self._rows.where(connection, source.fingerprint == fingerprint, source.mapping_digest != self._structure)
 
     def _with_other_content(
         self, connection: TargetConnection, fingerprints: Sequence[str], paths: Sequence[str]
-    ) -> list[_SourceRow]:
+    ) -> list[SourceRow]:
         """What these files were loaded as before, when they held something else."""
         source = self._tables.source.c
-        return self._rows(connection, sa.and_(source.path.in_(paths), source.fingerprint.not_in(fingerprints)))
+        return self._rows.where(connection, sa.and_(source.path.in_(paths), source.fingerprint.not_in(fingerprints)))
 
     def _present(self, connection: TargetConnection) -> frozenset[str]:
         """The mapping's tables that are there."""
         return frozenset(self._names) - self._target.missing_tables(connection, self._names)
 
-    def _rows(
-        self,
-        connection: TargetConnection,
-        where: sa.ColumnElement[bool],
-        *order: sa.ColumnElement[Any],
-        locked: Literal["", "if free", "in turn"] = "",
-    ) -> list[_SourceRow]:
-        source = self._tables.source.c
-        columns = [source[field.name] for field in dataclasses.fields(_SourceRow)]
-        wanted = sa.select(*columns).where(where).order_by(*order, source.number)
-        if locked:
-            wanted = wanted.with_for_update(skip_locked=locked == "if free")
-        found = connection.execute(wanted)
-        return [_SourceRow(number, frozenset(json.loads(tables)), *others) for number, tables, *others in found]
-
-    def _missing(self, connection: TargetConnection, row: _SourceRow) -> frozenset[str]:
-        """Tables of the source that are not there any more; those of this load may not be there yet."""
-        if row.load_id == self._load_id:
-            return frozenset()
-        if row.tables not in self._gone:
-            self._gone[row.tables] = self._target.missing_tables(connection, row.tables)
-        return self._gone[row.tables]
-
-    def _partly_gone(self, connection: TargetConnection, row: _SourceRow) -> TargetError:
-        return TargetError(
-            f"{row.label} was loaded before, but of its tables {', '.join(sorted(self._missing(connection, row)))} are"
-            " gone since. Drop the others too, and the same command loads it again from the start."
-        )
-
     def _registered(
-        self, connection: TargetConnection, row: _SourceRow, totals: Totals, *, open_ended: bool = False
+        self, connection: TargetConnection, row: SourceRow, totals: Totals, *, open_ended: bool = False
     ) -> RegisteredSource:
         """A source that is known; if it is unfinished, it is this load's from now on."""
         notices = self._changed_conversions(row, totals)
@@ -302,7 +250,7 @@ class Registration:
         done = tuple((tile.start, tile.end) for tile in tiles_of(connection, self._tables, row.number))
         return RegisteredSource(info, row.state, done, totals, notices)
 
-    def _changed_conversions(self, row: _SourceRow, totals: Totals) -> tuple[str, ...]:
+    def _changed_conversions(self, row: SourceRow, totals: Totals) -> tuple[str, ...]:
         if row.conversion_digest == self._conversions or not totals.records:
             return ()
         if row.state == "finished":
@@ -317,7 +265,7 @@ class Registration:
             " they were, and the rest goes by what the mapping says now.",
         )
 
-    def _other_mapping(self, connection: TargetConnection, label: str, row: _SourceRow) -> TargetError:
+    def _other_mapping(self, connection: TargetConnection, label: str, row: SourceRow) -> TargetError:
         common = ", ".join(sorted(self._names & row.tables))
         verb = "was loaded" if row.state == "finished" else "began to be loaded"
         changed = self._differences(row)
@@ -332,24 +280,24 @@ class Registration:
             f" other tables in this one, or load into another database, or drop these tables first{again}."
         )
 
-    def _differences(self, row: _SourceRow) -> str:
+    def _differences(self, row: SourceRow) -> str:
         """What this mapping has otherwise than the source's."""
         try:
             return differences(parse_mapping(row.mapping, row.mapping_file or ""), self._mapping)
         except MappingError:  # of another version of this program, or made without a file
             return ""
 
-    def _check_alone(self, connection: TargetConnection, rows: Sequence[_SourceRow], emptied: Collection[str]) -> None:
+    def _check_alone(self, connection: TargetConnection, rows: Sequence[SourceRow], emptied: Collection[str]) -> None:
         """Raise TargetError where these tables may hold rows of others than these sources, or no longer fit."""
         not_ours = sorted(set(emptied) - self._target.created_tables(connection, self._mapping))
         if not_ours:
             raise _not_again(f"{', '.join(not_ours)} was there before any load, and may hold rows of others")
         self._check_others(connection, rows, emptied)
 
-    def _check_others(self, connection: TargetConnection, rows: Sequence[_SourceRow], tables: Collection[str]) -> None:
+    def _check_others(self, connection: TargetConnection, rows: Sequence[SourceRow], tables: Collection[str]) -> None:
         """Raise TargetError where sources other than these have rows in these tables."""
         numbers = [row.number for row in rows]
-        for other in self._rows(connection, self._tables.source.c.number.not_in(numbers)):
+        for other in self._rows.where(connection, self._tables.source.c.number.not_in(numbers)):
             shared = sorted(other.tables & set(tables))
             if shared and totals_of(connection, self._tables, other.number).loaded:
                 raise _not_again(f"{', '.join(shared)} has rows of {other.label} (source {other.number}) too")
@@ -394,9 +342,9 @@ class Registration:
         """What to know where the same file was loaded before, with another content."""
         if path is None:
             return ()
-        for row in reversed(self._rows(connection, self._tables.source.c.path == path)):
+        for row in reversed(self._rows.where(connection, self._tables.source.c.path == path)):
             records = totals_of(connection, self._tables, row.number).records
-            if records and row.tables & self._names and not self._missing(connection, row):
+            if records and row.tables & self._names and not self._rows.missing(connection, row):
                 verb = "was loaded" if row.state == "finished" else "began to be loaded, and was not finished,"
                 return (
                     f"{label} {verb} with other content before (source {row.number}, on {row.started_at},"
@@ -424,28 +372,10 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class _SourceRow:
-    number: int
-    tables: frozenset[str]
-    label: str
-    fingerprint: str
-    mapping: str
-    mapping_file: str | None
-    mapping_digest: str
-    conversion_digest: str
-    state: State
-    epoch: int
-    holder: str
-    lock: int
-    load_id: str
-    started_at: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Found:
     """A source that nobody else has, while its row is locked."""
 
-    row: _SourceRow
+    row: SourceRow
     tables: Literal["all", "some", "none"]
     """Which of its tables are there."""
     totals: Totals
