@@ -20,8 +20,8 @@ def repair_hints(rejects: Sequence[RejectedRecord], labels: Mapping[int, str]) -
         if mends:
             where = f"line {reject.line} of {labels[reject.source]}"
             yield (
-                f"--repair would mend records like the one at {where} ({mends}): `etl retry --repair` loads those that"
-                " were rejected; with --repair a load takes them at once."
+                f"--repair would mend records like the one at {where} ({mends}) as the document is read;"
+                " `etl retry --repair` loads those that are rejects already."
             )
             return
 

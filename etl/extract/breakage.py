@@ -39,14 +39,14 @@ class Breakage:
             "The records before it are complete."
         )
 
-    def end(self, where: str = "") -> CutOff:
+    def end(self, where: str = "") -> SourceError:
         """The document ends too early; `where` says inside of what."""
         window = self._window
         where = where or f"where {self.expected()} should follow"
         at = f"at byte {window.end} (line {window.line(window.end)}) {where}"
         if window.error is None:
             return CutOff(f"{self._label} breaks off {at}. The records before it are complete.")
-        return CutOff(f"{window.error} The document breaks off {at}." if window.end else str(window.error))
+        return CutOff(f"{window.error} The document breaks off {at}.") if window.end else window.error
 
 
 def shown(data: bytes) -> str:

@@ -59,7 +59,9 @@ def openables(sources: Iterable[Source]) -> list[Openable]:
     found: list[Openable] = []
     for source in sources:
         if source.kind == "document":
-            found.append(Openable(source.label, source.size, partial(open_source, source), source.path))
+            # Places in a document that is mended are not those in its file.
+            path = source.path if source.repair is None else None
+            found.append(Openable(source.label, source.size, partial(open_source, source), path))
         elif source.kind == "folder":
             found += [Openable(file, None, partial(_open_file, source, file), is_file=True) for file in source.files]
     return found

@@ -1,0 +1,243 @@
+"""--repair: dirty documents load with exact characters, the mends are counted, and it is told where it would help."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import etl
+from etl.errors import SourceError
+from etl.extract.mends import Mend
+from etl.extract.repair import wanted_repair
+from etl.extract.source import expand
+from etl.inference.openable import openables
+from etl.inference.survey import survey
+from etl.messages import RAW_LIMIT
+from etl.summary import summarize_check, summarize_load
+from tests.acceptance.contents import query
+from tests.command import etl as etl_command
+
+MAPPING = """\
+version: 1
+tables:
+  film: {each: /films/film, key: id, columns: {id: {path: "@id", type: integer}, kind: "@kind", title: title}}
+"""
+DIRT = {
+    b"Tom & Jerry": "Tom & Jerry",
+    b"AT&T": "AT&T",
+    b"a &amp b &; &#; &#x; &#12 &#X41;": "a &amp b &; &#; &#x; &#12 &#X41;",
+    b"one\0two\0\0": "onetwo",
+    b"\x01\x1fthree\x0b": "three",
+    b"\xef\xbf\xbe\xef\xbf\xbf\xef\xbf\xbd": "\ufffd",
+    b"caf\xe9": "caf\ufffd",
+    b"\xe2\x82 \xf0\x9f\x98 \xed\xa0\x80 \xc0\xaf": "\ufffd \ufffd \ufffd\ufffd\ufffd \ufffd\ufffd",
+    b"caf&eacute;&nbsp;&hellip;&AMP;&LT;": "caf\xe9\xa0…&<",
+    b"&#0;four&#x1F;&#xFFFF;": "four",
+    b"&#xD800;&#x110000;&#99999999999;": "\ufffd\ufffd\ufffd",
+    b"&#55357;&#56832;&#xd83d;&#xDE01;": "\U0001f600\U0001f601",
+    b"<![CDATA[ a & b &eacute; \x02]]>": "a & b &eacute;",
+    b"x<!-- a & b \x03 -->y<?p a & b?>": "xy",
+}
+"""What stands in titles, and what it comes to."""
+CLEAN = ["&lt;é&#233;&amp;amp;日本\U0001f600]]", "plain", "&#9;&#10;&#13;"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("films.yaml").write_text(MAPPING)
+
+
+def films(titles: list[bytes]) -> bytes:
+    records = [b'<film id="%d" kind="?a=1"><title>%s</title></film>\n' % item for item in enumerate(titles)]
+    return b"<?xml version='1.0'?>\n<films>\n" + b"".join(records) + b"</films>\n"
+
+
+def settings(**given: object) -> etl.Settings:
+    return etl.Settings.model_validate({"input": {"repair": True}, "errors": {"max": None}, **given})
+
+
+def titles(report: etl.LoadReport) -> list[str]:
+    assert report.rows is not None
+    return [row["title"] for row in sorted(report.rows["film"], key=lambda row: int(row["id"]))]
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_a_dirty_dump_loads_whole_with_exact_characters(target_url: str) -> None:
+    many = [title for number, title in enumerate(list(DIRT) * 40) for title in (b"clean %d" % number, title)]
+    Path("films.xml").write_bytes(films(many))
+    report = etl.load("films.xml", mapping="films.yaml", target=target_url, settings=settings())
+    assert (report.records, report.loaded, report.rejected, report.exit_code) == (len(many), len(many), 0, 0)
+    expected = [title for number, title in enumerate(list(DIRT.values()) * 40) for title in (f"clean {number}", title)]
+    assert [title for (title,) in query(target_url, "SELECT title FROM film ORDER BY id")] == expected
+    counts = {mend.kind: mend.count for mend in report.sources[0].mends}
+    assert counts == {
+        "bare_ampersand": 40 * 8,
+        "nul": 40 * 3,
+        "control_character": 40 * 7,
+        "invalid_utf8": 40 * 8,
+        "html_entity": 40 * 5,
+        "character_reference": 40 * 8,
+    }
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_without_it_each_of_them_is_a_reject_and_the_summary_tells_of_it(target_url: str) -> None:
+    Path("films.xml").write_bytes(films([*DIRT, b"clean"]))
+    report = etl.load("films.xml", mapping="films.yaml", target=target_url, settings=settings(input={"repair": False}))
+    assert (report.loaded, report.rejected) == (1, len(DIRT))
+    hint = "--repair would mend records like the one at line 3 of films.xml (1 bare ampersand)"
+    assert hint in "\n".join(summarize_load(report))
+    retried = etl.retry(target_url, settings=settings())
+    assert (retried.loaded, retried.rejected, retried.left) == (report.rejected, 0, 0)
+    assert [title for (title,) in query(target_url, "SELECT title FROM film ORDER BY id")] == [*DIRT.values(), "clean"]
+
+
+def test_first_places_are_those_in_the_document_as_it_came() -> None:
+    content = films([b"AT&T", b"x\0y\0", b"&eacute;"])
+    Path("films.xml").write_bytes(content)
+    (source,) = etl.check("films.xml", mapping="films.yaml", settings=settings()).sources
+    assert source.mends == (
+        Mend("bare_ampersand", 1, content.index(b"&"), 3),
+        Mend("nul", 2, content.index(b"\0"), 4),
+        Mend("html_entity", 1, content.index(b"&eacute;"), 5),
+    )
+
+
+def test_a_clean_document_is_read_as_it_is() -> None:
+    Path("films.xml").write_bytes(films([title.encode() for title in CLEAN]))
+    mended = etl.load("films.xml", mapping="films.yaml", target="memory://", settings=settings())
+    plain = etl.load("films.xml", mapping="films.yaml", target="memory://")
+    assert mended.rows == plain.rows
+    assert mended.sources[0].mends == ()
+    assert not any("Mended" in line for line in summarize_load(mended))
+
+
+@pytest.mark.parametrize(
+    ("before", "kinds"),
+    [
+        (b"\xef\xbb\xbf\xef\xbb\xbf", ["byte_order_mark"]),
+        (b"\0\0", ["nul"]),
+        (b"\0\0\0", ["nul"]),
+        (b"\n\x01 \xef\xbb\xbf", ["control_character", "byte_order_mark"]),
+    ],
+)
+def test_what_a_document_begins_with(before: bytes, kinds: list[str]) -> None:
+    Path("films.xml").write_bytes(before + films([b"a"]))
+    with pytest.raises(SourceError, match=r"is not XML: it begins with .* --repair would mend that\.$"):
+        etl.load("films.xml", mapping="films.yaml", target="memory://")
+    report = etl.load("films.xml", mapping="films.yaml", target="memory://", settings=settings())
+    assert titles(report) == ["a"]
+    assert [mend.kind for mend in report.sources[0].mends] == kinds
+
+
+def test_what_it_cannot_mend_it_is_not_said_to_mend() -> None:
+    Path("films.xml").write_bytes(b"not XML at all")
+    with pytest.raises(SourceError, match=r"'not XML at all'\.$"):
+        etl.load("films.xml", mapping="films.yaml", target="memory://")
+    Path("films.xml").write_bytes(films([b"<b>never closed & dirty", b"&unheard;"]))
+    report = etl.check("films.xml", mapping="films.yaml", settings=settings(input={}))
+    assert report.rejected == 2
+    assert "--repair" not in "\n".join(summarize_check(report, 80))
+    mended = etl.check("films.xml", mapping="films.yaml", settings=settings())
+    assert {reject.reason for reject in mended.rejects} == {"malformed", "undefined_entity"}
+
+
+def test_declared_entities_keep_their_meaning() -> None:
+    content = films([b"&nbsp;&copy;&eacute;"])
+    doctype = b"""<!DOCTYPE films [<!ENTITY nbsp "own\x01"><!ENTITY % p '<!ENTITY copy "made">'> %p;]>\n<films>"""
+    Path("films.xml").write_bytes(content.replace(b"<films>", doctype))
+    report = etl.load("films.xml", mapping="films.yaml", target="memory://", settings=settings())
+    assert titles(report) == ["ownmadeé"]
+    Path("films.xml").write_bytes(content)
+    Path("films.dtd").write_text("<!ENTITY nbsp 'of the DTD'>")
+    both = settings(input={"repair": True, "dtd": "films.dtd"})
+    report = etl.load("films.xml", mapping="films.yaml", target="memory://", settings=both)
+    assert titles(report) == ["of the DTD©é"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1", "shift_jis"])
+def test_other_encodings(encoding: str) -> None:
+    text = films([b"AT&T \x01", b"&eacute;"]).decode().replace("'1.0'", f"'1.0' encoding='{encoding}'")
+    content = text.encode(encoding)
+    if encoding == "shift_jis":
+        content = content.replace(b"AT", b"\x81")
+    Path("films.xml").write_bytes(content)
+    report = etl.load("films.xml", mapping="films.yaml", target="memory://", settings=settings())
+    assert titles(report) == ["\ufffd&T" if encoding == "shift_jis" else "AT&T", "é"]
+    Path("films.xml").write_bytes(b"\0" + text.replace("AT", "ÄT").encode("iso-8859-1"))
+    if encoding == "iso-8859-1":
+        assert titles(etl.load("films.xml", mapping="films.yaml", target="memory://", settings=settings())) == [
+            "ÄT&T",
+            "é",
+        ]
+
+
+def test_inference_reads_mended_text() -> None:
+    Path("films.xml").write_bytes(b"\0" + films([b"AT&T", *([b"plain"] * 30)]))
+    assert "could not be read" not in etl.infer("films.xml", settings=settings())
+    assert etl_command("infer", "films.xml", "--repair", cwd=Path.cwd()).code == 0
+    result = etl_command("load", "films.xml", "--repair", "--json", cwd=Path.cwd())
+    assert (result.code, result.report["loaded"]) == (0, 31)
+    kinds = [mend["kind"] for mend in result.report["sources"][0]["mends"]]
+    assert kinds == ["nul", "bare_ampersand"]
+
+
+def test_a_large_dirty_file_is_not_sought_in() -> None:
+    """Places in what is mended are not those in the file: what a sample would find there twice is no key any more."""
+    count = 40_000
+    records = b"".join(b"<film id='%d'><title>%s</title></film>\n" % (n, b"\0" * 200) for n in range(count))
+    Path("films.xml").write_bytes(b"<films>" + records + b"</films>")
+    (source,) = expand(["films.xml"], wanted_repair(True, None))
+    profile = survey(openables([source]), sample_bytes=1 << 20, on_bytes=lambda _: None)
+    assert profile.bytes <= 3 << 20
+    assert not profile.skipped
+
+
+def test_compressed_piped_and_several_sources() -> None:
+    Path("a.xml.gz").write_bytes(gzip.compress(films([b"AT&T"])))
+    Path("b.xml").write_bytes(films([b"B&B", b"\0"]).replace(b'id="', b'id="1'))
+    report = etl.load(["a.xml.gz", "b.xml"], mapping="films.yaml", target="memory://", settings=settings())
+    lines = summarize_load(report)
+    at = lines.index("Mended (--repair):")
+    assert re.fullmatch(r"  2 bare ampersands, the first at byte \d+ \(line 3\) of a\.xml\.gz", lines[at + 1])
+    assert re.fullmatch(r"  1 NUL, at byte \d+ \(line 4\) of b\.xml", lines[at + 2])
+    piped = etl_command(
+        *("load", "-", "--map", "films.yaml", "--repair", "--to", "sqlite:///piped.db"),
+        cwd=Path.cwd(),
+        stdin=films([b"AT&T"]),
+    )
+    assert piped.code == 0, piped.err
+    assert query("sqlite:///piped.db", "SELECT title FROM film") == [("AT&T",)]
+
+
+def test_rejects_that_are_not_kept_are_retried_as_they_are() -> None:
+    """They are read again from the file, by the length they have there."""
+    Path("films.xml").write_bytes(films([b"AT&T" + b"x" * RAW_LIMIT, b"AT&T"]))
+    url = "sqlite:///films.db"
+    etl.load("films.xml", mapping="films.yaml", target=url, settings=settings(input={}))
+    for _ in range(2):
+        report = etl.retry(url, settings=settings())
+        assert report.rejected == 1
+    assert query(url, "SELECT title FROM film") == [("AT&T",)]
+
+
+def test_the_example_of_the_docs() -> None:
+    page = (Path(etl.__file__).parent / "docs" / "commands.md").read_text("utf-8")
+    page = page[page.index("### Mending what no parser accepts") :]
+    printf, load = re.findall(r"\n    (printf .*)\n", page)[0], re.findall(r"\n    etl (.*)\n", page)[0]
+    subprocess.run(["bash", "-c", printf], check=True)
+    result = etl_command(*load.split(), cwd=Path.cwd())
+    assert result.code == 0, result.err
+    assert re.findall(r"```text\n(.*?)```", page, re.DOTALL)[0] in result.err
+    loaded = query("sqlite:///films.db", "SELECT title FROM film ORDER BY id")
+    assert loaded == [("Tom & Jerry",), ("Am\ufffdlie",), ("Café\xa0Flesh",)]
+    as_json = etl_command("load", "films.xml", "--repair", "--to", "sqlite:///again.db", "--json", cwd=Path.cwd())
+    (source,) = json.loads(as_json.out)["sources"]
+    for key in source["mends"][0]:
+        assert f"`{key}`" in page
