@@ -131,12 +131,9 @@ class Registration:
         if self._present(connection):
             return
         for row in self._rows.where(connection, self._tables.source.c.mapping_digest == self._structure):
-            begun = totals_of(connection, self._tables, row.number).records
-            if (
-                begun
-                and self._rows.missing(connection, row) == row.tables
-                and not self.holds.elsewhere(row.lock, row.holder)
-            ):
+            gone = self._rows.missing(connection, row) == row.tables
+            free = gone and not self.holds.elsewhere(row.lock, row.holder)
+            if free and totals_of(connection, self._tables, row.number).records:
                 self._delete(connection, row.number)
 
     def begin_again(self, connection: TargetConnection, fingerprints: Sequence[str], paths: Sequence[str]) -> None:
