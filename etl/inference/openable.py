@@ -81,8 +81,7 @@ def _members(source: Source, limits: Limits) -> Iterator[Openable]:
 
 def _open_file(folder: Source, file: str) -> AbstractContextManager[Iterator[bytes]]:
     # A folder has no archives in it, so that no limits apply.
-    (found,) = documents(replace(folder, files=(file,)), ArchiveLimits(0, 0))
-    return _open(found)
+    return _open(next(documents(replace(folder, files=(file,)), ArchiveLimits(0, 0))))
 
 
 def _open(found: Found) -> AbstractContextManager[Iterator[bytes]]:
