@@ -25,7 +25,7 @@ from etl.extract.member import FOLDER, ArchiveLimits, Member, described_skips
 from etl.extract.members import open_members
 from etl.extract.mends import Mend
 from etl.extract.reader import Readable, SourceReader
-from etl.extract.repair import Mender, Repair
+from etl.extract.repair import Mender, Repair, mended_beginning
 from etl.extract.source import SMALL_BYTES, Source, content_fingerprint, is_changed, open_archive, unreadable
 
 SHORTEST_RECORD = 4
@@ -135,10 +135,16 @@ def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
 
 def _small(label: str, position: int, fingerprint: str, content: bytes, repair: Repair | None) -> Found:
     """A document that is in memory as it is stored."""
-    if content.startswith(_MARK) and _UTF8.match(content, len(_MARK)):
-        content = content[len(_MARK) :]
-    elif not _UTF8.match(content):
-        skipped = _not_xml(content)
+    mends: tuple[Mend, ...] = ()
+    marked = len(_MARK) if content.startswith(_MARK) else 0
+    if _UTF8.match(content, marked):
+        content = content[marked:]
+        if repair is not None:
+            mender = Mender(repair)
+            content = mender.mend(content, final=True)
+            mends = mender.mends
+    else:
+        skipped = _not_xml(content, repair)
         if skipped:
             return Found(label, position, fingerprint, skipped=skipped)
         if compression(content):
@@ -146,15 +152,11 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, repair: 
             opened = partial(_reader, io.BytesIO(content), label, repair)
             return Found(label, position, fingerprint, open=opened, records_most=most)
         try:
-            with _reader(io.BytesIO(content), label, None) as reader:
+            with _reader(io.BytesIO(content), label, repair) as reader:
                 content = b"".join(reader)
+                mends = reader.mends
         except SourceError as error:
             return Found(label, position, fingerprint, problem=str(error))
-    mends: tuple[Mend, ...] = ()
-    if repair is not None:
-        mender = Mender(repair)
-        content = mender.mend(content, final=True)
-        mends = mender.mends
     most = len(content) // SHORTEST_RECORD + 1
     return Found(label, position, fingerprint, content, records_most=most, mends=mends)
 
@@ -163,7 +165,7 @@ def _large(label: str, member: Member, position: int, repair: Repair | None) -> 
     """A member that is read in pieces, of which the first is looked at."""
     blocks = member.blocks()
     head = next(blocks, b"")
-    skipped = _not_xml(head)
+    skipped = _not_xml(head, repair)
     if skipped:
         return Found(label, position, skipped=skipped)
     packed = bool(compression(head))
@@ -187,7 +189,7 @@ def _member_fingerprint(member: Member, content: bytes) -> str:
     return "member:" + hashlib.blake2b(name + b"\0" + content, digest_size=16).hexdigest()
 
 
-def _not_xml(head: bytes) -> str:
+def _not_xml(head: bytes, repair: Repair | None) -> str:
     """Why what begins so is no document; "" where it may be one."""
     if not head:
         return "empty"
@@ -198,7 +200,8 @@ def _not_xml(head: bytes) -> str:
         return ""
     try:
         encoding = detect(head, "")
-        text = head[encoding.mark : _HEAD_BYTES].decode(encoding.codec, "replace").lstrip(" \t\r\n")
+        text = head[encoding.mark : _HEAD_BYTES].decode(encoding.codec, "replace")
+        text = (text if repair is None else mended_beginning(text.encode()).decode()).lstrip(" \t\r\n")
     except SourceError:  # reading it tells why
         return ""
     return "" if text.startswith("<") else "not XML"

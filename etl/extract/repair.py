@@ -90,8 +90,8 @@ def mended(chunks: Iterable[bytes], mender: Mender) -> Iterator[bytes]:
 
 
 def mended_beginning(beginning: bytes) -> bytes:
-    """What a document begins with, mended, as far as that can be told."""
-    return Mender(Repair()).mend(beginning)
+    """What a document begins with, mended; its last bytes may be only a part of what they are."""
+    return Mender(Repair()).mend(beginning, final=True)
 
 
 def mended_record(record: bytes, subset: bytes) -> bytes:

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,27 @@ def test_the_example_of_the_docs() -> None:
     (source,) = json.loads(as_json.out)["sources"]
     for key in source["mends"][0]:
         assert f"`{key}`" in page
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_documents_of_a_collection(target_url: str, large: bool) -> None:
+    more = b"x" * (1 << 19 if large else 0)
+    dirty = films([b"AT&T" + more, b"\0a"]), b"\0\0" + films([b"b&" + more]).replace(b'id="', b'id="2')
+    doctype = b"<!DOCTYPE films [" + b" " * 2000 + b"]><films>"
+    latin = films([b"&eacute;\xe9\x02" + more]).replace(b"'1.0'", b"'1.0' encoding='latin1'").replace(b'id="', b'id="3')
+    with zipfile.ZipFile("films.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.xml", dirty[0])
+        archive.writestr("b.xml", dirty[1].replace(b"<films>", doctype))
+        archive.writestr("c.xml", latin)
+        archive.writestr("d.txt", b"\0no XML & not mended")
+    report = etl.load("films.zip", mapping="films.yaml", target=target_url, settings=settings())
+    assert (report.loaded, report.rejected, report.exit_code) == (4, 0, 0)
+    loaded = [title[:4] for (title,) in query(target_url, "SELECT title FROM film ORDER BY id")]
+    assert loaded == [("AT&T"), "a", "b&" + "xx" * large, "éé" + "xx" * large]
+    mends = {mend.kind: (mend.count, mend.document) for mend in report.sources[0].mends}
+    assert mends == {
+        "bare_ampersand": (2, "films.zip/a.xml"),
+        "nul": (3, "films.zip/a.xml"),
+        "control_character": (1, "films.zip/c.xml"),
+        "html_entity": (1, "films.zip/c.xml"),
+    }
