@@ -17,7 +17,23 @@ HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "etl" / "native" / "core"
 PROGRAMS = sorted(HERE.glob("smoke_*.c"))
 FUZZERS = sorted(HERE.glob("fuzz_*.c"))
-WORDS = ["<e>", "</e>", "<p:f>", "</p:f>", "<!--", "-->", "<![CDATA[", "]]>", "<?", "?>", "xmlns", "/>"]
+WORDS = [
+    "<e>",
+    "</e>",
+    "<p:f>",
+    "</p:f>",
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "]]>",
+    "<?",
+    "?>",
+    "xmlns",
+    "/>",
+    "&amp;",
+    "&#xA;",
+    "&#",
+]
 STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 SANITIZERS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 EMULATOR = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
