@@ -324,6 +324,8 @@ static void pass_clean_blocks(cursor *c, etl_within within)
             break;
         c->at += size;
     }
+#else
+    (void)c, (void)within;
 #endif
 }
 
