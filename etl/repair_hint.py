@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from etl.extract.mends import counted
-from etl.extract.repair import Mender, Repair, declared_entities
+from etl.extract.repair import Repair, declared_entities, new_mender
 from etl.messages import NOTHING_OPEN, RejectedRecord
 
 
@@ -30,7 +30,7 @@ def _mends_that_help(reject: RejectedRecord) -> str:
     from etl.transform.parser import DocumentParser, ParseFailure  # lxml takes a while, and few loads come here
 
     skeleton, raw = reject.skeleton or NOTHING_OPEN, reject.raw or b""
-    mender = Mender(Repair(declared_entities(skeleton.subset)), in_content=True)
+    mender = new_mender(Repair(declared_entities(skeleton.subset)), in_content=True)
     mended = mender.mend(raw, final=True)
     try:
         DocumentParser().parse_one(skeleton, mended)

@@ -25,7 +25,7 @@ from etl.extract.member import FOLDER, ArchiveLimits, Member, described_skips
 from etl.extract.members import open_members
 from etl.extract.mends import Mend
 from etl.extract.reader import Readable, SourceReader
-from etl.extract.repair import Mender, Repair, mended_beginning
+from etl.extract.repair import Repair, mended_beginning, new_mender
 from etl.extract.source import SMALL_BYTES, Source, content_fingerprint, is_changed, open_archive, unreadable
 
 SHORTEST_RECORD = 4
@@ -140,7 +140,7 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, repair: 
     if _UTF8.match(content, marked):
         content = content[marked:]
         if repair is not None:
-            mender = Mender(repair)
+            mender = new_mender(repair)
             content = mender.mend(content, final=True)
             mends = mender.mends
     else:

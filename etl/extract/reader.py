@@ -18,7 +18,7 @@ from etl.errors import SourceError
 from etl.extract.decompress import CHUNK_BYTES, decompress
 from etl.extract.encoding import to_utf8
 from etl.extract.mends import Mend
-from etl.extract.repair import Mender, Repair, mended, mended_beginning
+from etl.extract.repair import Repair, mended_beginning, new_mender
 
 _READ_AHEAD = 4
 """Chunks waiting at most: enough to bridge a pause of either side."""
@@ -64,7 +64,7 @@ class SourceReader:
         self._label = label
         self._interruptible = interruptible
         self._is_changed = is_changed
-        self._mender = Mender(repair) if repair is not None else None
+        self._mender = new_mender(repair) if repair is not None else None
         self._consumed = 0
         self._position = 0
         self._ready: deque[tuple[bytes, int]] = deque()
@@ -128,7 +128,7 @@ class SourceReader:
             with self._file:
                 content = to_utf8(decompress(self._read, self._label), self._label)
                 if self._mender is not None:
-                    content = mended(content, self._mender)
+                    content = self._mender.mended(content)
                 for chunk in _check_is_xml(content, self._label):
                     if chunk and not self._hand_over(chunk):
                         return

@@ -14,7 +14,7 @@ from lxml import etree
 from etl import native
 from etl.extract.clean import Within, pass_clean, pass_clean_in_python
 from etl.extract.mends import Mend
-from etl.extract.repair import Mender, Repair, mended
+from etl.extract.repair import Repair, new_mender
 from tests.property.documents import Document, documents
 
 DIRT = [
@@ -72,8 +72,8 @@ prologs = st.sampled_from(
 
 
 def repaired(document: bytes, cuts: list[int] | None = None) -> tuple[bytes, tuple[Mend, ...]]:
-    mender = Mender(Repair())
-    return b"".join(mended(pieces(document, cuts or []), mender)), mender.mends
+    mender = new_mender(Repair())
+    return b"".join(mender.mended(pieces(document, cuts or []))), mender.mends
 
 
 def pieces(document: bytes, cuts: list[int]) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ NOT_FOR_A_LOAD = {
     "rich": "for terminals",
     "etl.progress_bar": "for terminals",
     "etl.preview": "for etl check",
+    "etl.extract.mender": "nothing is mended",
     "etl.inference": "there is a mapping",
     "etl.tuning": "for etl tune",
     "etl.inspection": "for etl status and etl rejects",
