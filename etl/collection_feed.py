@@ -18,7 +18,7 @@ from etl.extract.collection import Found, documents
 from etl.extract.member import FOLDER, ArchiveLimits
 from etl.extract.mends import Mend, sum_up
 from etl.extract.reader import SourceReader
-from etl.extract.splitter import Splitter
+from etl.extract.splitter import Splitter, broken_rest
 from etl.fed_source import FedDocuments, FedSource, Tiles
 from etl.loading.ledger import DocumentsSoFar, KnownDocument, Range
 from etl.messages import RECORDS_PER_SOURCE, Document, Part
@@ -194,9 +194,7 @@ class CollectionFeed:
         records, last = 0, False
         try:
             with self._opened(found) as chunks:
-                for part in self._splitter.split(
-                    chunks, fed.info.number, document.label, tiles.edges(), self.remaining
-                ):
+                for part in self._pieces(chunks, found.content, document, tiles):
                     skip = tiles.have(part)
                     fed.saw(part, skipped=skip)
                     records, last = records + part.records, part.last
@@ -214,6 +212,20 @@ class CollectionFeed:
             return
         if last:
             self._told.finish(document, records)
+
+    def _pieces(
+        self, chunks: Iterable[bytes], content: bytes | None, document: Document, tiles: Tiles
+    ) -> Iterator[Part]:
+        """What the splitter makes of a document; from where one whose `content` is known is broken, a reject."""
+        source, end, records = self._fed.info.number, 0, 0
+        try:
+            for part in self._splitter.split(chunks, source, document.label, tiles.edges(), self.remaining):
+                end, records = part.end, records + part.records
+                yield part
+        except SourceError as error:
+            if content is None:
+                raise
+            yield broken_rest(content, end, records, source, document, str(error))
 
     @contextmanager
     def _opened(self, found: Found) -> Iterator[Iterable[bytes]]:

@@ -112,18 +112,19 @@ class Splitter:
             for part in self.split([content], source, document.label):
                 parts += [part._replace(document=document, position=position)]
         except SourceError as error:
-            parts.append(_broken(content, parts, source, document, str(error))._replace(position=position))
+            start, records = (parts[-1].end if parts else 0), sum(part.records for part in parts)
+            rest = broken_rest(content, start, records, source, document, str(error))
+            parts.append(rest._replace(position=position))
         return parts
 
 
-def _broken(content: bytes, parts: Sequence[Part], source: int, document: Document, why: str) -> Part:
-    """What is left of a document behind what could be read of it."""
-    start = parts[-1].end if parts else 0
+def broken_rest(content: bytes, start: int, records: int, source: int, document: Document, why: str) -> Part:
+    """What is left of a document from `start` on, behind so many records that could be read of it: a reject."""
     reject = RejectedRecord(
         source=source,
         offset=start,
         line=content.count(b"\n", 0, start) + 1,
-        record=sum(part.records for part in parts) + 1,
+        record=records + 1,
         reason="malformed",
         message=why,
         raw=content[start:],
