@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from etl.errors import TargetError
 from etl.loading.ledger_base import KnownDocument, Tile, find_gaps
 from etl.loading.ledger_queries import in_pieces
-from etl.loading.ledger_tables import LedgerTables, insert_new
+from etl.loading.ledger_tables import LedgerTables
 from etl.messages import Document, Part
 from etl.targets.base import TargetConnection
 
@@ -29,11 +29,9 @@ def identity(fingerprint: str, structure: str) -> bytes:
 class DocumentRows:
     """The rows of etl_document, for the loads of one mapping."""
 
-    def __init__(self, tables: LedgerTables, structure: str, dialect: str) -> None:
+    def __init__(self, tables: LedgerTables, structure: str) -> None:
         self._tables = tables
         self._structure = structure
-        self._dialect = dialect
-        self._insert = insert_new(tables.document, ("source", "document"), dialect)
 
     def claim(self, connection: TargetConnection, parts: Iterable[Part]) -> None:
         """Insert the documents of parts that are not there yet.
@@ -45,11 +43,8 @@ class DocumentRows:
             return
         # In one order, since another thread may be bringing the same.
         places = sorted(wanted)
-        values = [self._values(place, wanted[place]) for place in places]
-        rows: Sequence[dict[str, object]] = values
-        if self._dialect == "postgresql":
-            rows = [{name: [row[name] for row in values] for name in values[0]}]
-        new = set(connection.execute(self._insert, rows))
+        rows = [self._row(place, wanted[place]) for place in places]
+        new = connection.insert_new(self._tables.document, ("source", "document"), rows)
         known = [place for place in places if place not in new]
         there = set(self._there(connection, known))
         for place in known:
@@ -59,15 +54,9 @@ class DocumentRows:
                     " Run the same command again: it finds what is there."
                 )
 
-    def _values(self, place: tuple[int, int], document: Document) -> dict[str, object]:
-        return {
-            "source": place[0],
-            "document": place[1],
-            "label": document.label,
-            "identity": identity(document.fingerprint, self._structure),
-            "records_before": document.records_before,
-            "records_most": document.records_most,
-        }
+    def _row(self, place: tuple[int, int], document: Document) -> tuple[object, ...]:
+        name = identity(document.fingerprint, self._structure)
+        return *place, document.label, name, document.records_before, document.records_most
 
     def _there(self, connection: TargetConnection, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         document = self._tables.document.c

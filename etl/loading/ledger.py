@@ -41,7 +41,7 @@ from etl.loading.ledger_base import (
     now,
 )
 from etl.loading.ledger_queries import document_label, in_pieces, tiles_of, totals_of, with_documents
-from etl.loading.ledger_tables import insert_missing, insert_new, ledger_tables
+from etl.loading.ledger_tables import insert_missing, ledger_tables
 from etl.loading.mapping_digest import structure_digest
 from etl.loading.no_ledger import NoLedger
 from etl.loading.registration import Registration
@@ -81,10 +81,9 @@ class Ledger:
         self._connection: TargetConnection | None = None
         self._tables = ledger_tables(schema)
         self._lock = threading.Lock()
-        self._documents = DocumentRows(self._tables, structure_digest(mapping), target.dialect)
+        self._documents = DocumentRows(self._tables, structure_digest(mapping))
         self._registration = Registration(target, self._tables, mapping, self._documents)
         self._source, self._split, self._reject = self._tables.source, self._tables.split, self._tables.reject
-        self._claim = insert_new(self._split, ("source", "document", "start_offset"), target.dialect)
         self._keep_skeleton = insert_missing(self._tables.skeleton, target.dialect)
 
     def prepare(self) -> None:
@@ -150,27 +149,12 @@ class Ledger:
         if not parts:
             return []
         committed_at = now()
-        rows: list[dict[str, Any]] = [
-            {
-                "source": part.source,
-                "document": part.document.number if part.document else 0,
-                "start_offset": part.start,
-                "end_offset": part.end,
-                "is_last": part.last,
-                "records": counts.records,
-                "loaded": counts.loaded,
-                "rejected": counts.rejected,
-                "discarded": counts.discarded,
-                "source_position": part.position,
-                "batch": batch,
-                "committed_at": committed_at,
-            }
+        rows = [
+            (*part.place, part.end, part.last, *counts, part.position, batch, committed_at)
             for part, counts in sorted(parts, key=lambda each: each[0].place)
         ]
-        if self._target.dialect == "postgresql":
-            rows = [{name: [row[name] for row in rows] for name in rows[0]}]
         self._documents.claim(connection, (part for part, _ in parts))
-        claimed = set(connection.execute(self._claim, rows))
+        claimed = connection.insert_new(self._split, ("source", "document", "start_offset"), rows)
         share(connection, self._source, sorted({part.source for part, _ in parts}), self._registration.epochs)
         return [part.place in claimed for part, _ in parts]
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql import Executable
 
 from etl.errors import SettingsError, TargetError
 from etl.loading.ledger_base import REJECT_REASONS, State, Totals
-from etl.loading.ledger_queries import sums_of_tiles
+from etl.loading.ledger_queries import document_label, sums_of_tiles, with_documents
 from etl.loading.ledger_tables import ledger_tables
 from etl.loading.retries import Result, Retries
 from etl.messages import RejectedRecord, Skeleton
@@ -24,6 +24,9 @@ from etl.targets.reading import ReadingConnection
 
 _InSource = tuple[int, int]
 """Number of the document, and offset in it."""
+
+_InLedger = tuple[int, int]
+"""Number of the source, and of the document in it."""
 
 PAGE_ROWS = 1000
 PAGE_BYTES = 4 << 20
@@ -44,6 +47,8 @@ class StoredSource:
     size: int | None
     mapping: str
     mapping_file: str | None
+    mapping_digest: str
+    """Documents of a collection have it in their identity."""
     tables: str
     """Names, as JSON."""
     state: State
@@ -60,6 +65,7 @@ class Committed:
 
     totals: Totals
     document_bytes: int
+    """Of what is in it, decompressed."""
     position: int
     """Bytes of the (compressed) source up to the furthest tile."""
     last: str
@@ -73,6 +79,29 @@ class Selection:
     sources: tuple[int, ...] | None = None
     """Numbers of sources; None: all."""
     reason: str | None = None
+    documents: tuple[_InLedger, ...] | None = None
+    """Of these documents of collections alone: source and number of each; None: of all."""
+
+
+class StoredDocument(NamedTuple):
+    """A row of etl_document: one of the documents of a collection."""
+
+    number: int
+    label: str
+    identity: bytes
+    """See `etl.loading.documents.identity`."""
+    records_before: int
+    records_most: int
+
+
+class StoredReject(NamedTuple):
+    """A reject and where it comes from."""
+
+    record: RejectedRecord
+    label: str
+    """What a person calls the document that it is in."""
+    document: StoredDocument | None
+    """Of a collection, where that has its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +155,10 @@ class LedgerReader:
         return frozenset(name for (name,) in self._rows(keyless))
 
     def select(self, source: str | None, reason: str | None) -> tuple[Selection, list[StoredSource]]:
-        """The rejects of a source (its number, or its label or path) for a reason, and the sources they may be of.
+        """The rejects of a source (its number, or its label or path), or of a document of a collection (its label), for
+        a reason, and the sources they may be of.
 
-        Raises SettingsError where there is no such source, or no such reason.
+        Raises SettingsError where there is no such source or document, or no such reason.
         """
         if reason is not None and reason not in REJECT_REASONS:
             raise SettingsError(f"There is no reason {reason}; there are {', '.join(sorted(REJECT_REASONS))}.")
@@ -136,11 +166,33 @@ class LedgerReader:
         if source is None:
             return Selection(None, reason), known
         found = [each for each in known if source in (str(each.number), each.label, each.path)]
+        if found:
+            return Selection(tuple(each.number for each in found), reason), found
+        documents = self._documents_called(source)
+        found = [each for each in known if each.number in {number for number, _ in documents}]
         if not found:
             names = ", ".join(f"{each.number} ({each.label})" for each in known[:5]) or "none"
             more = f" and {len(known) - 5:,} more" if len(known) > 5 else ""
             raise SettingsError(f"{self._connection.label} has no source {source}; there are {names}{more}.")
-        return Selection(tuple(each.number for each in found), reason), found
+        return Selection(tuple(each.number for each in found), reason, documents), found
+
+    def _documents_called(self, label: str) -> tuple[_InLedger, ...]:
+        document = self._tables.document.c
+        named = sa.select(document.source, document.document).where(document.label == label)
+        return tuple((source, number) for source, number in self._rows(named))
+
+    def documents(self) -> dict[int, int]:
+        """How many documents are committed, in part at least, of each source that is a collection."""
+        document = self._tables.document.c
+        counted = sa.select(document.source, sa.func.count()).group_by(document.source)
+        return {row[0]: row[1] for row in self._rows(counted)}
+
+    def labels(self, places: Sequence[_InLedger]) -> dict[_InLedger, str]:
+        """What some documents of collections are called."""
+        document = self._tables.document.c
+        place = (document.source, document.document)
+        found = sa.select(*place, document.label).where(sa.tuple_(*place).in_(places))
+        return {(source, number): label for source, number, label in self._rows(found)}
 
     def committed(self) -> dict[int, Committed]:
         """What is committed, by source."""
@@ -175,7 +227,7 @@ class LedgerReader:
         rows = self._rows(counted.order_by(sa.func.count().desc(), *kind))
         return [(RejectKind(*row[:3]), row[3]) for row in rows]
 
-    def examples(self, selection: Selection, number: int) -> dict[RejectKind, list[RejectedRecord]]:
+    def examples(self, selection: Selection, number: int) -> dict[RejectKind, list[StoredReject]]:
         """The first `number` rejects of each kind; their `raw` is the first `EXAMPLE_BYTES` of the record."""
         reject = self._tables.reject.c
         kind = (reject.reason, reject.table_name, reject.column_name)
@@ -183,31 +235,30 @@ class LedgerReader:
         place = sa.func.row_number().over(partition_by=kind, order_by=order).label("place")
         ranked = sa.select(*order, place).where(*self._where(selection)).subquery()
         first = sa.and_(*(column == ranked.c[column.name] for column in order))
-        wanted = [each for each in self._columns() if each.name not in ("raw", "skeleton")]
         shown = sa.func.substr(reject.raw, 1, EXAMPLE_BYTES, type_=sa.LargeBinary)
-        found = sa.select(*wanted, shown).join_from(self._tables.reject, ranked, first).where(ranked.c.place <= number)
-        examples: dict[RejectKind, list[RejectedRecord]] = {}
-        for *row, raw in self._rows(found.order_by(*order)):
-            one = _record(row, raw, None)
-            examples.setdefault(RejectKind(one.reason, one.table, one.column), []).append(one)
+        found = sa.select(*self._columns(), shown).select_from(with_documents(self._tables).join(ranked, first))
+        examples: dict[RejectKind, list[StoredReject]] = {}
+        for *row, raw in self._rows(found.where(ranked.c.place <= number).order_by(*order)):
+            one = _stored(row, raw, None)
+            examples.setdefault(RejectKind(one.record.reason, one.record.table, one.record.column), []).append(one)
         return examples
 
-    def rejects(self, selection: Selection) -> Iterator[RejectedRecord]:
+    def rejects(self, selection: Selection) -> Iterator[StoredReject]:
         """The rejects with their skeletons, by source and place; those seen may be deleted or replaced meanwhile."""
         reject = self._tables.reject.c
-        wanted = self._columns()
+        wanted = sa.select(*self._columns(), reject.raw, reject.skeleton).select_from(with_documents(self._tables))
         skeletons: dict[tuple[int, str], Skeleton] = {}
         for source in sorted(self.counts(selection)):
-            for first, last in self._pages(source, selection.reason):
-                here = self._of_source(source, selection.reason)
+            here = self._of_source(source, selection)
+            for first, last in self._pages(here):
                 place = sa.tuple_(reject.document, reject.byte_offset)
-                found = sa.select(*wanted).where(*here, place >= sa.tuple_(*first), place <= sa.tuple_(*last))
+                found = wanted.where(*here, place >= sa.tuple_(*first), place <= sa.tuple_(*last))
                 rows = self._rows(found.order_by(reject.document, reject.byte_offset))
                 digests = {digest for *_, digest in rows if digest is not None}
                 skeletons = {key: known for key, known in skeletons.items() if key[0] == source and key[1] in digests}
                 skeletons |= self._skeletons(source, sorted(digests - {digest for _, digest in skeletons}))
                 for *row, raw, digest in rows:
-                    yield _record(row, raw, skeletons.get((source, digest)))
+                    yield _stored(row, raw, skeletons.get((source, digest)))
 
     def one_skeleton_each(self, selection: Selection) -> dict[int, Skeleton | None]:
         """What stands open around some reject of each source."""
@@ -218,14 +269,13 @@ class LedgerReader:
             for source, digest in self._rows(some.group_by(reject.source))
         }
 
-    def _pages(self, source: int, reason: str | None) -> Iterator[tuple[_InSource, _InSource]]:
+    def _pages(self, here: Sequence[sa.ColumnElement[bool]]) -> Iterator[tuple[_InSource, _InSource]]:
         """First and last place of rejects that are read at once."""
         reject = self._tables.reject.c
         place = (reject.document, reject.byte_offset)
         size = sa.func.coalesce(sa.func.length(reject.raw), 0)
         behind = (0, -1)
         while True:
-            here = self._of_source(source, reason)
             keys = sa.select(*place, size).where(*here, sa.tuple_(*place) > sa.tuple_(*behind))
             rows = self._rows(keys.order_by(*place).limit(PAGE_ROWS))
             if not rows:
@@ -240,10 +290,13 @@ class LedgerReader:
                 weight += more
             yield first, behind
 
-    def _of_source(self, source: int, reason: str | None) -> list[sa.ColumnElement[bool]]:
+    def _of_source(self, source: int, selection: Selection) -> list[sa.ColumnElement[bool]]:
         """Conditions that go by the primary key."""
         reject = self._tables.reject.c
-        return [reject.source == source, *([reject.reason == reason] if reason is not None else [])]
+        here = [reject.source == source]
+        if selection.documents is not None:
+            here.append(reject.document.in_([number for of, number in selection.documents if of == source]))
+        return [*here, *([reject.reason == selection.reason] if selection.reason is not None else [])]
 
     def _skeletons(self, source: int, digests: Sequence[str]) -> dict[tuple[int, str], Skeleton]:
         if not digests:
@@ -259,11 +312,19 @@ class LedgerReader:
     def _look(self, look: Callable[[], Result]) -> Result:
         return look() if self._retries is None else self._retries.call(look)
 
-    def _columns(self) -> list[sa.Column[Any]]:
-        reject = self._tables.reject.c
+    def _columns(self) -> list[sa.ColumnElement[Any]]:
+        """Those of `_stored`, of `with_documents`."""
+        reject, document = self._tables.reject.c, self._tables.document.c
+        stored = [document.document, document.label, document.identity, document.records_before, document.records_most]
         places = [reject.source, reject.document, reject.byte_offset, reject.line, reject.record]
         why = [reject.reason, reject.message, reject.table_name, reject.column_name]
-        return [*places, *why, reject.length, reject.raw, reject.skeleton]
+        return [
+            document_label(self._tables),
+            *(column.label(f"of_{column.name}") for column in stored),
+            *places,
+            *why,
+            reject.length,
+        ]
 
     def _where(self, selection: Selection) -> list[sa.ColumnElement[bool]]:
         reject = self._tables.reject.c
@@ -271,11 +332,14 @@ class LedgerReader:
         known: list[sa.ColumnElement[bool]] = [reject.source.in_(sa.select(self._tables.source.c.number))]
         if selection.sources is not None:
             known.append(reject.source.in_(selection.sources))
+        if selection.documents is not None:
+            known.append(sa.tuple_(reject.source, reject.document).in_(selection.documents))
         if selection.reason is not None:
             known.append(reject.reason == selection.reason)
         return known
 
 
-def _record(row: Sequence[Any], raw: bytes | None, skeleton: Skeleton | None) -> RejectedRecord:
-    source, document, offset, line, record, reason, message, table, column, length = row
-    return RejectedRecord(source, offset, line, record, reason, message, table, column, raw, length, skeleton, document)
+def _stored(row: Sequence[Any], raw: bytes | None, skeleton: Skeleton | None) -> StoredReject:
+    label, *stored, source, document, offset, line, record, reason, message, table, column, length = row
+    one = RejectedRecord(source, offset, line, record, reason, message, table, column, raw, length, skeleton, document)
+    return StoredReject(one, label, None if stored[0] is None else StoredDocument(*stored))

@@ -1,16 +1,14 @@
-"""The ledger's tables, and the statements that claim a batch's tiles in them.
+"""The ledger's tables, and the statement that keeps what may be there already.
 
 A dialect is imported where its statements are made: a load needs one of them, and PostgreSQL's takes a while.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.sql import Executable
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -123,22 +121,3 @@ def insert_missing(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.
     from sqlalchemy.dialects import sqlite
 
     return sqlite.insert(table).on_conflict_do_nothing()
-
-
-def insert_new(table: sa.Table, key: Sequence[str], dialect: str) -> Executable:
-    """Insert what is not there yet and return the keys of that; PostgreSQL takes the rows as one array a column.
-
-    There, one row of parameters a tile would keep Python busy longer than the server: a batch may hold thousands.
-    """
-    returned = [table.c[name] for name in key]
-    if dialect != "postgresql":
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.insert(table).on_conflict_do_nothing().returning(*returned)
-    from sqlalchemy.dialects import postgresql
-
-    names = [column.name for column in table.c]
-    arrays = (sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in table.c)
-    rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
-    insert = postgresql.insert(table).from_select(names, sa.select(*(rows.c[name] for name in names)))
-    return insert.on_conflict_do_nothing().returning(*returned)

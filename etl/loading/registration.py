@@ -77,8 +77,8 @@ class Registration:
         if not grown.begun:
             return ()
         return (
-            f"{label} has grown since a load of it began (on {grown.started_at}), from {grown.size:,} to {size:,} bytes:"
-            " it goes on behind what was loaded then.",
+            f"{label} has grown since a load of it began (on {grown.started_at}), from {grown.size:,} to {size:,}"
+            " bytes: it goes on behind what was loaded then.",
         )
 
     def register(

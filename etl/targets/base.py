@@ -13,7 +13,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Table
 from sqlalchemy.sql import Executable
 
 from etl.mapping.model import Mapping
@@ -75,6 +75,10 @@ class TargetConnection(ABC):
         `parameters` with several entries runs it once for each; an INSERT with RETURNING then gives the rows of all
         of them, in any order. Not for the hot path.
         """
+
+    @abstractmethod
+    def insert_new(self, table: Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+        """Insert those of the rows (a value for each column) of which no unique key is there; the `key` of each."""
 
     @abstractmethod
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:

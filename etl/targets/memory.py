@@ -9,7 +9,7 @@ from collections.abc import Mapping as MappingOf
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Table
 from sqlalchemy.sql import Executable
 
 from etl.errors import InternalError
@@ -126,6 +126,9 @@ class MemoryConnection(TargetConnection):
     def execute(
         self, statement: Executable, parameters: Sequence[MappingOf[str, Any]] | None = None
     ) -> list[tuple[Any, ...]]:
+        raise InternalError("memory:// runs no SQL.")
+
+    def insert_new(self, table: Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
         raise InternalError("memory:// runs no SQL.")
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:

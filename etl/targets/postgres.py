@@ -24,6 +24,7 @@ from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.options import Write
 from etl.targets.base import Merged, Preparation, Rows, TargetConnection
 from etl.targets.merging import numbered
+from etl.targets.new_rows import insert_as_arrays
 from etl.targets.own_tables import OWN_TABLES
 from etl.targets.postgres_checks import check_server
 from etl.targets.postgres_errors import read_only_now, refusal, row_of_key, translate
@@ -63,6 +64,9 @@ class PostgresConnection(SqlConnection):
 
     def lock(self) -> None:
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
+
+    def insert_new(self, table: sa.Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+        return insert_as_arrays(self, table, key, rows)
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         statement = self._target.statements[table]

@@ -25,6 +25,7 @@ from etl.options import Write
 from etl.targets.base import Merged, Preparation, Rows, TargetConnection
 from etl.targets.key_problems import lost_rows
 from etl.targets.merging import numbered
+from etl.targets.new_rows import insert_many
 from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import Obstacle, SqlConnection, SqlTarget, driver_error
 from etl.targets.sqlite_errors import BUSY_SECONDS, is_busy, refusal, translate
@@ -83,6 +84,9 @@ class SqliteConnection(SqlConnection):
 
     def lock(self) -> None:
         """BEGIN IMMEDIATE has taken it: there is one writer."""
+
+    def insert_new(self, table: sa.Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+        return insert_many(self, table, key, rows)
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         insert, merging = self._inserts[table], self._target.merging
