@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from etl.errors import SettingsError
 from etl.extract.decompress import CHUNK_BYTES
+from etl.extract.member import ArchiveLimits
 from etl.ledger_reports import (
     ExportReport,
     Obstacle,
@@ -24,7 +25,7 @@ from etl.ledger_reports import (
     SourceStatus,
 )
 from etl.loading.ledger_base import Totals, describe_reject
-from etl.loading.ledger_reading import Committed, LedgerReader, RejectKind, Selection, StoredSource
+from etl.loading.ledger_reading import Committed, LedgerReader, RejectKind, Selection, StoredReject, StoredSource
 from etl.loading.retries import Retries
 from etl.messages import RejectedRecord
 from etl.new_file import new_file
@@ -58,7 +59,7 @@ def status(target: str, *, settings: Settings | None = None) -> tuple[SourceStat
     settings = settings or Settings()
     moment = datetime.now(UTC)
     with read_ledger(target, settings) as ledger:
-        sources, committed = ledger.sources(), ledger.committed()
+        sources, committed, documents = ledger.sources(), ledger.committed(), ledger.documents()
         recent = ledger.committed_since((moment - timedelta(seconds=RATE_SECONDS)).isoformat())
         keyless = ledger.tables_without_keys()
     with closing(open_target(target, settings)) as place:
@@ -71,13 +72,20 @@ def status(target: str, *, settings: Settings | None = None) -> tuple[SourceStat
             recent.get(source.number, 0),
             moment,
             keyless,
+            documents.get(source.number, 0),
         )
         for source in sources
     )
 
 
 def _status(
-    source: StoredSource, done: Committed, holder: str, recent: int, moment: datetime, keyless: frozenset[str]
+    source: StoredSource,
+    done: Committed,
+    holder: str,
+    recent: int,
+    moment: datetime,
+    keyless: frozenset[str],
+    documents: int,
 ) -> SourceStatus:
     state = _state(source, holder)
     totals = done.totals
@@ -92,6 +100,7 @@ def _status(
         holder=holder,
         share=_share(source, done),
         size=source.size,
+        documents=documents,
         document_bytes=done.document_bytes,
         records=totals.records,
         loaded=totals.loaded,
@@ -153,25 +162,25 @@ def rejects(
 ) -> RejectsReport:
     """The rejects in a database by reason, table and column, with the first `examples` of each.
 
-    `source`: a source's label, path or number. Raises SettingsError, TargetError.
+    `source`: a source's label, path or number, or the label of a document in a collection. Raises SettingsError,
+    TargetError.
     """
     with read_ledger(target, settings or Settings()) as ledger:
-        selection, sources = ledger.select(_name(source), reason)
+        selection, _ = ledger.select(_name(source), reason)
         kinds = ledger.kinds(selection)
         first = ledger.examples(selection, examples) if examples else {}
-        labels = {each.number: each.label for each in sources}
         return RejectsReport(
             target=ledger.label,
             count=sum(count for _, count in kinds),
-            groups=tuple(_group(kind, count, first.get(kind, ()), labels) for kind, count in kinds),
+            groups=tuple(_group(kind, count, first.get(kind, ())) for kind, count in kinds),
         )
 
 
-def _group(kind: RejectKind, count: int, first: Sequence[RejectedRecord], labels: dict[int, str]) -> RejectGroup:
+def _group(kind: RejectKind, count: int, first: Sequence[StoredReject]) -> RejectGroup:
     examples = tuple(
         RejectExample(
             source=one.source,
-            label=labels[one.source],
+            label=label,
             line=one.line,
             record=one.record,
             offset=one.offset,
@@ -179,7 +188,7 @@ def _group(kind: RejectKind, count: int, first: Sequence[RejectedRecord], labels
             message=one.message,
             raw=None if one.raw is None else one.raw.decode("utf-8", "backslashreplace"),
         )
-        for one in first
+        for one, label, _ in first
     )
     return RejectGroup(kind.reason, kind.table, kind.column, count, examples)
 
@@ -197,14 +206,16 @@ def export_rejects(
     `file`: a path, which must be free, or something open to write bytes to. Raises SettingsError where the rejects do
     not fit into one document, TargetError, OSError.
     """
-    with read_ledger(target, settings or Settings()) as ledger:
+    settings = settings or Settings()
+    limits = ArchiveLimits(settings.limits.archive_ratio, settings.limits.archive_bytes)
+    with read_ledger(target, settings) as ledger:
         selection, sources = ledger.select(_name(source), reason)
         _check_one_document(ledger, selection)
         if not isinstance(file, str | Path):
-            return _write_document(ledger, selection, sources, file)
+            return _write_document(ledger, selection, sources, file, limits)
         try:
             with new_file(Path(file)) as out:
-                return _write_document(ledger, selection, sources, out)
+                return _write_document(ledger, selection, sources, out, limits)
         except FileExistsError:
             raise SettingsError(f"{file} is there already, and is not written over: name another file.") from None
 
@@ -220,18 +231,17 @@ def _check_one_document(ledger: LedgerReader, selection: Selection) -> None:
 
 
 def _write_document(
-    ledger: LedgerReader, selection: Selection, sources: Sequence[StoredSource], out: BinaryIO
+    ledger: LedgerReader, selection: Selection, sources: Sequence[StoredSource], out: BinaryIO, limits: ArchiveLimits
 ) -> ExportReport:
     document = RejectDocument(out.write)
-    labels = {source.number: source.label for source in sources}
     unavailable = 0
-    with closing(Originals(sources)) as originals:
-        for reject in ledger.rejects(selection):
-            record = originals.record(reject)
+    with closing(Originals(sources, limits)) as originals:
+        for stored in ledger.rejects(selection):
+            record = originals.record(stored)
             if record is None:
                 unavailable += 1
                 continue
-            document.add(reject, _described(reject, labels[reject.source]), record)
+            document.add(stored.record, _described(stored.record, stored.label), record)
     document.finish()
     return ExportReport(document.records, document.ill_formed, unavailable)
 

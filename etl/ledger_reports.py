@@ -36,8 +36,10 @@ class SourceStatus:
     """How much of the (compressed) source is committed, 0 to 1; None where its size is not known."""
     size: int | None
     """Bytes of the (compressed) source."""
+    documents: int
+    """Of an archive or a folder: documents that are committed, in part at least; 0 where the source is one document."""
     document_bytes: int
-    """Bytes of the decompressed document that are committed."""
+    """Bytes of the decompressed document, or documents, that are committed."""
     records: int
     loaded: int
     rejected: int

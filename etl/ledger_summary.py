@@ -32,7 +32,9 @@ def summarize_status(target: str, sources: Sequence[SourceStatus]) -> Iterator[s
         yield f"{source.number}  {source.label}: {_progress(source)}"
         counts = [f"{source.loaded:,} loaded", f"{source.rejected:,} rejected"]
         counts += [f"{source.discarded:,} discarded"] if source.discarded else []
-        yield f"   {_records(source.records)}: {', '.join(counts)}; {source.records_per_minute:,.0f} records/min"
+        records = _records(source.records)
+        records += f" of {_documents(source.documents)}" if source.documents else ""
+        yield f"   {records}: {', '.join(counts)}; {source.records_per_minute:,.0f} records/min"
         yield f"   {_when(source)}{_who(source)}"
 
 
@@ -135,6 +137,10 @@ def summarize_retry(report: RetryReport) -> Iterator[str]:
 
 def _rejects(number: int) -> str:
     return f"{number:,} reject{'' if number == 1 else 's'}"
+
+
+def _documents(number: int) -> str:
+    return f"{number:,} document{'' if number == 1 else 's'}"
 
 
 def _records(number: int) -> str:

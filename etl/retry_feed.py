@@ -19,10 +19,10 @@ from etl.extract.dtd import Dtd
 from etl.extract.records import too_large
 from etl.extract.repair import mended_record
 from etl.extract.skeletons import RecordTest, element_name, start_tags
-from etl.loading.ledger_reading import LedgerReader, Selection
+from etl.loading.ledger_reading import LedgerReader, Selection, StoredReject
 from etl.loading.retries import Retries
 from etl.mapping.paths import RecordPath
-from etl.messages import NOTHING_OPEN, Part, RejectedRecord, Run, Skeleton, Split
+from etl.messages import NOTHING_OPEN, Document, Part, RejectedRecord, Run, Skeleton, Split
 from etl.options import Settings
 from etl.originals import Originals
 
@@ -85,11 +85,11 @@ class RetryFeed:
     def _splits(self) -> Iterator[Split]:
         parts: list[Part] = []
         size = 0
-        for reject in self._ledger.rejects(self._selection):
+        for stored in self._ledger.rejects(self._selection):
             if self._stopped:
                 return
-            part = self._part(reject)
-            self._position += reject.length
+            part = self._part(stored)
+            self._position += stored.record.length
             if part is None:
                 continue
             weight = sum(len(run.payload) for run in part.runs)
@@ -105,13 +105,17 @@ class RetryFeed:
         self._number += 1
         return Split(self._number, tuple(parts), size, len(parts))
 
-    def _part(self, reject: RejectedRecord) -> Part | None:
+    def _part(self, stored: StoredReject) -> Part | None:
         """The reject as a part of its own; None where it is left as it is."""
+        reject = stored.record
+        if reject.document and stored.document is None:  # somebody has deleted its row: its keys cannot be told
+            self.unavailable += 1
+            return None
         if reject.length > self._max_record_bytes:
             message = too_large(reject.length, self._max_record_bytes)
             again = replace(reject, reason="too_large", message=message, table="", column="")
-            return self._as_part(reject, rejects=(again,))
-        record = self._originals.record(reject)
+            return _as_part(stored, rejects=(again,))
+        record = self._originals.record(stored)
         if record is None:
             self.unavailable += 1
             return None
@@ -124,7 +128,7 @@ class RetryFeed:
             self.unmet[shown(element_name(raw))] += 1
             return None
         run = Run(skeleton, raw, reject.offset, reject.line, reject.record, array("I", [0, len(raw)]))
-        return self._as_part(reject, runs=(run,))
+        return _as_part(stored, runs=(run,))
 
     def _declaring(self, skeleton: Skeleton, raw: bytes) -> Skeleton:
         """The skeleton, with what the DTD that the user names declares."""
@@ -138,8 +142,10 @@ class RetryFeed:
             self._declared = skeleton, replace(skeleton, subset=subset)
         return self._declared[1]
 
-    def _as_part(
-        self, reject: RejectedRecord, runs: tuple[Run, ...] = (), rejects: tuple[RejectedRecord, ...] = ()
-    ) -> Part:
-        end = reject.offset + reject.length
-        return Part(reject.source, reject.offset, end, records=1, runs=runs, rejects=rejects)
+
+def _as_part(stored: StoredReject, runs: tuple[Run, ...] = (), rejects: tuple[RejectedRecord, ...] = ()) -> Part:
+    reject, of = stored.record, stored.document
+    # Nobody asks by what its document is known: that has its row.
+    document = None if of is None else Document(of.number, of.label, "", of.records_before, of.records_most)
+    end = reject.offset + reject.length
+    return Part(reject.source, reject.offset, end, records=1, runs=runs, rejects=rejects, document=document)

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from etl.errors import EtlError, MappingError, TargetError, mask_password
 from etl.extract.dtd import Dtd, given_dtd
+from etl.extract.member import ArchiveLimits
 from etl.inspection import read_ledger
 from etl.ledger_reports import RetryReport, RetryState
 from etl.loading.ledger import Ledger
@@ -51,7 +53,8 @@ def retry(
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> RetryReport:
-    """Load stored rejects again: all, or those of a source (its label, path or number), or those for a reason.
+    """Load stored rejects again: all, or those of a source (its label, path or number) or of a document of a collection
+    (its label), or those for a reason.
 
     `mapping`: a mended one; without it that by which each source was loaded. What the DTD of `settings` declares holds
     below what the documents declared. Raises EtlError, with what was committed
@@ -67,7 +70,7 @@ def retry(
         selection, sources = ledger.select(None if source is None else str(source), reason)
         counts = ledger.counts(selection)
     chosen = [source for source in sources if source.number in counts]
-    return _Retry(target, chosen, counts, reason, settings, dtd, progress).run(given)
+    return _Retry(target, chosen, counts, selection, settings, dtd, progress).run(given)
 
 
 class _Retry:
@@ -78,7 +81,7 @@ class _Retry:
         target: str,
         sources: Sequence[StoredSource],
         counts: dict[int, tuple[int, int]],
-        reason: str | None,
+        selection: Selection,
         settings: Settings,
         dtd: Dtd | None,
         progress: Progress,
@@ -88,10 +91,11 @@ class _Retry:
         self._settings = settings
         self._dtd = dtd
         self._progress = progress
-        self._reason = reason
+        self._selection = selection
         self._counts = counts
         self._sources = sources
-        self._labels = {source.number: source.label for source in sources}
+        self._labels = {(source.number, 0): source.label for source in sources}
+        """What documents are called, by the numbers of source and document: those that the report needs."""
         self._retries = Retries(settings.retry, progress.note)
         self._runner = Runner(progress, self._retries)
         self._tallies: list[Tally] = []
@@ -167,10 +171,11 @@ class _Retry:
         tally = Tally(rows=[0] * len(mapping.tables))
         self._tallies.append(tally)
         paths = [path for table in mapping.tables for path in table.records]
-        selection = Selection(tuple(labels), self._reason)
+        selection = replace(self._selection, sources=tuple(labels))
         # Only now nobody else changes them any more.
         self._counts = {**self._counts, **dict.fromkeys(labels, (0, 0)), **ledger.counts(selection)}
-        with closing(Originals(sources)) as originals:
+        limits = ArchiveLimits(self._settings.limits.archive_ratio, self._settings.limits.archive_bytes)
+        with closing(Originals(sources, limits)) as originals:
             feed = RetryFeed(ledger, selection, originals, paths, self._settings, retries, self._dtd)
             stages = Stages(
                 feed,
@@ -190,6 +195,9 @@ class _Retry:
             self._runner.show()
             self._runner.load(stages, place, self._tallies, self._position, total)
             self._progress.stop()
+        in_collections = {_document(reject) for reject in self._first.values() if reject.document}
+        if in_collections and stages.queue.error is None:
+            self._labels |= ledger.labels(sorted(in_collections))
         self._position += feed.position
         self._tables.update({table.name: rows for table, rows in zip(mapping.tables, tally.rows, strict=True)})
         self._note_left(feed, mapping)
@@ -201,11 +209,12 @@ class _Retry:
         self._again[kind] += 1
         first = self._first.setdefault(kind, reject)
         # Several insert threads commit in any order.
-        if (reject.source, reject.offset) < (first.source, first.offset):
+        if (*_document(reject), reject.offset) < (*_document(first), first.offset):
             self._first[kind] = reject
 
     def _described(self, reject: RejectedRecord) -> str:
-        return describe_reject(self._labels[reject.source], reject.line, reject.record, reject.message)
+        label = self._labels.get(_document(reject)) or self._labels[reject.source, 0]
+        return describe_reject(label, reject.line, reject.record, reject.message)
 
     def _note_left(self, feed: RetryFeed, mapping: Mapping) -> None:
         if feed.unavailable:
@@ -241,6 +250,10 @@ class _Retry:
             notices=tuple(self._notices),
             seconds=self._runner.seconds,
         )
+
+
+def _document(reject: RejectedRecord) -> tuple[int, int]:
+    return reject.source, reject.document
 
 
 def _check_tables(place: Target, mapping: Mapping) -> None:

@@ -1,21 +1,19 @@
-"""Reads pieces of a document again, by their place in it: offsets count bytes of the decompressed document as UTF-8.
+"""Pieces of a document by their place in it: offsets count bytes of the decompressed document as UTF-8.
 
-In: places in ascending order. Out: their bytes. The document is read once, from its beginning on, no further than
-wanted; runs on the thread that asks.
+In: the document's chunks, and places in ascending order. Out: their bytes. The document is read once, from its
+beginning on, no further than wanted; runs on the thread that asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from etl.extract.source import Source, open_source
-
 
 class DocumentPieces:
-    """A document that pieces are wanted of. Raises SourceError where it cannot be read."""
+    """A document that pieces are wanted of."""
 
-    def __init__(self, source: Source) -> None:
-        self._reader = open_source(source)
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
         self._chunk = b""
         self._start = 0
         """Offset of the chunk's first byte."""
@@ -26,7 +24,7 @@ class DocumentPieces:
         at = offset
         while at < end:
             while at >= self._start + len(self._chunk):
-                chunk = next(self._reader, None)
+                chunk = next(self._chunks, None)
                 if chunk is None:
                     return
                 self._start += len(self._chunk)
@@ -34,6 +32,3 @@ class DocumentPieces:
             piece = self._chunk[at - self._start : end - self._start]
             at += len(piece)
             yield piece
-
-    def close(self) -> None:
-        self._reader.close()

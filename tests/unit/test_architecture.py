@@ -36,7 +36,7 @@ ALLOWED = {
     "preview": set(),
     "summary": {"bottleneck", "extract.member", "extract.mends", "metrics", "preview", "progress", "report"},
     "ledger_reports": {"errors", "report"},
-    "originals": CONTRACTS | {"extract", "loading.ledger_reading"},
+    "originals": CONTRACTS | {"extract", "loading.documents", "loading.ledger_reading"},
     "reject_document": CONTRACTS | {"extract"},
     "retry_feed": CONTRACTS | {"extract", "loading.ledger_reading", "loading.retries", "originals"},
     "screen": {"errors", "progress", "progress_bar"},
