@@ -180,11 +180,18 @@ class CollectionFeed:
         return document
 
     def _whole(self, content: bytes, document: Document) -> list[Part]:
-        parts = self._splitter.split_whole(content, self._fed.info.number, document, self._position)
-        records = 0
-        for part in parts:
-            self._fed.saw(part, skipped=False)
-            records += part.records
+        fed = self._fed
+        parts = self._splitter.split_whole(content, fed.info.number, document, self._position)
+        if len(parts) == 1 and not parts[0].passed:
+            # The usual case, in which there is nothing else to see.
+            records = parts[0].records
+            fed.records += records
+            fed.document_bytes += len(content)
+        else:
+            records = 0
+            for part in parts:
+                fed.saw(part, skipped=False)
+                records += part.records
         self._told.finish(document, records)
         return parts
 

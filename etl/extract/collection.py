@@ -12,10 +12,10 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from types import TracebackType
+from typing import NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.archive_kinds import archive_kind
@@ -41,12 +41,14 @@ _UTF8 = re.compile(
 )
 """How documents begin that can only be UTF-8: most of them."""
 
+_ASKED_EVERY = 64
+"""Small members: where the file stands is asked once for so many, since other threads may go on meanwhile."""
+
 _MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 1 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Something in a collection."""
 
     label: str
@@ -69,8 +71,8 @@ class Found:
     """Why it cannot be read, in a sentence."""
 
 
-def documents(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
-    """What is in a collection, in order.
+def documents(source: Source, limits: ArchiveLimits) -> Generator[Found]:
+    """What is in a collection, in order; who does not read it to its end closes it.
 
     Raises SourceError where an archive breaks, after what came before it, and where there is no document at all.
     """
@@ -112,19 +114,22 @@ def _content(file: str) -> bytes:
 def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
     with open_archive(source) as file:
         members = open_members(file, source.label, limits)
-        for member in members or ():
+        position = 0
+        for number, member in enumerate(members or ()):
+            if number % _ASKED_EVERY == 0 or member.size > SMALL_BYTES:
+                position = file.tell()
             label = f"{source.label}/{member.name}"
             if member.skipped:
-                yield Found(label, file.tell(), skipped=member.skipped)
+                yield Found(label, position, skipped=member.skipped)
                 continue
             try:
                 if member.size > SMALL_BYTES:
-                    found = _large(label, member, file.tell(), source.repair)
+                    found = _large(label, member, position, source.repair)
                 else:
                     content = member.read()
-                    found = _small(label, file.tell(), _member_fingerprint(member, content), content, source.repair)
+                    found = _small(label, position, _member_fingerprint(member, content), content, source.repair)
             except SourceError as error:  # another member may be good
-                found = Found(label, file.tell(), problem=str(error))
+                found = Found(label, position, problem=str(error))
             yield found
         if is_changed(source, file):
             raise SourceError(

@@ -23,7 +23,7 @@ from etl.targets.base import TargetConnection
 
 def identity(fingerprint: str, structure: str) -> bytes:
     """Of a document that is loaded by a mapping with that digest; 16 bytes."""
-    return hashlib.blake2b(f"{fingerprint} {structure}".encode(), digest_size=16).digest()
+    return hashlib.blake2b(f"{structure} {fingerprint}".encode(), digest_size=16).digest()
 
 
 class DocumentRows:
