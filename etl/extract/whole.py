@@ -29,8 +29,9 @@ def whole_record(content: bytes, outline: Outline, max_bytes: int) -> Run | None
     tag, name = beginning[1], beginning[2]
     start = beginning.start(1)
     end_tag = b"</" + name + b">"
-    end = content.rfind(end_tag) + len(end_tag)
-    if content.find(end_tag, start) + len(end_tag) != end or content[end:].strip() or end - start > max_bytes:
+    at = content.find(end_tag, start)
+    end = at + len(end_tag)
+    if at < 0 or content[end:].strip(b" \t\r\n") or end - start > max_bytes:
         return None
     if tag.endswith(b"/>") or outline.child(name, tag).action != "record":
         return None
