@@ -34,7 +34,12 @@ Loaded = Annotated[
 ]
 OfSource = Annotated[
     str | None,
-    typer.Option("--source", metavar="SOURCE", help="Only of this source: its name, path or number (`etl status`)."),
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="Only of this source: its name, path or number (`etl status`). Or of one document of an archive "
+        "or a folder, by its name.",
+    ),
 ]
 ForReason = Annotated[
     str | None, typer.Option("--reason", metavar="CODE", help="Only those for this reason, as in `missing_value`.")

@@ -127,7 +127,7 @@ def root_of(skeleton: Skeleton | None) -> tuple[bytes, bytes] | None:
 def several_documents() -> SettingsError:
     """The error where rejects do not fit into one document."""
     return SettingsError(
-        "These rejects do not fit into one document, since their sources do not begin alike, or each record is a"
+        "These rejects do not fit into one document, since those they are of do not begin alike, or each record is a"
         " document of its own: --source chooses one of them (`etl rejects` names them)."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.acceptance.contents import query
 from tests.packing import pack, zipped
 from tests.reject_place import MAPPING, MENDED, Place
 
+DOCS = Path(etl.__file__).parent / "docs"
 KINDS = ("docs.zip", "docs.tar", "docs.tar.gz", "docs")
 SMALL = 130
 BAD_SMALL = {3, 77, 101}
@@ -175,6 +177,8 @@ def test_they_are_shown_and_chosen_by_their_documents(place: _Collections, kind:
     out = io.BytesIO()
     assert etl.export_rejects(place.url, out, source=large).unavailable == 0
     assert b"y" * LONG in out.getvalue()
+    (listing,) = re.findall(r"```sql\n(.*?)```", (DOCS / "rejects.md").read_text("utf-8"), re.DOTALL)
+    assert [row[0] for row in place.rows(listing)][:1] == [f"{place.folder / kind}/003.xml"]
     one = place.retry("mended.yaml", source=label)
     assert (one.selected, one.loaded) == (1, 1)
     with pytest.raises(etl.SettingsError, match=r"has no source 078\.xml"):
