@@ -129,10 +129,10 @@ class Document(NamedTuple):
     """Path or name, as messages and `meta: source` show it."""
     fingerprint: str
     """Identity of its content; see `etl.extract.collection`."""
-    size: int
-    """Bytes, as the collection has them."""
     records_before: int
     """Surrogate keys count its records on from here: no record of another document of the source has their numbers."""
+    records_most: int
+    """So many numbers are its own."""
 
 
 class Part(NamedTuple):
