@@ -15,8 +15,9 @@ from etl.errors import SourceError
 from etl.extract.collection import Found, documents
 from etl.extract.member import ArchiveLimits
 from etl.extract.pieces import DocumentPieces
-from etl.extract.repair import Repair, identity, is_repaired
+from etl.extract.repair import Repair
 from etl.extract.source import Source, open_source
+from etl.fingerprints import is_repaired
 from etl.loading.documents import identity as document_identity
 from etl.loading.ledger_reading import StoredDocument, StoredReject, StoredSource
 from etl.messages import RejectedRecord
@@ -122,8 +123,7 @@ def has_changed(stored: StoredSource) -> bool | None:
         source = _source(stored)
         if source is None or stored.fingerprint is None:
             return None
-        found = source.fingerprint() or ""
-        return (found if source.repair is None else identity(found)) != stored.fingerprint
+        return source.fingerprint() != stored.fingerprint
     except (OSError, ValueError, SourceError):
         return None
 

@@ -27,6 +27,7 @@ from etl.extract.mends import Mend
 from etl.extract.reader import Readable, SourceReader
 from etl.extract.repair import Repair, mended_beginning, new_mender
 from etl.extract.source import SMALL_BYTES, Source, content_fingerprint, is_changed, open_archive, unreadable
+from etl.fingerprints import repaired
 
 SHORTEST_RECORD = 4
 """Bytes of ``<r/>``."""
@@ -140,6 +141,8 @@ def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
 
 def _small(label: str, position: int, fingerprint: str, content: bytes, repair: Repair | None) -> Found:
     """A document that is in memory as it is stored."""
+    if repair is not None:
+        fingerprint = repaired(fingerprint)
     mends: tuple[Mend, ...] = ()
     marked = len(_MARK) if content.startswith(_MARK) else 0
     if _UTF8.match(content, marked):
@@ -179,7 +182,7 @@ def _large(label: str, member: Member, position: int, repair: Repair | None) -> 
     return Found(
         label,
         position,
-        _member_fingerprint(member, stated),
+        _member_fingerprint(member, stated) if repair is None else repaired(_member_fingerprint(member, stated)),
         open=lambda: _reader(_Blocks(head, blocks), label, repair),
         records_most=member.size * RECORDS_PER_PACKED_BYTE if packed else member.size // SHORTEST_RECORD + 1,
     )

@@ -1,4 +1,4 @@
-"""That documents are mended (`--repair`): what is asked for, and what identity a document has that is read so.
+"""That documents are mended (`--repair`): what is asked for, and which entities are left alone.
 
 What mends them is `etl.extract.mender`, which is imported only where it is needed. Any thread.
 """
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from etl.extract.mender import Mender
 
-_REPAIRED = "+repair"
 _DECLARED = re.compile(rb"<!ENTITY\s+([^\s%\"'>]+)\s")
 
 
@@ -35,16 +34,6 @@ def wanted_repair(repair: bool, dtd: Path | None) -> Repair | None:
 
     known = read_dtd(dtd).alone
     return Repair(declared_entities(known.declarations) | known.elsewhere)
-
-
-def identity(fingerprint: str) -> str:
-    """The identity of a source that is mended: its records stand elsewhere than those of the same file as it is."""
-    return fingerprint if is_repaired(fingerprint) else fingerprint + _REPAIRED
-
-
-def is_repaired(fingerprint: str) -> bool:
-    """Whether it is such an identity."""
-    return fingerprint.endswith(_REPAIRED)
 
 
 def declared_entities(declarations: bytes) -> frozenset[bytes]:

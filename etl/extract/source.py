@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple
 
 from etl.errors import SourceError
-from etl.extract.kept_stream import KeptStream, Reading
+from etl.extract.kept_stream import KeptStream, Reading, ReadingAhead
 from etl.extract.members import ArchiveLimits, open_members
 from etl.extract.reader import SourceReader
 from etl.extract.repair import Repair
+from etl.fingerprints import repaired
 
 STANDARD_INPUT = "-"
 _COMPANIONS = {".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md"}
@@ -91,8 +92,12 @@ class Source:
 
         BLAKE2b (32 hexadecimal digits) of the size, the first and the last MiB, and 64 blocks of 4 KiB evenly spread
         over what lies between them (files up to 2 MiB whole). A change that keeps the size and misses all of these
-        is not noticed.
+        is not noticed. What is read mended has another one.
         """
+        found = self._content_fingerprint()
+        return found if found is None or self.repair is None else repaired(found)
+
+    def _content_fingerprint(self) -> str | None:
         if self.path is None or self.size is None:
             return None
         if self.kind == "folder":
@@ -133,9 +138,9 @@ def expand(names: Sequence[str], repair: Repair | None = None) -> list[Source]:
                 files.append(file)
     small = [file for file in files if _is_small(file)]
     if len(small) <= MANY:
-        found = [_looked_at(_source(file)) for file in files]
+        found = [looked_at(_source(file)) for file in files]
     else:
-        found = [_folder(small), *(_looked_at(_source(file)) for file in files if not _is_small(file))]
+        found = [_folder(small), *(looked_at(_source(file)) for file in files if not _is_small(file))]
     return found if repair is None else [replace(source, repair=repair) for source in found]
 
 
@@ -175,12 +180,12 @@ def _source(file: _File) -> Source:
     return Source(name, Path(name), status.st_size, modified=status.st_mtime_ns)
 
 
-def _looked_at(source: Source) -> Source:
-    """The source, known as an archive where it is one that can be read."""
-    if source.path is None or not source.rereadable:
+def looked_at(source: Source) -> Source:
+    """The source, known as an archive where it is one that can be read; a stream only where it is `kept`."""
+    if not source.rereadable and source.stream is None:
         return source
     try:
-        with _open(source) as file:
+        with _opened(source) as file:
             found = open_members(file, source.label, _NO_LIMITS)
     except OSError:  # it is told when its turn has come: the others are loaded all the same
         return source
@@ -294,9 +299,13 @@ def _open(source: Source) -> BinaryIO:
     return open(source.path, "rb", buffering=0)
 
 
-def open_archive(source: Source) -> BinaryIO:
+def _opened(source: Source) -> BinaryIO | ReadingAhead:
+    return _open(source) if source.stream is None else source.stream.open_ahead()
+
+
+def open_archive(source: Source) -> BinaryIO | ReadingAhead:
     """The file of an archive, to be closed by the caller. Raises SourceError."""
     try:
-        return _open(source)
+        return _opened(source)
     except OSError as error:
         raise unreadable(source.label, error) from error

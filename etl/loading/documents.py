@@ -14,7 +14,7 @@ from operator import attrgetter
 import sqlalchemy as sa
 
 from etl.errors import TargetError
-from etl.loading.ledger_base import KnownDocument, Tile, find_gaps
+from etl.loading.ledger_base import DocumentGap, KnownDocument, Tile, find_gaps
 from etl.loading.ledger_queries import in_pieces
 from etl.loading.ledger_tables import LedgerTables
 from etl.messages import Document, Part
@@ -118,6 +118,17 @@ class DocumentRows:
             sa.select(sa.func.max(document.document), taken).where(document.source == source)
         )
         return number or 0, records or 0
+
+    def gaps(self, connection: TargetConnection, source: int) -> tuple[DocumentGap, ...]:
+        """Numbers below the largest that no document of a source has, with the record numbers around them."""
+        document = self._tables.document.c
+        end = (document.records_before + document.records_most).label("end")
+        before = [sa.func.lag(column, 1, 0).over(order_by=document.document) for column in (document.document, end)]
+        columns = (document.document, document.records_before, before[0].label("after"), before[1].label("records"))
+        rows = sa.select(*columns).where(document.source == source).subquery().c
+        found = sa.select(rows.after + 1, rows.document, rows.records, rows.records_before)
+        places = connection.execute(found.where(rows.document > rows.after + 1).order_by(rows.document))
+        return tuple(DocumentGap(*place) for place in places)
 
     def any_known(self, connection: TargetConnection) -> bool:
         """Whether there is any document at all."""

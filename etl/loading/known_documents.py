@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from etl.errors import TargetError
+from etl.fingerprints import is_repaired, other_reading
 from etl.loading.documents import DocumentRows
 from etl.loading.ledger_base import KnownDocument, RegisteredSource, Totals
 from etl.loading.ledger_queries import in_pieces, totals_of
@@ -31,6 +32,7 @@ class KnownDocuments:
 
     def find(self, connection: TargetConnection, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         """See `Ledger.find_documents`."""
+        self.check_reading(connection, fingerprints)
         found = self._documents.find(connection, fingerprints)
         for known in [one for one in found.values() if one.source != source]:
             self._check_elsewhere(connection, known)
@@ -40,6 +42,19 @@ class KnownDocuments:
                 if row.mapping_digest == self._structure and not self._rows.missing(connection, row):
                     found[row.fingerprint] = self._as_known(connection, row)
         return found
+
+    def check_reading(self, connection: TargetConnection, fingerprints: Sequence[str]) -> None:
+        """Raise TargetError where one was loaded as it is, and is to be mended now, or the other way round."""
+        others = [other_reading(fingerprint) for fingerprint in fingerprints]
+        number = self._tables.source.c.number
+        known = {one.source for one in self._documents.find(connection, others).values()}
+        found = [row for source in sorted(known) for row in self._rows.where(connection, number == source)]
+        for some in in_pieces(others):
+            found += self._rows.where(connection, self._tables.source.c.fingerprint.in_(some))
+        for row in found:
+            same = row.mapping_digest == self._structure and not self._rows.missing(connection, row)
+            if same and totals_of(connection, self._tables, row.number).records:
+                raise _read_otherwise(row, repaired=is_repaired(others[0]))
 
     def any(self, connection: TargetConnection, source: int) -> bool:
         """Whether a document of a collection can be known already."""
@@ -78,3 +93,12 @@ class KnownDocuments:
         notice = f"{label} was loaded before as a part of {row.label} (source {row.number})."
         info = SourceInfo(row.number, label, row.load_id, row.started_at)
         return RegisteredSource(info, "finished", (), Totals(), (notice,))
+
+
+def _read_otherwise(row: SourceRow, *, repaired: bool) -> TargetError:
+    how, now = ("with", "without") if repaired else ("without", "with")
+    rejects = "" if repaired else " `etl retry --repair` loads what was rejected of it;"
+    return TargetError(
+        f"{row.label} (source {row.number}) was loaded {how} --repair, and is to be read {now} it: its records would be"
+        f" there twice.{rejects} --again loads all of it anew, where only this source filled its tables."
+    )

@@ -26,6 +26,7 @@ from etl.faults import fault_point
 from etl.loading.documents import DocumentRows
 from etl.loading.epochs import check_epoch, share
 from etl.loading.ledger_base import (
+    DocumentGap,
     DocumentsSoFar,
     Gap,
     KnownDocument,
@@ -51,6 +52,7 @@ from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
 from etl.targets.base import Target, TargetConnection
 
 __all__ = [
+    "DocumentGap",
     "DocumentsSoFar",
     "Gap",
     "KnownDocument",
@@ -227,7 +229,8 @@ class Ledger:
         """What is known before a collection is read."""
         with self._transaction(durable=False) as connection:
             last, taken = self._documents.last(connection, source)
-            return DocumentsSoFar(last, taken, self._registration.knows_documents(connection, source))
+            known = self._registration.knows_documents(connection, source)
+            return DocumentsSoFar(last, taken, known, self._documents.gaps(connection, source))
 
     def mark_documents_done(self, source: int, first: int, count: int, resumed: Sequence[int]) -> bool:
         """As `mark_rows_done`, for a collection of which this run has read `count` documents, numbered from `first` on,

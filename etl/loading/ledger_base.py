@@ -114,6 +114,17 @@ class KnownDocument:
     """What the source is called that it is of: another one may hold it, too."""
 
 
+class DocumentGap(NamedTuple):
+    """Numbers between those of a collection's documents that none of them has: a load that died has lost some."""
+
+    number: int
+    end: int
+    """Behind the last."""
+    records_before: int
+    records_end: int
+    """Record numbers between those of the documents around it."""
+
+
 class DocumentsSoFar(NamedTuple):
     """What is in the ledger before a run reads a collection."""
 
@@ -123,6 +134,8 @@ class DocumentsSoFar(NamedTuple):
     """Record numbers that are theirs."""
     any_known: bool
     """Whether any of its documents can be known, here or as another source."""
+    gaps: tuple[DocumentGap, ...] = ()
+    """In order."""
 
 
 class BatchLedger(Protocol):

@@ -93,6 +93,8 @@ class Registration:
     ) -> RegisteredSource:
         """See `Ledger.register`."""
         self._forget_dropped(connection)
+        if fingerprint is not None:
+            self._known_documents.check_reading(connection, [fingerprint])
         if fingerprint is not None and not open_ended:
             part = self._known_documents.as_source(connection, label, fingerprint)
             if part is not None:
