@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
+from etl.document_places import DocumentPlaces
 from etl.errors import SourceError
 from etl.extract.collection import Found, documents
 from etl.extract.member import FOLDER, ArchiveLimits
@@ -21,7 +22,7 @@ from etl.extract.reader import SourceReader
 from etl.extract.splitter import Splitter, broken_rest
 from etl.fed_source import FedDocuments, FedSource, Tiles
 from etl.loading.ledger import DocumentsSoFar, KnownDocument, Range
-from etl.messages import RECORDS_PER_SOURCE, Document, Part
+from etl.messages import Document, Part
 from etl.options import Settings
 
 PART_BYTES = 512
@@ -31,7 +32,8 @@ _LOOKED_UP = 256
 """Documents that the ledger is asked for at once."""
 
 _RECENT = 1 << 18
-"""Documents that are remembered because the ledger may not have them yet: more than fit into the queue."""
+"""Documents that are remembered because the ledger may not have them yet: more than fit into the queue. Of those before
+them it is asked."""
 
 
 class DocumentLedger(Protocol):
@@ -78,13 +80,15 @@ class CollectionFeed:
             self._stopped = True
             if self._reader is not None:
                 self._reader.stop()
+        if self._fed.source.stream is not None:
+            self._fed.source.stream.stop()
 
     def parts(self) -> Iterator[list[Part]]:
         """Parts that are not in the ledger, once. Raises SourceError where an archive breaks, TargetError."""
         fed = self._fed
         so_far = self._ledger.documents_so_far(fed.info.number) if self._ledger else DocumentsSoFar(0, 0, False)
-        self._told = fed.documents = FedDocuments(first=so_far.last + 1)
-        self._records_before = so_far.records_taken
+        self._places = DocumentPlaces(so_far)
+        self._told = fed.documents = FedDocuments(first=self._places.first)
         self._asks = self._ledger if so_far.any_known else None
         for group in self._groups():
             yield from self._parts_of(group)
@@ -99,7 +103,7 @@ class CollectionFeed:
         group: list[Found] = []
         size = 0
         try:
-            for found in documents(self._fed.source, self._limits):
+            for found in map(self._identified, documents(self._fed.source, self._limits)):
                 if found.open is not None:
                     if group:
                         yield group
@@ -117,6 +121,12 @@ class CollectionFeed:
             raise
         if group:
             yield group
+
+    def _identified(self, found: Found) -> Found:
+        """As this source holds it: what is in one without identity is new each time, as all of it is."""
+        if not self._fed.nameless or not found.fingerprint:
+            return found
+        return found._replace(fingerprint=f"{found.fingerprint} {self._fed.info.number}")
 
     def _parts_of(self, group: Sequence[Found]) -> Iterator[list[Part]]:
         known = self._known(group)
@@ -150,8 +160,13 @@ class CollectionFeed:
         elif found.skipped:
             told.skipped[found.skipped] += found.skipped != FOLDER
         elif known is not None and known.complete:
+            ours = known.source == fed.info.number
+            if ours and known.number >= told.first:
+                told.twins += 1
+                return False
             told.known += 1
-            if known.source == fed.info.number:
+            if ours:
+                self._places.pass_by(known.number)
                 fed.records += known.records
                 fed.skipped += known.records
         elif hash(found.fingerprint) in self._recent:
@@ -160,24 +175,27 @@ class CollectionFeed:
             self._recent[hash(found.fingerprint)] = None
             if len(self._recent) > _RECENT:
                 del self._recent[next(iter(self._recent))]
+                self._asks = self._ledger
             return True
         return False
 
     def _document(self, found: Found, known: KnownDocument | None) -> Document:
         if known is not None:
+            self._places.pass_by(known.number)
             self._told.resumed.append(known.number)
             return Document(known.number, found.label, found.fingerprint, known.records_before, found.records_most)
-        most = found.records_most
-        if self._records_before + most > RECORDS_PER_SOURCE:
+        place = self._places.take(found.records_most)
+        if place is None:
             raise SourceError(
                 f"{self._fed.info.label} holds more than one source can: for {found.label} no record numbers are left."
                 " Load its documents in several archives."
             )
-        number = self._told.first + self._told.begun
-        self._told.begun += 1
-        document = Document(number, found.label, found.fingerprint, self._records_before, most)
-        self._records_before += most
-        return document
+        number, before = place
+        if number < self._told.first:
+            self._told.resumed.append(number)
+        else:
+            self._told.begun += 1
+        return Document(number, found.label, found.fingerprint, before, found.records_most)
 
     def _whole(self, content: bytes, document: Document) -> list[Part]:
         fed = self._fed

@@ -52,7 +52,7 @@ class FedDocuments:
     finished: int = 0
     """Those of them that were read to their end."""
     resumed: list[int] = field(default_factory=list)
-    """Numbers of documents with which an earlier run had begun."""
+    """Numbers of documents with which an earlier run had begun, those that it has lost included."""
     known: int = 0
     """Documents that were complete in the ledger already, here or as another source."""
     twins: int = 0
@@ -99,6 +99,8 @@ class FedSource:
     """What earlier runs made of its records."""
     rereadable: bool
     """Whether it can be fed again in this run; where not, no commit may be lost."""
+    nameless: bool = False
+    """It has no identity: its documents are not known from other runs."""
     records: int = 0
     """Records read, skipped ones included."""
     skipped: int = 0
@@ -128,7 +130,7 @@ class FedSource:
 
     def to_feed_again(self, done: Sequence[Range]) -> FedSource:
         """The same source for another pass, which gives out what is not among the tiles `done`."""
-        return FedSource(self.source, self.info, done, self.state, self.totals, self.rereadable)
+        return FedSource(self.source, self.info, done, self.state, self.totals, self.rereadable, self.nameless)
 
     def saw(self, part: Part, *, skipped: bool) -> None:
         self.records += part.records

@@ -150,7 +150,7 @@ def test_rows_are_those_of_the_documents(place: Path, target_url: str, kind: str
     assert load(place, target_url, path).state == "nothing to do"
 
 
-HOW = {
+HOW: dict[str, dict[str, Any]] = {
     "one record a split": {"split": {"bytes": 1}},
     "tiny queue": {"queue": {"max_records": 10}, "workers": {"kind": "thread", "count": 2}},
     "processes": {"workers": {"kind": "process", "count": 2}},
@@ -518,3 +518,48 @@ def test_the_commands_tell_of_documents(place: Path, kind: str) -> None:
     assert f"{kind}/broken.xml, line " in rejects.out
     again = command("load", kind, "--map", "items.yaml", cwd=place)
     assert "Nothing to do" in again.out + again.err
+
+
+def everything(url: str) -> list[list[Row]]:
+    """All rows with their keys, and what the ledger has of documents."""
+    tables = ("item", "part", "etl_document", "etl_reject")
+    found = [query(url, f"SELECT * FROM {table}") for table in tables]
+    return [sorted(rows, key=lambda row: [str(value) for value in row]) for rows in found]
+
+
+@pytest.mark.parametrize("kind", ["docs.tar.gz", "docs"])
+def test_a_load_that_lost_documents_of_the_middle_has_the_same_keys_in_the_end(
+    place: Path, target_url: str, kind: str
+) -> None:
+    files = {**small(), "0050.xml": b"<items>\n" + record(7001) + b"</wrong>"}
+    path = pack(kind, place, files)
+    how = chosen(split={"bytes": 1})
+    load(place, target_url, path, how=how)
+    expected = everything(target_url)
+    number = query(target_url, "SELECT number FROM etl_source")[0][0]
+    lost = "document IN (2, 3, 51, 52, 90, 150)"
+    keys = query(target_url, f"SELECT records_before, records_most FROM etl_document WHERE {lost}")
+    for before, most in keys:
+        first = number * 2**40 + before
+        execute(
+            target_url,
+            f"DELETE FROM part WHERE item_record_id BETWEEN {first + 1} AND {first + most}",
+            f"DELETE FROM item WHERE record_id BETWEEN {first + 1} AND {first + most}",
+        )
+    execute(
+        target_url,
+        *(f"DELETE FROM {table} WHERE {lost}" for table in ("etl_document", "etl_split", "etl_reject")),
+        "UPDATE etl_source SET state = 'loading'",
+    )
+    report = load(place, target_url, path, how=build_settings(HOW["four inserting"]))
+    assert (report.state, told(report).read, told(report).known) == ("finished", 6, SMALL - 6)
+    assert everything(target_url) == expected
+
+
+def test_twins_far_apart_are_loaded_once(place: Path, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.collection_feed._RECENT", 20)
+    files = {**small(), "twin.xml": document(1, 2, 3), "twin-too.xml": document(448, 449, 450)}
+    how = chosen(split={"bytes": 1}, insert={"batch_records": 5, "max_wait": "1ms"}, queue={"max_records": 10})
+    report = load(place, target_url, pack("docs", place, files), how=how)
+    assert loaded_ids(target_url) == sorted(ids(small()))
+    assert (told(report).read, told(report).known, told(report).twins) == (SMALL, 0, 2)
