@@ -104,7 +104,7 @@ def _etl(
     epilog="Examples:\n\n"
     "    etl load posts.xml.gz\n\n"
     "    etl load posts.xml.gz --map posts.yaml --to postgresql://user@host/db\n\n"
-    "    unzip -p dump.zip | etl load - --source-name posts --to sqlite:///posts.db\n\n"
+    "    etl load invoices.zip --to sqlite:///invoices.db\n\n"
     "Exit codes: 0 all loaded, 1 failed, 2 usage, 3 loaded with rejects, 4 stopped (the same command goes on)."
 )
 def load(
