@@ -38,7 +38,10 @@ SMALL_BYTES = 1 << 18
 MANY = 100
 """More small files than this are one source: each by itself would cost more than what is in it."""
 
-_ARCHIVE_SUFFIXES = {".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".7z", ".rar"}
+_ARCHIVE_SUFFIXES = (
+    *(".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"),
+    *(".tgz", ".tbz", ".tbz2", ".txz", ".tzst"),
+)
 """A small file among many is looked at, whether it is an archive, where its name says so."""
 
 _NO_LIMITS = ArchiveLimits(ratio=1 << 62, total_bytes=1 << 62)
@@ -156,7 +159,7 @@ def _is_small(file: _File) -> bool:
     status = file.status
     if status is None or status.st_size > SMALL_BYTES or not stat.S_ISREG(status.st_mode):
         return False
-    return os.path.splitext(file.name)[1].lower() not in _ARCHIVE_SUFFIXES
+    return not file.name.lower().endswith(_ARCHIVE_SUFFIXES)
 
 
 def _folder(small: Sequence[_File]) -> Source:
