@@ -16,7 +16,7 @@ from etl.collection_feed import PART_BYTES, CollectionFeed, DocumentLedger
 from etl.errors import CutOff, SourceError
 from etl.extract.dtd import read_dtd
 from etl.extract.header import header_paths
-from etl.extract.source import open_source
+from etl.extract.source import looked_at, open_source
 from etl.extract.splitter import Splitter
 from etl.fed_source import FedSource, Tiles
 from etl.mapping.model import Mapping
@@ -122,6 +122,7 @@ class Feeder:
             if self._stopped or self._remaining == 0:
                 return
             try:
+                self._look_at(fed)
                 for parts in self._documents(fed) if fed.source.is_collection else self._document(fed):
                     self._number += 1
                     yield _split_of(parts, self._number)
@@ -130,6 +131,18 @@ class Feeder:
             except SourceError as error:
                 if not self._stopped:
                     fed.problem = _told(fed, error)
+
+    def _look_at(self, fed: FedSource) -> None:
+        """Whether it is an archive that comes through a pipe; who inferred a mapping from it has seen that before."""
+        source = fed.source.kept()
+        stream = source.stream
+        if stream is None or fed.source.stream is not None:
+            return
+        self._begin(stream)
+        fed.source = looked_at(source)
+        stream.keep_no_more()
+        with self._lock:
+            self._reading = None
 
     def _document(self, fed: FedSource) -> Iterator[list[Part]]:
         with open_source(fed.source) as reader:

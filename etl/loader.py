@@ -17,7 +17,7 @@ from etl.dtd_hint import with_dtd_hint
 from etl.errors import CallbackError, SettingsError, SourceError
 from etl.extract.dtd import Dtd, given_dtd
 from etl.extract.repair import wanted_repair
-from etl.extract.source import Source, expand
+from etl.extract.source import Source, expand, looked_at
 from etl.loading.result_thread import OnBatch, OnReject
 from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
@@ -159,7 +159,10 @@ def infer(
     settings, progress = settings or Settings(), progress or SilentProgress()
     if xsd is None:
         dtd = given_dtd(settings.input.dtd, progress.note)
-        found = _found(_names(sources), settings)
+        found = _kept(_names(sources), settings)
+        for source in found:
+            if source.stream is not None:
+                source.stream.keep_no_more()
         return infer_text(found, full=full, progress=progress, dtd=dtd, limits=settings.limits)
     if full:
         raise SettingsError(
@@ -189,7 +192,7 @@ def _prepare(
 ) -> tuple[Mapping, list[Source]]:
     """The mapping, given or inferred, and the sources, both checked as far as can be told before any work."""
     if mapping is None:
-        found = [source.kept() for source in _found(names, settings)]
+        found = _kept(names, settings)
         return inferred_mapping(found, save_as, progress, dtd, settings.limits), found
     checked = _read(mapping)
     check_functions(checked)
@@ -198,6 +201,11 @@ def _prepare(
 
 def _found(names: Sequence[str], settings: Settings) -> list[Source]:
     return expand(names, wanted_repair(settings.input.repair, settings.input.dtd))
+
+
+def _kept(names: Sequence[str], settings: Settings) -> list[Source]:
+    """The sources, what comes through a pipe so that it may be read twice, and seen to be an archive or not."""
+    return [source if source.rereadable else looked_at(source.kept()) for source in _found(names, settings)]
 
 
 def _read(mapping: str | Path | Mapping) -> Mapping:

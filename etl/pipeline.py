@@ -159,7 +159,8 @@ class Pipeline:
         self._notices += known.notices
         if fingerprint is None:
             self._nameless.add(known.info.number)
-        return FedSource(source, known.info, known.done, known.state, known.totals, source.rereadable)
+        nameless = fingerprint is None
+        return FedSource(source, known.info, known.done, known.state, known.totals, source.rereadable, nameless)
 
     def _load_all(self, pending: Sequence[FedSource], limit: int | None, callbacks: Callbacks) -> State:
         """Feed, look for what a crash of the server has lost, feed that again; until all is there and finished."""
