@@ -12,8 +12,8 @@ Sources = Annotated[
     typer.Argument(
         metavar="SOURCE",
         show_default=False,
-        help="XML files, plain or compressed (gzip, bzip2, xz, zstd), archives of them (zip, tar), all told by content, "
-        "directories or patterns of them, or `-` for standard input.",
+        help="XML files, plain or compressed (gzip, bzip2, xz, zstd), archives of them (zip, tar), all told by "
+        "content, directories or patterns of them, or `-` for standard input.",
     ),
 ]
 OptionalSources = Annotated[

@@ -17,7 +17,7 @@ from etl.engines.base import RunSplit, WorkerSetup
 from etl.engines.pipe import serve
 from etl.messages import MappedBatch, RejectedRecord, Run, Skeleton, Split
 from etl.native.choice import native_mapper
-from etl.native.surroundings import Declined
+from etl.native.declined import Declined
 from etl.positions import RecordPositions
 from etl.transform.assemble import Assembled, Assembler
 from etl.transform.data_mapper import DataMapper

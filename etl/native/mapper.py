@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from etl.mapping.model import FromMeta, FromPath, Mapping
 from etl.messages import Bounds, CopyRows, Notices, Part, RowFormat, Run, Skeleton, TupleRows
 from etl.native._scanner import Plan, Scanner
+from etl.native.declined import Declined
 from etl.native.look import Look
 from etl.native.program import Candidates, Program, candidates, compile_program
-from etl.native.surroundings import Declined, Surroundings, open_elements, surroundings
+from etl.native.surroundings import Surroundings, open_elements, surroundings
 from etl.positions import RecordPositions
 from etl.transform.assemble import SEVERAL, Assembled, Assembler, Found
 from etl.transform.header import Header

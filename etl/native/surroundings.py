@@ -15,6 +15,7 @@ from typing import Any
 from etl.entities import Entities, PlainEntity, references
 from etl.messages import Skeleton
 from etl.native._scanner import EntityTable
+from etl.native.declined import Declined
 from etl.native.program import Program
 from etl.native.program_codes import (
     ETL_VALUE_ENTRY,
@@ -47,10 +48,6 @@ Flagged = tuple[int, bytes]
 
 AroundValue = bytes | Flagged | tuple[int, tuple[Flagged, ...]] | None
 """A text; or flags with a text, or with those of a list."""
-
-
-class Declined(Exception):
-    """A split is not the scanner's; the message is what is the reason, as a noun."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
