@@ -14,14 +14,14 @@ from pathlib import Path
 import zstandard
 
 ARCHIVES: dict[str, Callable[[Mapping[str, bytes]], bytes]] = {
-    "docs.zip": lambda files: zipped(files),
-    "docs.tar": lambda files: tarred(files),
-    "docs.tar.gz": lambda files: gzip.compress(tarred(files), mtime=0),
-    "docs.tar.bz2": lambda files: bz2.compress(tarred(files)),
-    "docs.tar.xz": lambda files: lzma.compress(tarred(files)),
-    "docs.tar.zst": lambda files: zstandard.compress(tarred(files)),
+    "zip": lambda files: zipped(files),
+    "tar": lambda files: tarred(files),
+    "tar.gz": lambda files: gzip.compress(tarred(files), mtime=0),
+    "tar.bz2": lambda files: bz2.compress(tarred(files)),
+    "tar.xz": lambda files: lzma.compress(tarred(files)),
+    "tar.zst": lambda files: zstandard.compress(tarred(files)),
 }
-"""By the name of the file: the archive of these files, in their order; the same files give the same bytes."""
+"""By what a name ends in: the archive of these files, in their order; the same files give the same bytes."""
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -55,9 +55,10 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def pack(name: str, folder: Path, files: Mapping[str, bytes]) -> Path:
-    """The files as that archive in the folder, or for any other name as a folder in it; its path."""
-    if name not in ARCHIVES:
+    """The files as that archive in the folder, or for a name without a dot as a folder in it; its path."""
+    _, _, kind = name.partition(".")
+    if not kind:
         return write_files(folder / name, files)
     path = folder / name
-    path.write_bytes(ARCHIVES[name](files))
+    path.write_bytes(ARCHIVES[kind](files))
     return path

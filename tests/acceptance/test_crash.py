@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from env_prep.postgres_proxy import Proxy
-from tests.breaking.job import Job, make_job
+from tests.breaking.job import Job, make_job, make_packed_job
 from tests.breaking.outcome import Outcome, assert_same, committed_bytes, committed_tiles, outcome
 from tests.breaking.process import Loading, fresh_sqlite, load, loading
 from tests.breaking.refusing import create_refusing_tables
@@ -43,6 +43,9 @@ CAMPAIGNS = {
 """What is killed under which database, and its share of the kills."""
 
 REFUSING = "refusing"
+PACKED = ("files", "packed")
+"""What is loaded: two files, or an archive and a folder of many documents."""
+
 TABLES = ("after", "after", "before", REFUSING)
 """What is loaded into: tables that the load creates, with keys built after or before, or some that refuse rows."""
 
@@ -131,8 +134,12 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    return make_job(tmp_path_factory.mktemp("crash"), DUMP_BYTES)
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Job]:
+    """By `PACKED`."""
+    return {
+        "files": make_job(tmp_path_factory.mktemp("crash"), DUMP_BYTES),
+        "packed": make_packed_job(tmp_path_factory.mktemp("packed"), DUMP_BYTES),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +149,10 @@ def server() -> Iterator[CrashingServer]:
 
 
 @pytest.fixture(scope="module")
-def fresh(server: CrashingServer, job: Job) -> Callable[[str], str]:
+def fresh(server: CrashingServer) -> Callable[[str, Job], str]:
     """Gives the URL of an empty database of a kind."""
 
-    def make(database: str) -> str:
+    def make(database: str, job: Job) -> str:
         if database == "postgres":
             return server.fresh()
         for file in job.folder.glob("job.db*"):
@@ -156,12 +163,13 @@ def fresh(server: CrashingServer, job: Job) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(fresh: Callable[[str], str], job: Job) -> Callable[[str, str], Undisturbed]:
-    """Gives what the load comes to in a kind of database, into tables of a kind."""
+def undisturbed(fresh: Callable[[str, Job], str], jobs: dict[str, Job]) -> Callable[[str, str, str], Undisturbed]:
+    """Gives what the load of files, or of what is packed, comes to in a kind of database, into tables of a kind."""
 
     @functools.cache
-    def run(database: str, tables: str) -> Undisturbed:
-        url, keys = prepared(job, fresh(database), tables)
+    def run(packed: str, database: str, tables: str) -> Undisturbed:
+        job = jobs[packed]
+        url, keys = prepared(job, fresh(database, job), tables)
         began = time.monotonic()
         code, output = load(job, url, {**keys, "workers.kind": "process"})
         seconds = time.monotonic() - began
@@ -260,21 +268,23 @@ class Round:
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(
     killed: str,
     database: str,
-    job: Job,
+    jobs: dict[str, Job],
     server: CrashingServer,
-    fresh: Callable[[str], str],
-    undisturbed: Callable[[str, str], Undisturbed],
+    fresh: Callable[[str, Job], str],
+    undisturbed: Callable[[str, str, str], Undisturbed],
     figures: Figures,
 ) -> None:
     left = round(KILLS * CAMPAIGNS[killed, database])
-    pace = Pace(undisturbed(database, "after").seconds)
+    paces = {packed: Pace(undisturbed(packed, database, "after").seconds) for packed in PACKED}
     for number in range(1000):
         if left <= 0:
             return
         rng = Random(f"{SEED} {killed} {database} {number}")
+        packed = PACKED[number % len(PACKED)]
         tables = rng.choice(TABLES)
-        expected = undisturbed(database, tables)
-        url, keys = prepared(job, fresh(database), tables)
+        job, pace = jobs[packed], paces[packed]
+        expected = undisturbed(packed, database, tables)
+        url, keys = prepared(job, fresh(database, job), tables)
         settings = settings_of(rng, database, killed) | keys
         with Proxy(url) if killed == "network" else nullcontext() as proxy:
             this = Round(job, url, proxy.url if proxy else url, rng, settings, expected, pace, figures)
@@ -282,7 +292,8 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(
                 wanted = min(left, rng.randint(2, MOST_KILLS))
                 this.run(wanted, killer(killed, server, proxy, rng), f"{killed} on {database}")
             except AssertionError as error:
-                error.add_note(f"Round {number} of {killed} on {database}, ETL_CRASH_SEED={SEED}: {tables}, {settings}")
+                how = f"{packed}, {tables}, {settings}"
+                error.add_note(f"Round {number} of {killed} on {database}, ETL_CRASH_SEED={SEED}: {how}")
                 raise
         left -= this.kills
     pytest.fail("The loads end before they can be killed.")
@@ -315,22 +326,27 @@ def killer(killed: str, server: CrashingServer, proxy: Proxy | None, rng: Random
     return {"loader": loader, "worker": worker, "server": database, "network": network}[killed]
 
 
+@pytest.mark.parametrize("packed", PACKED)
 def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
-    job: Job,
+    packed: str,
+    jobs: dict[str, Job],
     server: CrashingServer,
-    fresh: Callable[[str], str],
-    undisturbed: Callable[[str, str], Undisturbed],
+    fresh: Callable[[str, Job], str],
+    undisturbed: Callable[[str, str, str], Undisturbed],
     figures: Figures,
 ) -> None:
     """With a log that stays in memory, everything after the last synchronous commit is gone with the server."""
     server.configure(LAZY_LOG)
-    url = fresh("postgres")
+    job = jobs[packed]
+    # Of small documents each is a tile: a batch has many.
+    some = 10 if packed == "files" else 100
+    url = fresh("postgres", job)
     settings = {"insert.threads": 1, "insert.batch_records": 50}
     with loading(job, url, settings) as running:
-        running.wait_for(lambda: len(committed_tiles(url)) > 10, "ten tiles were committed")
+        running.wait_for(lambda: len(committed_tiles(url)) > some, "some tiles were committed")
         kept = committed_tiles(url)
-        server.run("CREATE TABLE on_disk ()")
-        running.wait_for(lambda: len(committed_tiles(url) - kept) > 10, "ten more were")
+        server.run(f"CREATE TABLE on_disk_{packed} ()")
+        running.wait_for(lambda: len(committed_tiles(url) - kept) > some, "as many more were")
         running.pause()
         acknowledged = committed_tiles(url)
         server.crash()
@@ -338,9 +354,9 @@ def test_acknowledged_commits_that_a_crashed_server_lost_are_fed_again(
         found = committed_tiles(url)
         # The last batch may have been on its way; that there are some says that those before it were acknowledged.
         assert kept <= found
-        assert len(acknowledged - found) > 5
+        assert len(acknowledged - found) > some // 2
         figures.lost += len(acknowledged - found)
         running.go_on()
         assert running.wait() == DONE, running.output
         assert "They are fed again." in running.output
-    assert_same(outcome(url), undisturbed("postgres", "after").outcome)
+    assert_same(outcome(url), undisturbed(packed, "postgres", "after").outcome)

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ VOLATILE = {"load", "since", "mapping_file", "path", "epoch", "holder", "lock", 
 
 _VOLATILE_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+00")
 
-COMPARED_LEDGER = ("etl_source", "etl_reject", "etl_skeleton")
+COMPARED_LEDGER = ("etl_source", "etl_document", "etl_reject", "etl_skeleton")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,11 @@ class Content:
 
     def tiles(self, source: int) -> list[dict[str, Any]]:
         tiles = [tile for tile in self.rows["etl_split"] if tile["source"] == source]
-        return sorted(tiles, key=lambda tile: (tile["start_offset"], tile["end_offset"]))
+        return sorted(tiles, key=lambda tile: (tile["document"], tile["start_offset"], tile["end_offset"]))
+
+    def documents(self, source: int) -> dict[int, list[dict[str, Any]]]:
+        """The tiles of each document of a source, by its number: 0 where the source is one."""
+        return {number: list(tiles) for number, tiles in groupby(self.tiles(source), key=itemgetter("document"))}
 
     def check_account(self) -> None:
         """What holds of the database at every moment: its rows and rejects are those the ledger tells of."""
@@ -99,15 +104,18 @@ class Content:
             assert records == loaded + rejected + discarded
             assert loaded == sum(len(self.rows.get(table, ())) for table in RECORD_TABLES[source["label"]])
             assert rejected == rejects[source["number"]]
-            tiles = self.tiles(source["number"])
-            assert all(tile["end_offset"] <= after["start_offset"] for tile, after in pairwise(tiles))
+            for tiles in self.documents(source["number"]).values():
+                assert all(tile["end_offset"] <= after["start_offset"] for tile, after in pairwise(tiles))
 
     def check_promises(self) -> None:
         """What holds of the database at the end of every load, undisturbed or not."""
         self.check_account()
         for source in self.rows["etl_source"]:
             assert source["state"] == "finished", source
-            assert find_holes(self.tiles(source["number"])) == []
+            documents = self.documents(source["number"])
+            named = {row["document"] for row in self.rows["etl_document"] if row["source"] == source["number"]}
+            assert {*documents} == (named or {0})
+            assert all(find_holes(tiles) == [] for tiles in documents.values())
             started = datetime.fromisoformat(source["started_at"])
             for row in (row for table in RECORD_TABLES[source["label"]] for row in self.rows[table] if "since" in row):
                 assert str(row["load"]) == source["load_id"]
@@ -145,16 +153,16 @@ def outcome(url: str) -> Outcome:
 
 def committed_bytes(url: str) -> int:
     """Bytes of the documents whose records are in the database now; 0 where there is no ledger yet."""
-    return sum(end - start for _, start, end in committed_tiles(url))
+    return sum(end - start for *_, start, end in committed_tiles(url))
 
 
-def committed_tiles(url: str) -> set[tuple[int, int, int]]:
-    """Source, start and end of what the ledger has now; none where there is no ledger yet."""
+def committed_tiles(url: str) -> set[tuple[int, int, int, int]]:
+    """Source, document, start and end of what the ledger has now; none where there is no ledger yet."""
     engine = sa.create_engine(_driver_url(url), poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            tiles = connection.execute(sa.text("SELECT source, start_offset, end_offset FROM etl_split"))
-            return {(source, start, end) for source, start, end in tiles}
+            tiles = connection.execute(sa.text("SELECT source, document, start_offset, end_offset FROM etl_split"))
+            return {(source, document, start, end) for source, document, start, end in tiles}
     except sa.exc.DBAPIError:
         return set()
     finally:

@@ -16,7 +16,7 @@ from etl.options import Settings, build_settings
 from etl.report import DocumentsReport, LoadReport
 from tests.acceptance.contents import query
 from tests.command import etl as command
-from tests.packing import pack, tarred, zipped
+from tests.packing import ARCHIVES, pack, tarred, zipped
 
 MAPPING = """\
 version: 1
@@ -443,6 +443,16 @@ def test_an_archive_and_a_file_in_one_command(place: Path, target_url: str) -> N
     report = load(place, target_url, archive, single)
     assert [source.documents is None for source in report.sources] == [False, True]
     assert loaded_ids(target_url) == [*ids(small()), 9001]
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_an_archive_among_many_small_files_is_loaded_too(place: Path, kind: str) -> None:
+    folder = pack("docs", place, small())
+    path = pack(f"docs.{kind}", folder, {"inner.xml": document(9001)})
+    url = f"sqlite:///{place}/docs.db"
+    report = load(place, url, folder)
+    assert [source.label for source in report.sources] == [str(folder), str(path)]
+    assert loaded_ids(url) == [*ids(small()), 9001]
 
 
 def test_two_loads_of_a_folder_at_the_same_time(place: Path, target_url: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 import etl
 from etl.options import build_settings
-from tests.breaking.job import RECORD_TABLES, SETTINGS, Job, make_job
+from tests.breaking.job import SETTINGS, SOURCES, Job, make_job
 from tests.breaking.outcome import Outcome, assert_same, committed_tiles, outcome
 from tests.breaking.process import load
 
@@ -94,9 +94,7 @@ def test_whatever_is_left_of_the_log_the_same_load_ends_as_if_undisturbed(
         file.with_name(f"{number}.db-wal").write_bytes(left)
         check_integrity(file)
         there.add(len(committed_tiles(f"sqlite:///{file}")))
-        report = etl.load(
-            list(RECORD_TABLES), mapping="job.mapping.yaml", target=f"sqlite:///{file}", settings=inline()
-        )
+        report = etl.load(list(SOURCES), mapping="job.mapping.yaml", target=f"sqlite:///{file}", settings=inline())
         assert report.state == "finished"
         check_integrity(file)
         assert_same(outcome(f"sqlite:///{file}"), expected)
