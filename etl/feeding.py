@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
-from etl.collection_feed import PART_BYTES, CollectionFeed, DocumentLedger
-from etl.errors import CutOff, SourceError
+from etl.collection_feed import PART_BYTES, CollectionFeed
+from etl.errors import CutOff, SourceError, TransientError
 from etl.extract.dtd import read_dtd
 from etl.extract.header import header_paths
 from etl.extract.source import looked_at, open_source
@@ -22,6 +22,7 @@ from etl.fed_source import FedSource, Tiles
 from etl.mapping.model import Mapping
 from etl.messages import Part, Split
 from etl.options import Settings
+from etl.patient_ledger import PatientLedger
 
 SAMPLE_RECORDS = 20
 """Mapped in no time, and enough to see what stands around all of them."""
@@ -69,7 +70,7 @@ class Feeder:
         sources: Sequence[FedSource],
         splitter: Splitter,
         limit: int | None,
-        ledger: DocumentLedger | None = None,
+        ledger: PatientLedger | None = None,
         settings: Settings | None = None,
     ) -> None:
         """`ledger` is asked for the documents of collections; without it all of them are new."""
@@ -94,6 +95,8 @@ class Feeder:
         """Give out no more splits, also when reading is blocked (standard input from a silent process)."""
         with self._lock:
             self._stopped = True
+            if self._ledger is not None:
+                self._ledger.stop()
             if self._reading is not None:
                 self._reading.stop()
 
@@ -131,6 +134,9 @@ class Feeder:
             except SourceError as error:
                 if not self._stopped:
                     fed.problem = _told(fed, error)
+            except TransientError:
+                if not self._stopped:
+                    raise
 
     def _look_at(self, fed: FedSource) -> None:
         """Whether it is an archive that comes through a pipe; who inferred a mapping from it has seen that before."""

@@ -25,6 +25,7 @@ from etl.native import unavailable
 from etl.native.choice import slower_tables
 from etl.notices import sentences
 from etl.options import Settings
+from etl.patient_ledger import PatientLedger
 from etl.progress import Progress, format_list
 from etl.record_schema import RecordSchema
 from etl.repair_hint import repair_hints
@@ -202,8 +203,9 @@ class Pipeline:
         if not sources:
             return
         before = self._tally.records
+        ledger = PatientLedger(self._ledger, self._settings.retry, self._progress.note)
         stages = Stages(
-            Feeder(sources, make_splitter(self._mapping, self._settings), limit, self._ledger, self._settings),
+            Feeder(sources, make_splitter(self._mapping, self._settings), limit, ledger, self._settings),
             [source.info for source in sources],
             total_size(sources),
             self._mapping,

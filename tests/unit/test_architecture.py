@@ -73,7 +73,8 @@ ALLOWED = {
     "fed_source": CONTRACTS | {"extract", "loading.ledger", "report"},
     "collection_feed": CONTRACTS | {"document_places", "extract", "fed_source", "loading.ledger"},
     "document_places": CONTRACTS | {"loading.ledger"},
-    "feeding": CONTRACTS | {"collection_feed", "extract", "fed_source"},
+    "patient_ledger": CONTRACTS | {"collection_feed", "loading.ledger", "loading.retries"},
+    "feeding": CONTRACTS | {"collection_feed", "extract", "fed_source", "patient_ledger"},
     "mapping_choice": CONTRACTS | {"allocator", "extract", "inference", "new_file", "progress", "report"},
     "native": CONTRACTS
     | {
