@@ -7,7 +7,7 @@ thread.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -97,7 +97,9 @@ class _Archive:
 
     def find(self, document: StoredDocument) -> Found | None:
         """The document, to be read before the next one is asked for. Raises SourceError."""
-        found = self._next(document)
+        found = None
+        with suppress(SourceError):  # an archive that is cut off, which says so where it ends
+            found = self._next(document)
         if found is None:
             # One run gives its documents numbers in the archive's order, and a later one higher ones.
             self.close()

@@ -71,6 +71,12 @@ class _Collections(Place):
         return [sorted(query(url, f"SELECT * FROM {table}")) for table in ("item", "part")]
 
 
+def _number(place: Place, name: str) -> int:
+    ((number,),) = place.rows(f"SELECT document FROM etl_document WHERE label LIKE '%/{name}'")
+    assert isinstance(number, int)
+    return number
+
+
 @pytest.fixture
 def place(tmp_path: Path, target_url: str) -> _Collections:
     return _Collections(tmp_path, target_url)
@@ -150,15 +156,34 @@ def test_documents_that_a_later_run_has_numbered_are_found_in_front_of_others(pl
     place.pack("docs.tar")
     place.load("docs.tar", "items.yaml")
     # As if the first run had come to nothing but the second of them: what it skipped has higher numbers.
-    place.run(
-        "UPDATE etl_reject SET document = 1000 WHERE raw IS NULL AND document ="
-        " (SELECT document FROM etl_document WHERE label LIKE '%050.xml.gz')",
-        "UPDATE etl_split SET document = 1000 WHERE document ="
-        " (SELECT document FROM etl_document WHERE label LIKE '%050.xml.gz')",
-        "UPDATE etl_document SET document = 1000 WHERE label LIKE '%050.xml.gz'",
-    )
+    number = _number(place, "050.xml.gz")
+    for table in ("etl_document", "etl_split", "etl_reject"):
+        place.run(f"UPDATE {table} SET document = 1000 WHERE document = {number}")
     assert place.retry("mended.yaml").exit_code == 0
     assert place.content() == place.expected("docs.tar")
+
+
+def test_of_an_archive_that_is_cut_off_those_before_its_end_are_found(sqlite_place: _Collections) -> None:
+    place = sqlite_place
+    archive = place.folder / place.pack("docs.tar")
+    content = archive.read_bytes()
+    archive.write_bytes(content[: content.rindex(b"129.xml") + 600])
+    with pytest.raises(etl.SourceError, match="cut off"):
+        place.load("docs.tar")
+    number = _number(place, "050.xml.gz")
+    for table in ("etl_document", "etl_split", "etl_reject"):
+        place.run(f"UPDATE {table} SET document = 1000 WHERE document = {number}")
+    assert place.retry("mended.yaml").exit_code == 0
+    assert place.rows("SELECT id FROM item WHERE id IN (10502, 10902)") == [(10502,), (10902,)]
+
+
+def test_of_documents_that_are_mended_records_are_where_they_were(place: _Collections) -> None:
+    files = {"0.xml": _document(0, bad=False), "1.xml": b"\x01" * 40 + _document(1, bad=True, long=True)}
+    pack("docs.zip", place.folder, files)
+    how = {"input": {"repair": True}}
+    assert place.load("docs.zip", **how).rejected == 1
+    assert place.retry("mended.yaml").exit_code == 0
+    assert place.rows("SELECT id FROM item ORDER BY id") == [(1,), (2,), (3,), (11,), (12,), (13,)]
 
 
 @pytest.mark.parametrize("kind", ["docs.zip", "docs"])
