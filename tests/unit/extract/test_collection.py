@@ -1,0 +1,134 @@
+"""What is in a collection: small documents whole, larger ones to be read, and what is none, each with its reason."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from etl.errors import SourceError
+from etl.extract.collection import RECORDS_PER_PACKED_BYTE, Found, documents
+from etl.extract.members import ArchiveLimits
+from etl.extract.source import MANY, SMALL_BYTES, Source, expand
+from tests.packing import ARCHIVES, pack
+
+LIMITS = ArchiveLimits(250, 10**12)
+LARGE = b"<r>" + b"<e>text</e>" * (SMALL_BYTES // 8) + b"</r>"
+
+CHANGED = LARGE.replace(b"text", b"next", 1)
+
+
+def opened(path: Path) -> Source:
+    (source,) = expand([str(path)])
+    return source
+
+
+def found_in(path: Path) -> dict[str, Found]:
+    """By the names within the collection; larger documents are read, as they must be before the next."""
+    found = {}
+    for each in documents(opened(path), LIMITS):
+        found[each.label.removeprefix(f"{path}/")] = each
+        if each.open is not None:
+            with each.open() as reader:
+                assert b"".join(reader) in (LARGE, CHANGED, b"<packed/>")
+    return found
+
+
+def many(**others: bytes) -> dict[str, bytes]:
+    return {**{f"{number:03}.xml": b"<r>%d</r>" % number for number in range(MANY + 1)}, **others}
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_members_come_in_order_and_whole(tmp_path: Path, kind: str) -> None:
+    files = {"b.xml": b"<b/>", "a/large.xml": LARGE, "a.xml": b"\xef\xbb\xbf<a/>", "z.xml": "<z>é</z>".encode("utf-16")}
+    found = found_in(pack(f"docs.{kind}", tmp_path, files))
+    assert [*found] == [*files]
+    assert [one.content for one in found.values()] == [b"<b/>", None, b"<a/>", "<z>é</z>".encode()]
+    # Of a zip, its directory at the end is read before the first member.
+    positions = [one.position for one in found.values()][1:]
+    assert positions == sorted(positions)
+    assert positions[-1] <= (tmp_path / f"docs.{kind}").stat().st_size
+    assert found["a/large.xml"].records_most >= LARGE.count(b"<e>") + 1
+
+
+def test_files_of_a_folder_are_known_by_their_content_alone(tmp_path: Path) -> None:
+    folder = pack("docs", tmp_path, many(**{"a.xml": b"<same/>", "b.xml": b"<same/>"}))
+    found = found_in(folder)
+    assert len(found) == MANY + 3
+    assert found["a.xml"].fingerprint == found["b.xml"].fingerprint == opened(folder / "a.xml").fingerprint()
+    assert len({one.fingerprint for one in found.values()}) == MANY + 2
+
+
+def test_members_are_known_by_name_and_content(tmp_path: Path) -> None:
+    files = {"a.xml": b"<same/>", "b.xml": b"<same/>", "large.xml": LARGE}
+    first = found_in(pack("docs.zip", tmp_path, files))
+    assert first["a.xml"].fingerprint != first["b.xml"].fingerprint
+    again = found_in(pack("other.tar.gz", tmp_path, files))
+    assert again["a.xml"].fingerprint == first["a.xml"].fingerprint
+    files["a.xml"] = b"<sane/>"
+    files["large.xml"] = CHANGED
+    changed = found_in(pack("docs.zip", tmp_path, files))
+    assert changed["b.xml"].fingerprint == first["b.xml"].fingerprint
+    assert changed["a.xml"].fingerprint != first["a.xml"].fingerprint
+    assert changed["large.xml"].fingerprint != first["large.xml"].fingerprint
+
+
+def test_compressed_documents_are_read(tmp_path: Path) -> None:
+    packed = gzip.compress(b"<packed/>")
+    (found,) = found_in(pack("docs.zip", tmp_path, {"a.xml.gz": packed})).values()
+    assert found.content is None
+    assert found.records_most == len(packed) * RECORDS_PER_PACKED_BYTE
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "empty"),
+        (b"text", "not XML"),
+        (b"\x89PNG\r\n", "not XML"),
+        (b"{}", "not XML"),
+        (ARCHIVES["zip"]({"a.xml": b"<a/>"}), "a zip archive in it"),
+        (ARCHIVES["tar"]({"a.xml": b"<a/>"}), "a tar archive in it"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["docs.zip", "docs"])
+def test_what_is_no_document_says_why(tmp_path: Path, content: bytes, why: str, kind: str) -> None:
+    found = found_in(pack(kind, tmp_path, many(other=content)))
+    assert found["other"].skipped == why
+    assert (found["other"].content, found["other"].open) == (None, None)
+    assert [name for name, one in found.items() if one.skipped] == ["other"]
+
+
+@pytest.mark.parametrize("content", [b"<a>\xff</a>", b"<?xml version='1.0' encoding='none'?><a/>"])
+def test_what_cannot_be_decoded_is_a_problem_of_its_own(tmp_path: Path, content: bytes) -> None:
+    found = found_in(pack("docs.zip", tmp_path, {"a.xml": content, "b.xml": b"<b/>"}))
+    assert found["b.xml"].content == b"<b/>"
+    one = found["a.xml"]
+    # Bytes that are no UTF-8 are seen where records are read.
+    assert one.problem or one.content == content
+
+
+def test_a_collection_without_a_document_says_so(tmp_path: Path) -> None:
+    path = pack("docs.zip", tmp_path, {"a": b"text", "b": b"", "c": b"more text"})
+    with pytest.raises(SourceError, match=r"holds no XML document: 3 files skipped \(1 empty, 2 not XML\)\.$"):
+        list(documents(opened(path), LIMITS))
+
+
+def test_an_archive_that_is_changed_meanwhile_says_so(tmp_path: Path) -> None:
+    path = pack("docs.tar", tmp_path, many())
+    reading = documents(opened(path), LIMITS)
+    next(reading)
+    with path.open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(SourceError, match="was changed while it was read"):
+        list(reading)
+
+
+def test_a_file_that_cannot_be_read_keeps_the_others_not_out(tmp_path: Path) -> None:
+    folder = pack("docs", tmp_path, many())
+    source = opened(folder)
+    (folder / "050.xml").unlink()
+    found = list(documents(source, LIMITS))
+    assert [one.problem for one in found if one.problem] == [f"There is no file {folder}/050.xml."]
+    assert sum(one.content is not None for one in found) == MANY
