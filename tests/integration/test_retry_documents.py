@@ -180,8 +180,7 @@ def test_of_an_archive_that_is_cut_off_those_before_its_end_are_found(sqlite_pla
 def test_of_documents_that_are_mended_records_are_where_they_were(place: _Collections) -> None:
     files = {"0.xml": _document(0, bad=False), "1.xml": b"\x01" * 40 + _document(1, bad=True, long=True)}
     pack("docs.zip", place.folder, files)
-    how = {"input": {"repair": True}}
-    assert place.load("docs.zip", **how).rejected == 1
+    assert place.load("docs.zip", input={"repair": True}).rejected == 1
     assert place.retry("mended.yaml").exit_code == 0
     assert place.rows("SELECT id FROM item ORDER BY id") == [(1,), (2,), (3,), (11,), (12,), (13,)]
 

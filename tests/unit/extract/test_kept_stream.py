@@ -101,3 +101,43 @@ def test_a_pipe_that_is_gone_is_named(tmp_path: Path) -> None:
     (tmp_path / "pipe").unlink()
     with pytest.raises(SourceError, match="There is no file"):
         open_source(source.kept())
+
+
+def test_who_waits_for_a_silent_stream_is_woken() -> None:
+    ours, theirs = os.pipe()
+    stream = KeptStream(lambda: open(ours, "rb", buffering=0))  # noqa: SIM115
+    stream.keep_no_more()
+    raised: list[SourceError] = []
+
+    def wait() -> None:
+        with pytest.raises(SourceError) as error:
+            reading.read(100)
+        raised.append(error.value)
+
+    with stream.open_ahead() as reading:
+        os.write(theirs, b"one")
+        assert reading.read(100) == b"one"
+        assert reading.tell() == 3
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        stream.stop()
+        waiting.join(30)
+    assert raised
+    os.close(theirs)
+
+
+def test_ahead_everything_comes_and_then_what_went_wrong() -> None:
+    class Fails(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            block = super().read(size)
+            if not block:
+                raise OSError(5, "Input/output error")
+            return block
+
+    stream = KeptStream(lambda: Fails(DOCUMENT))
+    with stream.open_ahead() as reading:
+        read = b""
+        with pytest.raises(OSError, match="Input/output error"):
+            while block := reading.read(100):
+                read += block
+    assert read == DOCUMENT
