@@ -17,7 +17,8 @@ from etl.errors import TargetError
 from etl.loading.ledger_base import DocumentGap, KnownDocument, Tile, find_gaps
 from etl.loading.ledger_queries import in_pieces
 from etl.loading.ledger_tables import LedgerTables
-from etl.messages import Document, Part
+from etl.loading.stored_text import storable
+from etl.messages import Part
 from etl.targets.base import TargetConnection
 
 
@@ -41,11 +42,22 @@ class DocumentRows:
         wanted = {(part.source, part.document.number): part.document for part in parts if part.document is not None}
         if not wanted:
             return
+        encoding = connection.encoding
         # In one order, since another thread may be bringing the same.
-        places = sorted(wanted)
-        rows = [self._row(place, wanted[place]) for place in places]
+        rows = sorted(
+            (
+                *place,
+                document.label if document.label.isascii() else storable(document.label, encoding),
+                identity(document.fingerprint, self._structure),
+                document.records_before,
+                document.records_most,
+            )
+            for place, document in wanted.items()
+        )
         new = connection.insert_new(self._tables.document, ("source", "document"), rows)
-        known = [place for place in places if place not in new]
+        if len(new) == len(rows):
+            return
+        known = sorted(wanted.keys() - new)
         there = set(self._there(connection, known))
         for place in known:
             if place not in there:
@@ -53,10 +65,6 @@ class DocumentRows:
                     f"{wanted[place].label} was brought by another load meanwhile, as a document of another source."
                     " Run the same command again: it finds what is there."
                 )
-
-    def _row(self, place: tuple[int, int], document: Document) -> tuple[object, ...]:
-        name = identity(document.fingerprint, self._structure)
-        return *place, document.label, name, document.records_before, document.records_most
 
     def _there(self, connection: TargetConnection, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         document = self._tables.document.c

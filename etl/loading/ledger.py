@@ -151,14 +151,16 @@ class Ledger:
         if not parts:
             return []
         committed_at = now()
-        rows = [
-            (*part.place, part.end, part.last, *counts, part.position, batch, committed_at)
-            for part, counts in sorted(parts, key=lambda each: each[0].place)
-        ]
+        places = [part.place for part, _ in parts]
+        # In one order, since another thread may be claiming the same.
+        rows = sorted(
+            (*place, part.end, part.last, *counts, part.position, batch, committed_at)
+            for place, (part, counts) in zip(places, parts, strict=True)
+        )
         self._documents.claim(connection, (part for part, _ in parts))
         claimed = connection.insert_new(self._split, ("source", "document", "start_offset"), rows)
-        share(connection, self._source, sorted({part.source for part, _ in parts}), self._registration.epochs)
-        return [part.place in claimed for part, _ in parts]
+        share(connection, self._source, sorted({place[0] for place in places}), self._registration.epochs)
+        return [place in claimed for place in places]
 
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
         """Replace what was said, in this transaction, to have become of parts: the database refused or had some."""

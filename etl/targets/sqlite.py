@@ -86,7 +86,7 @@ class SqliteConnection(SqlConnection):
         """BEGIN IMMEDIATE has taken it: there is one writer."""
 
     def insert_new(self, table: sa.Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-        return insert_many(self, table, key, rows)
+        return insert_many(self, table, key, rows, compiled=self._target.compiled)
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         insert, merging = self._inserts[table], self._target.merging
@@ -208,6 +208,8 @@ class SqliteTarget(SqlTarget):
         self.path = path
         self._inserts: tuple[Insert, ...] = ()
         self.create_staging: tuple[str, ...] = ()
+        self.compiled = False
+        """Whether connections know the function of `sqlite_rows`; unknown before `prepare`."""
         self._made_log = False
         self._hold = SqliteHold(path)
         self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
@@ -236,15 +238,15 @@ class SqliteTarget(SqlTarget):
             keyless = self._without_keys(connection) & {table.name for table in mapping.tables}
             connection.rollback()
             limit = connection.driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-            compiled = is_known(connection.driver)
-            self.slower_writing = "" if compiled else missing()
+            self.compiled = is_known(connection.driver)
+            self.slower_writing = "" if self.compiled else missing()
             with connection.translated():
                 checks = foreign_key_checks(connection.driver, mapping, keyless)
                 if self.merging is not None:
                     pairs = zip(mapping.tables, self.merging.staging, strict=True)
                     self.create_staging = tuple(staging_statement(connection.driver, *pair) for pair in pairs)
         staging = self.merging.staging if self.merging is not None else repeat(None)
-        insert = partial(Insert, compiled=compiled)
+        insert = partial(Insert, compiled=self.compiled)
         self._inserts = tuple(map(insert, mapping.tables, repeat(limit), checks, staging))
         return preparation
 
