@@ -34,6 +34,7 @@ from etl.native.program_codes import (
     ETL_WHERE_LINK_BIT,
     ETL_WHERE_NOT,
 )
+from etl.native.program_rows import AroundText
 from etl.transform.elements import NIL, NULL, own_text, read_string, read_text, string_value
 from etl.transform.name_tests import shown_attribute
 
@@ -198,7 +199,8 @@ class Interpreter:
         def get(up: int, name: str) -> Any:
             return ancestors[-up].get(name) if up <= len(ancestors) else None
 
-        texts = [get(text.up, text.name) for text in self.program.around]
+        # None of the mappings here has a value of the document.
+        texts = [get(text.up, text.name) for text in self.program.around if isinstance(text, AroundText)]
         bits = 0
         for number, bit in enumerate(self.program.around_bits):
             value = get(bit.up, bit.name)

@@ -442,7 +442,7 @@ def test_the_ledger_may_have_a_schema_of_its_own(postgres_url: str) -> None:
             connection.begin()
             found = connection.execute(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'Load Ledger'"))
             connection.rollback()
-    assert {name for (name,) in found} == {"etl_source", "etl_document", "etl_split", "etl_reject", "etl_skeleton", "etl_table"}
+    assert {name for (name,) in found} == set(OWN_TABLES)
 
 
 def test_who_may_create_nothing_is_told_of_the_setting(postgres_url: str) -> None:
