@@ -29,7 +29,7 @@ from etl.extract.outline import Child, HeaderPath, Outline
 from etl.extract.plain import plain_elements
 from etl.extract.records import RecordCutter
 from etl.extract.tile import Tile
-from etl.extract.whole import whole_record
+from etl.extract.whole import root_finder, whole_record
 from etl.extract.window import Window
 from etl.mapping.paths import RecordPath
 from etl.messages import Document, Part, RejectedRecord
@@ -76,6 +76,7 @@ class Splitter:
         self._dtd = dtd
         # What else would go with a record that is its document's root is not to be seen at the document's two ends.
         self._roots = None if header or dtd else Outline(self._records)
+        self._find_root = root_finder()
 
     def split(
         self,
@@ -104,7 +105,7 @@ class Splitter:
         Raises MappingError as `split` does.
         """
         if self._roots is not None:
-            run = whole_record(content, self._roots, self._max_record_bytes)
+            run = whole_record(content, self._roots, self._max_record_bytes, self._find_root)
             if run is not None:
                 return [Part(source, 0, len(content), 1, (run,), (), True, frozenset(), position, document)]
         parts: list[Part] = []

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Callable
 
+from etl import native
 from etl.extract.markup import INSIDE_TAG, NAME
 from etl.extract.outline import Outline
 from etl.messages import NOTHING_OPEN, Run
@@ -18,22 +20,55 @@ _BEGINNING = re.compile(
 )
 
 
-def whole_record(content: bytes, outline: Outline, max_bytes: int) -> Run | None:
-    """The root element of a document, if it is a record by `outline` (in which nothing is open) and ends the document.
+_NO_SPANS = array("I", (0, 0))
 
-    Where another element of its name ends inside, or a comment says so, it is left to the splitter.
+Root = tuple[int, int, int, int, int]
+"""Of a document's root element: where its start tag begins, its name ends, the start tag ends, the element ends; and
+the line where it begins."""
+
+
+def root_in_python(content: bytes) -> Root | None:
+    """The root element of a whole document, if it ends the document and no other element of its name ends inside.
+
+    None as well where its start tag is ill-formed or a document type stands before it. The reference for
+    `etl.native._cutter.root`.
     """
     beginning = _BEGINNING.match(content)
     if beginning is None:
         return None
-    tag, name = beginning[1], beginning[2]
-    start = beginning.start(1)
-    end_tag = b"</" + name + b">"
-    at = content.find(end_tag, start)
+    start, tag_end = beginning.span(1)
+    end_tag = b"</" + beginning[2] + b">"
+    at = content.find(end_tag, tag_end)
     end = at + len(end_tag)
-    if at < 0 or content[end:].strip(b" \t\r\n") or end - start > max_bytes:
+    if at < 0 or content[end:].strip(b" \t\r\n"):
         return None
-    if tag.endswith(b"/>") or outline.child(name, tag).action != "record":
+    return start, beginning.end(2), tag_end, end, content.count(b"\n", 0, start) + 1
+
+
+def root_finder() -> Callable[[bytes], Root | None]:
+    """The fast one where it is there."""
+    if native.unavailable():
+        return root_in_python
+    from etl.native import _cutter
+
+    return _cutter.root
+
+
+def whole_record(
+    content: bytes, outline: Outline, max_bytes: int, find_root: Callable[[bytes], Root | None] = root_in_python
+) -> Run | None:
+    """The root element of a document, if it is a record by `outline` (in which nothing is open) and ends the document.
+
+    Where another element of its name ends inside, or a comment says so, it is left to the splitter.
+    """
+    root = find_root(content)
+    if root is None:
         return None
-    line = content.count(b"\n", 0, start) + 1
-    return Run(NOTHING_OPEN, content[start:end], start, line, 1, array("I", (0, end - start)))
+    start, name_end, tag_end, end, line = root
+    size = end - start
+    tag = content[start:tag_end]
+    if size > max_bytes or tag.endswith(b"/>") or outline.child(content[start + 1 : name_end], tag).action != "record":
+        return None
+    spans = _NO_SPANS[:]
+    spans[1] = size
+    return Run(NOTHING_OPEN, content[start:end], start, line, 1, spans)

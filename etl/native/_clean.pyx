@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport uint8_t
 
-INTERFACE = 4
+INTERFACE = 5
 
 cdef extern from "clean.h" nogil:
     ctypedef enum etl_within:

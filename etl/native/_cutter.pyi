@@ -27,3 +27,6 @@ class Cutter:
 
 def count_lines(text: bytes | bytearray, start: int, end: int) -> int:
     """Line feeds in `text` from `start` to `end`."""
+
+def root(content: bytes) -> tuple[int, int, int, int, int] | None:
+    """As `etl.extract.whole.root_in_python`."""

@@ -1,11 +1,11 @@
-"""Binding of the splitter's inner loops, `core/cut.h`: the GIL is released while they look at bytes."""
+"""Binding of the splitter's inner loops, `core/cut.h` and `core/root.h`: the GIL is released while many bytes are looked at."""
 
 cimport cython
 from cpython cimport array
 from libc.stdint cimport SIZE_MAX, uint32_t
 from libc.stdlib cimport free, malloc
 
-INTERFACE = 4
+INTERFACE = 5
 
 cdef extern from "cut.h" nogil:
     ctypedef struct etl_cut_name:
@@ -29,6 +29,15 @@ cdef extern from "cut.h" nogil:
 
     etl_cut_result etl_cut(const etl_cut_job *job, size_t at, size_t room, uint32_t *spans)
     size_t etl_count_lines(const unsigned char *bytes, size_t length)
+
+cdef extern from "root.h" nogil:
+    ctypedef struct etl_root:
+        size_t start
+        size_t name_end
+        size_t tag_end
+        size_t end
+
+    bint etl_find_root(const unsigned char *text, size_t length, etl_root *root)
 
 cdef enum:
     ROOM = 1024
@@ -130,3 +139,12 @@ def count_lines(const unsigned char[::1] text not None, size_t start, size_t end
     with nogil:
         lines = etl_count_lines(&text[start], end - start)
     return lines
+
+
+def root(bytes content not None):
+    """`etl.extract.whole.root_in_python`; for small documents, with the GIL: waiting for it would take longer."""
+    cdef etl_root found
+    cdef const unsigned char *text = content
+    if not etl_find_root(text, len(content), &found):
+        return None
+    return found.start, found.name_end, found.tag_end, found.end, etl_count_lines(text, found.start) + 1

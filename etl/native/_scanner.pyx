@@ -20,7 +20,7 @@ import array
 from etl.transform.elements import NIL as NIL_TEXT
 from etl.transform.elements import NULL as NULL_TEXT
 
-INTERFACE = 4
+INTERFACE = 5
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL

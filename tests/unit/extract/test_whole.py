@@ -12,7 +12,7 @@ from lxml import etree
 
 from etl.extract.outline import Outline
 from etl.extract.splitter import Splitter
-from etl.extract.whole import whole_record
+from etl.extract.whole import root_finder, root_in_python, whole_record
 from etl.mapping.paths import parse_record_path
 from etl.messages import NOTHING_OPEN, Document, Run
 from tests.property.documents import Document as AnyDocument
@@ -36,6 +36,10 @@ BEGINNINGS = (
 )
 
 
+EITHER_WAY = [root_in_python, root_finder()]
+"""The same where nothing is compiled."""
+
+
 def is_well_formed(content: bytes) -> bool:
     try:
         etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
@@ -45,7 +49,10 @@ def is_well_formed(content: bytes) -> bool:
 
 
 def found(content: bytes, paths: Sequence[str], most: int = MOST) -> Run | None:
-    return whole_record(content, Outline([parse_record_path(path, {"p": "u"}) for path in paths]), most)
+    outline = Outline([parse_record_path(path, {"p": "u"}) for path in paths])
+    run, again = (whole_record(content, outline, most, find) for find in EITHER_WAY)
+    assert run == again
+    return run
 
 
 def splitter(paths: Sequence[str]) -> Splitter:
@@ -81,6 +88,30 @@ def test_what_is_found_is_what_the_splitter_gives(
 ) -> None:
     name = tag.split()[0]
     check_same(b"".join([beginning, f"<{tag}>".encode(), *pieces, f"</{name}>".encode(), end]), paths)
+
+
+@settings(deadline=None, max_examples=3000)
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            [*BEGINNINGS, *PIECES, b'"', b"'", b"=", b"/", b"<?", b"<!", b"r", b"<r\x0b>", b"</r\x0b>", b"<\xe9>"]
+        ),
+        max_size=9,
+    ),
+    name=st.sampled_from([b"r", b"p:r", b"\xe9", b"r/", b"1"]),
+)
+def test_the_compiled_look_is_that_of_python(pieces: list[bytes], name: bytes) -> None:
+    content = b"".join(pieces)
+    for document in (content, b"<" + name + b">" + content + b"</" + name + b">\n"):
+        python, compiled = (find(document) for find in EITHER_WAY)
+        assert python == compiled
+
+
+def test_nor_does_it_look_beyond_a_document_that_is_cut_off() -> None:
+    whole = b"<?xml version='1.0'?><!-- c --> <r a='>' b=\"'\"><e/>/</ r></rr></r> \n"
+    for end in range(len(whole) + 1):
+        python, compiled = (find(whole[:end]) for find in EITHER_WAY)
+        assert python == compiled
 
 
 @settings(deadline=None, max_examples=300)
