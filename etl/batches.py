@@ -25,6 +25,9 @@ def settled(
     ordered: list[RejectedRecord] = []
     first = 0
     for part in split.parts:
+        if not (rejects or discarded or part.rejects):
+            counts.append(PartCounts(part.records, part.records, 0, 0))
+            continue
         mapped = sum(run.records for run in part.runs)
         places = range(first, first + mapped)
         own = [rejects[place] for place in places if place in rejects] if rejects else []

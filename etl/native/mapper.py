@@ -90,14 +90,18 @@ class NativeMapper:
         fitting: list[Candidates] = []
         runs: list[tuple[Run, int, int, tuple[bytes, ...], Surroundings]] = []
         told: tuple[Part | None, tuple[bytes, ...]] = (None, ())
+        longest = min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)
+        skeleton: Skeleton | None = None
         for first, (part, run) in zip(positions.starts, positions.runs, strict=True):
             longer = partial(has_longer, (run,))
-            if longer(min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)):
+            if len(run.payload) > longest and longer(longest):
                 raise Declined("a record longer than a text may be")
+            if run.skeleton is not skeleton:
+                skeleton = run.skeleton
+                paths, around = self._surroundings(skeleton)
             # What a document type makes is not counted by the scanner, which knows the limits on all else itself.
-            if run.skeleton.subset and self._limits.suspects(run.skeleton, run.payload, longer):
+            if skeleton.subset and self._limits.suspects(skeleton, run.payload, longer):
                 raise Declined("a record that may be beyond a limit, by its document type")
-            paths, around = self._surroundings(run.skeleton)
             fitting.append(paths)
             if self._tells_sources and part is not told[0]:
                 told = part, self._source_texts(part)

@@ -22,7 +22,7 @@ def copy(tmp_path: Path) -> Path:
     (folder / NATIVE / "core").mkdir(parents=True)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "etl/__init__.py", "etl/native/__init__.py"):
         shutil.copy(PROJECT / name, folder / name)
-    for name in ("_cutter.pyx", "core/cut.c", "core/cut.h"):
+    for name in ("_cutter.pyx", "core/cut.c", "core/cut.h", "core/root.c", "core/root.h"):
         shutil.copy(PROJECT / NATIVE / name, folder / NATIVE / name)
     return folder
 
