@@ -26,6 +26,9 @@ SLASH, LESS, GREATER = b"/<>"
 TAIL_BYTES = 1 << 16
 """Kept of an element that is streamed past: at the end of the document its last end tags are looked for here."""
 
+MAX_TAG_BYTES = 1 << 20
+"""A start tag is looked at up to here; a longer one may only belong to a record or to what is skipped."""
+
 NAME = rb"[A-Za-z_:\x80-\xff][^\s<>/=\"']*+"
 """An element's name, leniently: what cannot be a name is found out by the parser later."""
 

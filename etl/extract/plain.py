@@ -23,6 +23,9 @@ from etl.extract.window import Window
 if TYPE_CHECKING:
     from etl.native._cutter import Cutter
 
+_NO_RECORD = b"!?/"
+"""What follows the `<` of a comment, a CDATA section, a processing instruction and an end tag."""
+
 _MAX_CUTTERS = 1024
 """Kept ready, one for each set of names met; names may be made up."""
 
@@ -161,3 +164,37 @@ class Compiled:
                 self._cutters.clear()
             cutter = self._cutters[names] = self._new_cutter(names)
         return cutter
+
+
+class PlainRecords:
+    """The records of a whole document that is in memory, cut by `etl.native._cutter`; none of any other document."""
+
+    def __init__(self, new_cutter: type[Cutter], max_record_bytes: int) -> None:
+        self._new_cutter = new_cutter
+        self._max_record_bytes = max_record_bytes
+        self._names: tuple[bytes, ...] = ()
+        self._cutter: Cutter | None = None
+
+    @classmethod
+    def if_compiled(cls, max_record_bytes: int) -> PlainRecords | None:
+        """None where nothing is compiled."""
+        if native.unavailable():
+            return None
+        from etl.native import _cutter
+
+        return cls(_cutter.Cutter, max_record_bytes)
+
+    def take(self, content: bytes, start: int, end: int, names: Sequence[bytes]) -> tuple[int, array[int]] | None:
+        """Where the first record begins, and `Run.spans` of all; None where elements other than records of these names,
+        or something else than text without references, stand between `start` and `end`, or there is none.
+        """
+        first = content.find(b"<", start, end)
+        if first < 0 or not names or content[first + 1 : first + 2] in _NO_RECORD:
+            return None
+        if self._cutter is None or self._names != tuple(names):
+            self._names = tuple(names)
+            self._cutter = self._new_cutter(self._names)
+        spans, size = array("I"), len(content)
+        behind, _ = self._cutter.take(content, first, spans, first, size, self._max_record_bytes, MAX_GAP_BYTES, size)
+        plain = content.find(b"<", behind, end) < 0 and b"&" not in content[behind:end] + content[start:first]
+        return (first, spans) if spans and behind <= end and plain else None

@@ -24,18 +24,15 @@ from etl.extract.breakage import Breakage, shown
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype, subset_of
 from etl.extract.dtd import Dtd
 from etl.extract.header import HeaderReader
-from etl.extract.markup import NAME, ElementScan, element_rule
+from etl.extract.markup import MAX_TAG_BYTES, NAME, ElementScan, element_rule
 from etl.extract.outline import Child, HeaderPath, Outline
 from etl.extract.plain import plain_elements
 from etl.extract.records import RecordCutter
 from etl.extract.tile import Tile
-from etl.extract.whole import root_finder, whole_record
+from etl.extract.whole import WholeDocuments
 from etl.extract.window import Window
 from etl.mapping.paths import RecordPath
 from etl.messages import Document, Part, RejectedRecord
-
-MAX_TAG_BYTES = 1 << 20
-"""A start tag is looked at up to here; a longer one may only belong to a record or to what is skipped."""
 
 MAX_OPEN_ELEMENTS = 2048
 MAX_OPEN_BYTES = 4 << 20
@@ -74,9 +71,9 @@ class Splitter:
         self._split_bytes = split_bytes
         self._max_record_bytes = max_record_bytes
         self._dtd = dtd
-        # What else would go with a record that is its document's root is not to be seen at the document's two ends.
-        self._roots = None if header or dtd else Outline(self._records)
-        self._find_root = root_finder()
+        # What else would go with a record is not to be seen at the document's two ends.
+        plain = not header and dtd is None
+        self._whole = WholeDocuments(self._records, max_record_bytes, split_bytes, split_records) if plain else None
 
     def split(
         self,
@@ -104,10 +101,9 @@ class Splitter:
 
         Raises MappingError as `split` does.
         """
-        if self._roots is not None:
-            run = whole_record(content, self._roots, self._max_record_bytes, self._find_root)
-            if run is not None:
-                return [Part(source, 0, len(content), 1, (run,), (), True, frozenset(), position, document)]
+        run = self._whole.run(content) if self._whole is not None else None
+        if run is not None:
+            return [Part(source, 0, len(content), run.records, (run,), (), True, frozenset(), position, document)]
         parts: list[Part] = []
         try:
             for part in self.split([content], source, document.label):

@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 
 from etl.errors import SourceError
-from etl.extract.splitter import MAX_TAG_BYTES, Splitter
+from etl.extract.markup import MAX_TAG_BYTES
+from etl.extract.splitter import Splitter
 from etl.extract.tile import MAX_GAP_BYTES
 from etl.mapping.paths import parse_record_path
 from etl.messages import Part, Run, Skeleton

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from etl.extract.outline import Outline
+from etl import native
 from etl.extract.splitter import Splitter
-from etl.extract.whole import root_finder, root_in_python, whole_record
+from etl.extract.whole import WholeDocuments, root_finder, root_in_python
 from etl.mapping.paths import parse_record_path
-from etl.messages import NOTHING_OPEN, Document, Run
+from etl.messages import NOTHING_OPEN, Document, Part, Run, Skeleton
 from tests.property.documents import Document as AnyDocument
 from tests.property.documents import documents
 
@@ -49,10 +49,7 @@ def is_well_formed(content: bytes) -> bool:
 
 
 def found(content: bytes, paths: Sequence[str], most: int = MOST) -> Run | None:
-    outline = Outline([parse_record_path(path, {"p": "u"}) for path in paths])
-    run, again = (whole_record(content, outline, most, find) for find in EITHER_WAY)
-    assert run == again
-    return run
+    return WholeDocuments([parse_record_path(path, {"p": "u"}) for path in paths], most, 10**6, None).run(content)
 
 
 def splitter(paths: Sequence[str]) -> Splitter:
@@ -60,8 +57,11 @@ def splitter(paths: Sequence[str]) -> Splitter:
 
 
 def check_same(content: bytes, paths: Sequence[str]) -> None:
-    """What is found is what the splitter gives; what no parser takes becomes a reject either way."""
+    """What is found is what the splitter gives; a document that no parser takes becomes a reject either way."""
     run = found(content, paths)
+    if run is not None and run.skeleton.depth:
+        check_same_run(run, content, splitter(paths))
+        return
     if run is None or not is_well_formed(run.payload):
         return
     parts = list(splitter(paths).split([content], 7, DOCUMENT.label))
@@ -73,6 +73,11 @@ def check_same(content: bytes, paths: Sequence[str]) -> None:
         cut._replace(payload=cut.payload[start:end], offset=cut.offset + start, spans=array("I", (0, end - start)))
         == run
     )
+
+
+def check_same_run(run: Run, content: bytes, cutter: Splitter) -> None:
+    (part,) = cutter.split([content], 7, DOCUMENT.label)
+    assert part == Part(7, 0, len(content), run.records, (run,), last=True)
 
 
 @settings(deadline=None, max_examples=1500)
@@ -88,6 +93,57 @@ def test_what_is_found_is_what_the_splitter_gives(
 ) -> None:
     name = tag.split()[0]
     check_same(b"".join([beginning, f"<{tag}>".encode(), *pieces, f"</{name}>".encode(), end]), paths)
+
+
+RECORDS = (
+    *(b"<e>1</e>", b"<e k='1'>2</e>", b"<e/>", b"<e><r/></e>", b"<e><e>3</e></e>", b"<e xmlns='urn:x'/>", b"<f/>"),
+    *(b"<p:e/>", b"\n", b"text", b"&amp;", b"<!-- </e> -->", b"<?p <e/> ?>", b"<![CDATA[<e/>]]>", b"<e>4", b"</e>"),
+    *(b"<e><![CDATA[</r>]]></e>", b"<e>&none;</e>", b"<e", b"<e a='>'/>", b"<e a='<'/>", b"</e >", b"<r>", b"<e\x0b/>"),
+)
+
+
+@settings(deadline=None, max_examples=2000)
+@given(
+    bodies=st.lists(st.lists(st.sampled_from(RECORDS), max_size=5), min_size=1, max_size=3),
+    tag=st.sampled_from(["r", "r", "r k='1'", "r xmlns='urn:x'", "r xmlns:p='u'", "q"]),
+    paths=st.lists(
+        st.sampled_from(["/r/e", "/*/e", "//e", "/r/*", "/r/e[@k='1']", "/r/p:e", "/r/{*}e", "/r[@k='1']/e", "/r/e/e"]),
+        min_size=1,
+        max_size=2,
+        unique=True,
+    ),
+)
+def test_several_records_are_those_of_the_splitter(bodies: list[list[bytes]], tag: str, paths: list[str]) -> None:
+    records = [parse_record_path(path, {"p": "u"}) for path in paths]
+    # One for all: what it has met in one document must not change what it says of the next.
+    whole = WholeDocuments(records, MOST, 10**6, None)
+    for body in bodies:
+        content = b"".join([f"<{tag}>\n".encode(), *body, f"</{tag.split()[0]}>\n".encode()])
+        run = whole.run(content)
+        if run is not None and run.skeleton.depth:
+            check_same_run(run, content, splitter(paths))
+
+
+BATCH = b"<?xml version='1.0'?>\n<r k='1'>\n text <e>1</e>\n\n<e>2</e><e/> text</r>\n"
+
+
+@pytest.mark.skipif(native.unavailable() != "", reason=native.unavailable())
+def test_several_records_are_found() -> None:
+    run = found(BATCH, ["/r/e"])
+    first = BATCH.index(b"<e>")
+    assert run == Run(
+        Skeleton(b"", b"<r k='1'>", b"</r>", 1), BATCH[first:-10], first, 3, 1, array("I", (0, 8, 10, 18, 18, 22))
+    )
+
+
+@pytest.mark.parametrize(
+    ("most", "split_bytes", "split_records"), [(7, 10**6, None), (100, len(BATCH), None), (100, 10**6, 3)]
+)
+def test_what_makes_more_than_one_part_is_left_to_the_splitter(
+    most: int, split_bytes: int, split_records: int | None
+) -> None:
+    paths = [parse_record_path("/r/e", {})]
+    assert WholeDocuments(paths, most, split_bytes, split_records).run(BATCH) is None
 
 
 @settings(deadline=None, max_examples=3000)
@@ -118,10 +174,11 @@ def test_nor_does_it_look_beyond_a_document_that_is_cut_off() -> None:
 @given(document=documents())
 def test_so_it_is_in_documents_that_fool_splitters(document: AnyDocument) -> None:
     for paths in (["/root"], ["/*"], list(document.paths)):
-        outline = Outline([parse_record_path(path, document.namespaces) for path in paths])
-        run = whole_record(document.data, outline, 10**6)
-        if run is not None:
-            cutter = Splitter([parse_record_path(path, document.namespaces) for path in paths], 10**7, 10**6)
+        records = [parse_record_path(path, document.namespaces) for path in paths]
+        run, cutter = WholeDocuments(records, 10**6, 10**7, None).run(document.data), Splitter(records, 10**7, 10**6)
+        if run is not None and run.skeleton.depth:
+            check_same_run(run, document.data, cutter)
+        elif run is not None:
             (part,) = cutter.split([document.data], 7, "x")
             (cut,) = part.runs
             assert cut.payload[slice(*cut.spans)] == run.payload
@@ -139,7 +196,10 @@ def test_the_usual_case_is_found(beginning: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "path"),
     [
-        (b"<r><e/></r>", "/r/e"),
+        (b"<r><e/><f/></r>", "/r/e"),
+        (b"<r><f/></r>", "/r/e"),
+        (b"<r><e/>&amp;</r>", "/r/e"),
+        (b"<r><e/><!-- c --></r>", "/r/e"),
         (b"<other></other>", "/r"),
         (b"<r/>", "/r"),
         (b"<r></r><r></r>", "/r"),
