@@ -26,7 +26,7 @@ from etl.extract.repair import Repair
 from etl.fingerprints import repaired
 
 STANDARD_INPUT = "-"
-_COMPANIONS = {".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md"}
+_COMPANIONS = (".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md")
 """In a directory these are taken for what goes along with dumps: mappings, schemas, databases, checksums, notes."""
 
 SourceKind = Literal["document", "archive", "folder"]
@@ -218,7 +218,7 @@ def _directory(name: str) -> list[_File]:
         files = sorted(
             _File(entry.path, entry.stat())
             for entry in entries
-            if entry.is_file() and not entry.name.startswith(".") and os.path.splitext(entry.name)[1] not in _COMPANIONS
+            if entry.is_file() and not entry.name.startswith(".") and not entry.name.endswith(_COMPANIONS)
         )
     if not files:
         raise SourceError(f"The directory {name} has no file to load (files in subdirectories do not count).")
