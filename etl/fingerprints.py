@@ -6,6 +6,9 @@ Any thread.
 
 from __future__ import annotations
 
+FOLDER = "folder:"
+"""What the identity of a folder begins with: of its path, not its content."""
+
 _REPAIRED = "+repair"
 
 

@@ -207,7 +207,7 @@ def export_rejects(
     not fit into one document, TargetError, OSError.
     """
     settings = settings or Settings()
-    limits = ArchiveLimits(settings.limits.archive_ratio, settings.limits.archive_bytes)
+    limits = ArchiveLimits.of(settings.limits)
     with read_ledger(target, settings) as ledger:
         selection, sources = ledger.select(_name(source), reason)
         _check_one_document(ledger, selection)

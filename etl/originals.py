@@ -17,13 +17,10 @@ from etl.extract.member import ArchiveLimits
 from etl.extract.pieces import DocumentPieces
 from etl.extract.repair import Repair
 from etl.extract.source import Source, open_source
-from etl.fingerprints import is_repaired
+from etl.fingerprints import FOLDER, is_repaired
 from etl.loading.documents import identity as document_identity
 from etl.loading.ledger_reading import StoredDocument, StoredReject, StoredSource
 from etl.messages import RejectedRecord
-
-_FOLDER = "folder:"
-"""What the fingerprint of a folder begins with."""
 
 
 class Originals:
@@ -152,7 +149,7 @@ def _source(stored: StoredSource) -> Source | None:
 
 
 def _is_folder(stored: StoredSource) -> bool:
-    return stored.fingerprint is not None and stored.fingerprint.startswith(_FOLDER)
+    return stored.fingerprint is not None and stored.fingerprint.startswith(FOLDER)
 
 
 def _file(stored: StoredSource, document: StoredDocument) -> Found | None:

@@ -174,8 +174,7 @@ class _Retry:
         selection = replace(self._selection, sources=tuple(labels))
         # Only now nobody else changes them any more.
         self._counts = {**self._counts, **dict.fromkeys(labels, (0, 0)), **ledger.counts(selection)}
-        limits = ArchiveLimits(self._settings.limits.archive_ratio, self._settings.limits.archive_bytes)
-        with closing(Originals(sources, limits)) as originals:
+        with closing(Originals(sources, ArchiveLimits.of(self._settings.limits))) as originals:
             feed = RetryFeed(ledger, selection, originals, paths, self._settings, retries, self._dtd)
             stages = Stages(
                 feed,

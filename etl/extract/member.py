@@ -8,9 +8,12 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from etl.errors import SourceError
+
+if TYPE_CHECKING:
+    from etl.options import Limits
 
 FREE_BYTES = 100 << 20
 """Whatever makes no more than this is no bomb; below it the ratio is not looked at."""
@@ -29,6 +32,11 @@ class ArchiveLimits(NamedTuple):
     """Bytes for each compressed byte, above `FREE_BYTES`."""
     total_bytes: int
     """Bytes in all."""
+
+    @classmethod
+    def of(cls, limits: Limits) -> ArchiveLimits:
+        """Those of the settings."""
+        return cls(limits.archive_ratio, limits.archive_bytes)
 
     def check_ratio(self, what: str, made: int, compressed: int) -> None:
         """Raise SourceError where `compressed` bytes made, or say that they make, more than is right."""

@@ -23,7 +23,7 @@ from etl.extract.kept_stream import KeptStream, Reading, ReadingAhead
 from etl.extract.members import ArchiveLimits, open_members
 from etl.extract.reader import SourceReader
 from etl.extract.repair import Repair
-from etl.fingerprints import repaired
+from etl.fingerprints import FOLDER, repaired
 
 STANDARD_INPUT = "-"
 _COMPANIONS = (".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md")
@@ -105,7 +105,7 @@ class Source:
             return None
         if self.kind == "folder":
             # Its files are known by their own content, and more of them may come.
-            return "folder:" + hashlib.blake2b(os.fsencode(os.path.realpath(self.path)), digest_size=16).hexdigest()
+            return FOLDER + hashlib.blake2b(os.fsencode(os.path.realpath(self.path)), digest_size=16).hexdigest()
         try:
             with self.path.open("rb") as file:
                 beginning = file.read(min(_SAMPLE_BYTES, self.size))

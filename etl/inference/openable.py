@@ -73,8 +73,7 @@ def archived(sources: Iterable[Source], limits: Limits) -> list[Iterator[Openabl
 
 
 def _members(source: Source, limits: Limits) -> Iterator[Openable]:
-    allowed = ArchiveLimits(limits.archive_ratio, limits.archive_bytes)
-    for found in documents(source, allowed):
+    for found in documents(source, ArchiveLimits.of(limits)):
         if not found.skipped:
             yield Openable(found.label, None if found.content is None else len(found.content), partial(_open, found))
 
