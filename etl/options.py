@@ -208,7 +208,7 @@ class Input(_Section):
 
 
 class LedgerSettings(_Section):
-    """Where the ledger's tables (etl_source, etl_split, etl_reject, etl_table) are."""
+    """Where the ledger's tables (etl_source, etl_document, etl_split, etl_skeleton, etl_reject, etl_table) are."""
 
     database_schema: Annotated[str | None, Field(alias="schema", min_length=1)] = None
     """A schema of its own for the ledger, where the default one may not be written to."""
