@@ -47,8 +47,8 @@ def test_a_load_that_was_killed_ends_as_one_that_was_not(seed: int) -> None:
     sizes = [random.randint(1, 9) for _ in range(50)]
     undisturbed = DocumentPlaces(DocumentsSoFar(0, 0, any_known=False))
     expected = [undisturbed.take(size) for size in sizes]
-    kept = {place for place in range(50) if random.random() < 0.5} | {0}
-    there = [(*(expected[place] or (0, 0)), sizes[place]) for place in sorted(kept)]
+    kept = {place for place in range(50) if random.random() < 0.5}
+    there = [(0, 0, 0), *((*(expected[place] or (0, 0)), sizes[place]) for place in sorted(kept))]
     last, before, most = there[-1]
     gaps = tuple(
         DocumentGap(number + 1, after, records + size, next_records)
