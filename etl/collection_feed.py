@@ -14,14 +14,15 @@ from dataclasses import replace
 from typing import Protocol
 
 from etl.document_places import DocumentPlaces
-from etl.errors import SourceError
+from etl.errors import MappingError, SourceError
 from etl.extract.collection import Found, documents
 from etl.extract.member import FOLDER, ArchiveLimits
 from etl.extract.mends import Mend, sum_up
 from etl.extract.reader import SourceReader
-from etl.extract.splitter import Splitter, broken_rest
+from etl.extract.splitter import Splitter, broken_rest, in_document
 from etl.fed_source import FedDocuments, FedSource, Tiles
 from etl.loading.ledger import DocumentsSoFar, KnownDocument, Range
+from etl.loading.stored_text import storable
 from etl.messages import Document, Part
 from etl.options import Settings
 
@@ -34,6 +35,24 @@ _LOOKED_UP = 256
 _RECENT = 1 << 18
 """Documents that are remembered because the ledger may not have them yet: more than fit into the queue. Of those before
 them it is asked."""
+
+
+class Recent:
+    """Documents that this run has read, whichever source they are of: the ledger may not have them yet."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[int, None] = {}
+        self.overflown = False
+        """Some were forgotten: the ledger has them by now."""
+
+    def __contains__(self, fingerprint: str) -> bool:
+        return hash(fingerprint) in self._hashes
+
+    def add(self, fingerprint: str) -> None:
+        self._hashes[hash(fingerprint)] = None
+        if len(self._hashes) > _RECENT:
+            del self._hashes[next(iter(self._hashes))]
+            self.overflown = True
 
 
 class DocumentLedger(Protocol):
@@ -53,6 +72,7 @@ class CollectionFeed:
         splitter: Splitter,
         ledger: DocumentLedger | None,
         settings: Settings,
+        recent: Recent | None = None,
         limit: int | None = None,
     ) -> None:
         """Without `ledger` every document is new. `limit`: of records."""
@@ -61,9 +81,9 @@ class CollectionFeed:
         self._fed = fed
         self._splitter = splitter
         self._ledger = ledger
-        self._limits = ArchiveLimits(settings.limits.archive_ratio, settings.limits.archive_bytes)
+        self._limits = ArchiveLimits.of(settings.limits)
         self._split_bytes = settings.split.bytes
-        self._recent: dict[int, None] = {}
+        self._recent = Recent() if recent is None else recent
         self._lock = threading.Lock()
         self._reader: SourceReader | None = None
         self._stopped = False
@@ -137,6 +157,9 @@ class CollectionFeed:
                 continue
             before = known.get(found.fingerprint)
             document = self._document(found, before)
+            if found.content is not None and found.problem:
+                together.append(self._unreadable(found.content, document, found.problem))
+                continue
             if found.content is not None and before is None and self.remaining is None:
                 together += self._whole(found.content, document)
                 continue
@@ -155,7 +178,7 @@ class CollectionFeed:
         """Whether it is a document that is to be read; what is not is counted."""
         fed, told = self._fed, self._told
         self._mended(found.label, found.mends)
-        if found.problem:
+        if found.problem and found.content is None:
             self._breaks(found.problem)
         elif found.skipped:
             told.skipped[found.skipped] += found.skipped != FOLDER
@@ -169,21 +192,22 @@ class CollectionFeed:
                 self._places.pass_by(known.number)
                 fed.records += known.records
                 fed.skipped += known.records
-        elif hash(found.fingerprint) in self._recent:
+        elif found.fingerprint in self._recent:
             told.twins += 1
         else:
-            self._recent[hash(found.fingerprint)] = None
-            if len(self._recent) > _RECENT:
-                del self._recent[next(iter(self._recent))]
+            self._recent.add(found.fingerprint)
+            if self._recent.overflown:
                 self._asks = self._ledger
             return True
         return False
 
     def _document(self, found: Found, known: KnownDocument | None) -> Document:
+        # It goes into rows, too.
+        label = found.label if found.label.isascii() else storable(found.label, "utf-8")
         if known is not None:
             self._places.pass_by(known.number)
             self._told.resumed.append(known.number)
-            return Document(known.number, found.label, found.fingerprint, known.records_before, found.records_most)
+            return Document(known.number, label, found.fingerprint, known.records_before, found.records_most)
         place = self._places.take(found.records_most)
         if place is None:
             raise SourceError(
@@ -195,7 +219,7 @@ class CollectionFeed:
             self._told.resumed.append(number)
         else:
             self._told.begun += 1
-        return Document(number, found.label, found.fingerprint, before, found.records_most)
+        return Document(number, label, found.fingerprint, before, found.records_most)
 
     def _whole(self, content: bytes, document: Document) -> list[Part]:
         fed = self._fed
@@ -213,6 +237,13 @@ class CollectionFeed:
         self._told.finish(document, records)
         return parts
 
+    def _unreadable(self, content: bytes, document: Document, problem: str) -> Part:
+        """A small document that is a reject as a whole."""
+        part = broken_rest(content, 0, 0, self._fed.info.number, document, problem)._replace(position=self._position)
+        self._fed.saw(part, skipped=False)
+        self._told.finish(document, part.records)
+        return part
+
     def _in_pieces(self, found: Found, document: Document, done: Sequence[Range]) -> Iterator[Part]:
         """The parts of a document that is read in chunks, or goes on where an earlier run ended."""
         fed, tiles = self._fed, Tiles(done)
@@ -228,10 +259,10 @@ class CollectionFeed:
                     if self.remaining is not None:
                         self.remaining -= part.records
                     if not skip:
-                        yield part._replace(document=document, position=found.position)
+                        yield in_document(part, document, found.position)
                     if self._stopped:
                         return
-        except SourceError as error:
+        except (SourceError, MappingError) as error:
             if not self._stopped:
                 self._breaks(str(error))
             return

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
-from etl.collection_feed import PART_BYTES, CollectionFeed
+from etl.collection_feed import PART_BYTES, CollectionFeed, Recent
 from etl.errors import CutOff, SourceError, TransientError
 from etl.extract.dtd import read_dtd
 from etl.extract.header import header_paths
@@ -79,6 +79,7 @@ class Feeder:
         self._remaining = limit
         self._collection = partial(CollectionFeed, splitter=splitter, settings=settings or Settings())
         self._ledger = ledger
+        self._recent = Recent()
         self._lock = threading.Lock()
         self._reading: _Reading | None = None
         self._stopped = False
@@ -171,7 +172,7 @@ class Feeder:
                 self._end(fed)
 
     def _documents(self, fed: FedSource) -> Iterator[list[Part]]:
-        feed = self._collection(fed, ledger=self._ledger, limit=self._remaining)
+        feed = self._collection(fed, ledger=self._ledger, recent=self._recent, limit=self._remaining)
         self._begin(feed)
         try:
             yield from feed.parts()

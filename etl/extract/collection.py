@@ -42,6 +42,9 @@ _UTF8 = re.compile(
 )
 """How documents begin that can only be UTF-8: most of them."""
 
+NOT_XML = "not XML"
+"""Why most of what is no document is skipped."""
+
 _ASKED_EVERY = 64
 """Small members: where the file stands is asked once for so many, since other threads may go on meanwhile."""
 
@@ -69,7 +72,7 @@ class Found(NamedTuple):
     mends: tuple[Mend, ...] = ()
     """What was mended in `content`."""
     problem: str = ""
-    """Why it cannot be read, in a sentence."""
+    """Why it cannot be read, in a sentence; the `content` of a small one is as it is stored then."""
 
 
 def documents(source: Source, limits: ArchiveLimits) -> Generator[Found]:
@@ -143,7 +146,7 @@ def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
 def _small(label: str, position: int, fingerprint: str, content: bytes, repair: Repair | None) -> Found:
     """A document that is in memory as it is stored."""
     if repair is not None:
-        fingerprint = repaired(fingerprint)
+        fingerprint = repaired(fingerprint, repair.declared)
     mends: tuple[Mend, ...] = ()
     marked = len(_MARK) if content.startswith(_MARK) else 0
     if _UTF8.match(content, marked):
@@ -154,7 +157,8 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, repair: 
             mends = mender.mends
     else:
         skipped = _not_xml(content, repair)
-        if skipped:
+        # What is named as XML and is none must not be passed over in silence.
+        if skipped and not (skipped == NOT_XML and label.lower().endswith(".xml")):
             return Found(label, position, fingerprint, skipped=skipped)
         if compression(content):
             most = len(content) * RECORDS_PER_PACKED_BYTE
@@ -165,7 +169,7 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, repair: 
                 content = b"".join(reader)
                 mends = reader.mends
         except SourceError as error:
-            return Found(label, position, fingerprint, problem=str(error))
+            return Found(label, position, fingerprint, content, records_most=1, problem=str(error))
     most = len(content) // SHORTEST_RECORD + 1
     return Found(label, position, fingerprint, content, records_most=most, mends=mends)
 
@@ -179,11 +183,11 @@ def _large(label: str, member: Member, position: int, repair: Repair | None) -> 
         return Found(label, position, skipped=skipped)
     packed = bool(compression(head))
     # Its content is not seen before it is loaded: what the archive says of it has to do.
-    stated = b"%d %s" % (member.size, member.stamp)
+    fingerprint = _member_fingerprint(member, b"%d %s" % (member.size, member.stamp))
     return Found(
         label,
         position,
-        _member_fingerprint(member, stated) if repair is None else repaired(_member_fingerprint(member, stated)),
+        fingerprint if repair is None else repaired(fingerprint, repair.declared),
         open=lambda: _reader(_Blocks(head, blocks), label, repair),
         records_most=member.size * RECORDS_PER_PACKED_BYTE if packed else member.size // SHORTEST_RECORD + 1,
     )
@@ -213,7 +217,7 @@ def _not_xml(head: bytes, repair: Repair | None) -> str:
         text = (text if repair is None else mended_beginning(text.encode()).decode()).lstrip(" \t\r\n")
     except SourceError:  # reading it tells why
         return ""
-    return "" if text.startswith("<") else "not XML"
+    return "" if text.startswith("<") else NOT_XML
 
 
 class _Blocks:

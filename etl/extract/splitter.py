@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from etl.errors import SourceError
+from etl.errors import MappingError, SourceError
 from etl.extract.breakage import Breakage, shown
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype, subset_of
 from etl.extract.dtd import Dtd
@@ -33,6 +34,9 @@ from etl.extract.whole import WholeDocuments
 from etl.extract.window import Window
 from etl.mapping.paths import RecordPath
 from etl.messages import Document, Part, RejectedRecord
+
+MALFORMED, MISSING_VALUE = "malformed", "missing_value"
+"""Reason codes of rejects."""
 
 MAX_OPEN_ELEMENTS = 2048
 MAX_OPEN_BYTES = 4 << 20
@@ -99,7 +103,7 @@ class Splitter:
     def split_whole(self, content: bytes, source: int, document: Document, position: int) -> list[Part]:
         """The parts of a small document, one of a collection, all of it; from where it is broken the rest is a reject.
 
-        Raises MappingError as `split` does.
+        So is all of one in which a value of `header` stands too late: the others are not to suffer from that.
         """
         run = self._whole.run(content) if self._whole is not None else None
         if run is not None:
@@ -107,7 +111,10 @@ class Splitter:
         parts: list[Part] = []
         try:
             for part in self.split([content], source, document.label):
-                parts += [part._replace(document=document, position=position)]
+                parts += [in_document(part, document, position)]
+        except MappingError as error:
+            whole = broken_rest(content, 0, 0, source, document, str(error), MISSING_VALUE)
+            return [whole._replace(position=position)]
         except SourceError as error:
             start, records = (parts[-1].end if parts else 0), sum(part.records for part in parts)
             rest = broken_rest(content, start, records, source, document, str(error))
@@ -115,14 +122,22 @@ class Splitter:
         return parts
 
 
-def broken_rest(content: bytes, start: int, records: int, source: int, document: Document, why: str) -> Part:
+def in_document(part: Part, document: Document, position: int) -> Part:
+    """The part of one document of a collection."""
+    rejects = tuple(replace(reject, document=document.number) for reject in part.rejects)
+    return part._replace(document=document, position=position, rejects=rejects)
+
+
+def broken_rest(
+    content: bytes, start: int, records: int, source: int, document: Document, why: str, reason: str = MALFORMED
+) -> Part:
     """What is left of a document from `start` on, behind so many records that could be read of it: a reject."""
     reject = RejectedRecord(
         source=source,
         offset=start,
         line=content.count(b"\n", 0, start) + 1,
         record=records + 1,
-        reason="malformed",
+        reason=reason,
         message=why,
         raw=content[start:],
         length=len(content) - start,

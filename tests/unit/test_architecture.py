@@ -71,7 +71,8 @@ ALLOWED = {
     "scaling": {"parallel_coordinator"},
     "fingerprints": set(),
     "fed_source": CONTRACTS | {"extract", "loading.ledger", "report"},
-    "collection_feed": CONTRACTS | {"document_places", "extract", "fed_source", "loading.ledger"},
+    "collection_feed": CONTRACTS
+    | {"loading.stored_text", "document_places", "extract", "fed_source", "loading.ledger"},
     "document_places": CONTRACTS | {"loading.ledger"},
     "patient_ledger": CONTRACTS | {"collection_feed", "loading.ledger", "loading.retries"},
     "feeding": CONTRACTS | {"collection_feed", "extract", "fed_source", "patient_ledger"},
