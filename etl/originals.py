@@ -15,9 +15,9 @@ from etl.errors import SourceError
 from etl.extract.collection import Found, documents
 from etl.extract.member import ArchiveLimits
 from etl.extract.pieces import DocumentPieces
-from etl.extract.repair import Repair
+from etl.extract.repair import Repair, wanted_repair
 from etl.extract.source import Source, open_source
-from etl.fingerprints import FOLDER, is_repaired
+from etl.fingerprints import AS_IT_IS, FOLDER, REPAIRED, content_of, mended_reading, reading_of
 from etl.loading.documents import identity as document_identity
 from etl.loading.ledger_reading import StoredDocument, StoredReject, StoredSource
 from etl.messages import RejectedRecord
@@ -26,9 +26,18 @@ from etl.messages import RejectedRecord
 class Originals:
     """The documents of some sources, opened when needed, one at a time."""
 
-    def __init__(self, sources: Sequence[StoredSource], limits: ArchiveLimits) -> None:
-        """`limits`: of what an archive may make."""
+    def __init__(self, sources: Sequence[StoredSource], limits: ArchiveLimits, dtd: Path | None = None) -> None:
+        """`limits`: of what an archive may make; `dtd`: what documents may have been mended by.
+
+        Raises SettingsError where a source may need the DTD, and it cannot be used.
+        """
         self._sources = {source.number: source for source in sources}
+        self._mended: dict[str, Repair | None] = {AS_IT_IS: None, REPAIRED: Repair()}
+        """How documents can be read."""
+        readings = {reading_of(source.fingerprint) for source in sources if source.fingerprint is not None}
+        given = wanted_repair(bool(readings - self._mended.keys()), dtd)
+        if given is not None:
+            self._mended[mended_reading(given.declared)] = given
         self._limits = limits
         self._source: int | None = None
         self._archive: _Archive | None = None
@@ -65,15 +74,16 @@ class Originals:
     ) -> Iterator[bytes] | None:
         """The document that the reject is in; None where it is gone or another."""
         if not reject.document:
-            source = _unchanged(stored)
+            source = self._unchanged(stored)
             return None if source is None else self._open.enter_context(closing(open_source(source)))
         if document is None:
             return None
         if _is_folder(stored):
-            found = _file(stored, document)
+            folder = self._unchanged(stored)
+            found = None if folder is None else _file(folder, document, stored.mapping_digest)
         else:
             if self._archive is None:
-                source = _unchanged(stored)
+                source = self._unchanged(stored)
                 if source is None:
                     return None
                 self._archive = _Archive(replace(source, kind="archive"), stored.mapping_digest, self._limits)
@@ -81,6 +91,17 @@ class Originals:
         if found is None:
             return None
         return iter([found.content or b""]) if found.open is None else self._open.enter_context(found.open())
+
+    def _unchanged(self, stored: StoredSource) -> Source | None:
+        """The source, to be read as it was, where it is what it was and it is known how it was mended."""
+        reading = reading_of(stored.fingerprint or "")
+        if reading not in self._mended or has_changed(stored) is not False:
+            return None
+        try:
+            source = _source(stored)
+        except (OSError, ValueError):
+            return None
+        return None if source is None else replace(source, repair=self._mended[reading])
 
 
 class _Archive:
@@ -122,45 +143,34 @@ def has_changed(stored: StoredSource) -> bool | None:
         source = _source(stored)
         if source is None or stored.fingerprint is None:
             return None
-        return source.fingerprint() != stored.fingerprint
+        return source.fingerprint() != content_of(stored.fingerprint)
     except (OSError, ValueError, SourceError):
         return None
 
 
-def _unchanged(stored: StoredSource) -> Source | None:
-    """The source, where it is what it was."""
-    if has_changed(stored) is not False:
-        return None
-    try:
-        return _source(stored)
-    except (OSError, ValueError):
-        return None
-
-
 def _source(stored: StoredSource) -> Source | None:
+    """The file or folder, as it is."""
     if stored.path is None or stored.fingerprint is None:
         return None
     path = Path(stored.path)
-    repair = Repair() if is_repaired(stored.fingerprint) else None
     if _is_folder(stored):
-        return Source(stored.label, path, 0, kind="folder", repair=repair) if path.is_dir() else None
+        return Source(stored.label, path, 0, kind="folder") if path.is_dir() else None
     size = path.stat().st_size
-    return Source(stored.label, path, size if stored.size is None else min(size, stored.size), repair=repair)
+    return Source(stored.label, path, size if stored.size is None else min(size, stored.size))
 
 
 def _is_folder(stored: StoredSource) -> bool:
     return stored.fingerprint is not None and stored.fingerprint.startswith(FOLDER)
 
 
-def _file(stored: StoredSource, document: StoredDocument) -> Found | None:
+def _file(folder: Source, document: StoredDocument, structure: str) -> Found | None:
     """The file of a folder that the document was, where it is what it was."""
-    folder = _unchanged(stored)
-    if folder is None or folder.path is None:
+    if folder.path is None:
         return None
     for path in _paths(folder.path, document.label):
         if path.is_file():
             found = next(documents(replace(folder, files=(str(path),)), ArchiveLimits(0, 0)), None)
-            if found is not None and _is(found, document, stored.mapping_digest):
+            if found is not None and _is(found, document, structure):
                 return found
     return None
 

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 
 from etl.bottleneck import slow_phase
 from etl.errors import EtlError, InternalError, SourceError, TargetError
+from etl.extract.repair import Repair
 from etl.extract.source import Source
 from etl.fed_source import FedSource, total_size
 from etl.feeding import Feeder, make_splitter
+from etl.fingerprints import repaired
 from etl.finishing import Finishing
 from etl.loading.ledger import open_ledger
 from etl.loading.result_thread import Tally
@@ -128,7 +130,7 @@ class Pipeline:
         labels: dict[str, str] = {}
         identified: list[tuple[Source, str | None]] = []
         for source in found:
-            fingerprint = source.fingerprint() if name is None else _name_fingerprint(name)
+            fingerprint = source.fingerprint() if name is None else _name_fingerprint(name, source.repair)
             if fingerprint is not None and fingerprint in labels:
                 self._notices += (f"{source.label} holds the same as {labels[fingerprint]}: it is loaded once.",)
                 continue
@@ -353,9 +355,10 @@ def _unmatched(source: FedSource) -> tuple[str, ...]:
     return tuple(sorted(source.passed)[:PASSED_SHOWN])
 
 
-def _name_fingerprint(name: str) -> str:
-    """Identity of a source that has none but the name it was given."""
-    return "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+def _name_fingerprint(name: str, repair: Repair | None) -> str:
+    """Identity of a source that has none but the name it was given; `repair`: how it is mended, if it is."""
+    content = "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+    return content if repair is None else repaired(content, repair.declared)
 
 
 def _path(source: Source) -> str | None:

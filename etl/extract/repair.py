@@ -21,7 +21,7 @@ class Repair:
     """That a document is to be mended, and which entities have a meaning of their own there."""
 
     declared: frozenset[bytes] = frozenset()
-    """Names of entities, of a DTD beside the document."""
+    """Names of entities, of a DTD beside the document: those that would be mended if nobody declared them."""
 
 
 def wanted_repair(repair: bool, dtd: Path | None) -> Repair | None:
@@ -30,10 +30,14 @@ def wanted_repair(repair: bool, dtd: Path | None) -> Repair | None:
         return None
     if dtd is None:
         return Repair()
-    from etl.extract.dtd import read_dtd  # what it takes to read one is imported by whoever has one
+    from html.entities import html5  # what it takes to read a DTD is imported by whoever has one
+
+    from etl.extract.dtd import read_dtd
 
     known = read_dtd(dtd).alone
-    return Repair(declared_entities(known.declarations) | known.elsewhere)
+    names = declared_entities(known.declarations) | known.elsewhere
+    # With others the same is mended: a DTD that grows by them reads a document as before.
+    return Repair(frozenset(name for name in names if not name.isascii() or f"{name.decode()};" in html5))
 
 
 def declared_entities(declarations: bytes) -> frozenset[bytes]:

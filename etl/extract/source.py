@@ -98,7 +98,7 @@ class Source:
         is not noticed. What is read mended has another one.
         """
         found = self._content_fingerprint()
-        return found if found is None or self.repair is None else repaired(found)
+        return found if found is None or self.repair is None else repaired(found, self.repair.declared)
 
     def _content_fingerprint(self) -> str | None:
         if self.path is None or self.size is None:

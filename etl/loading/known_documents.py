@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from etl.errors import TargetError
-from etl.fingerprints import is_repaired, other_reading
+from etl.fingerprints import AS_IT_IS, REPAIRED, content_of, reading_of
 from etl.loading.documents import DocumentRows
 from etl.loading.ledger_base import KnownDocument, RegisteredSource, Totals
 from etl.loading.ledger_queries import in_pieces, totals_of
@@ -29,6 +29,8 @@ class KnownDocuments:
         self._rows = rows
         self._documents = documents
         self._structure = structure
+        self._readings: frozenset[str] | None = None
+        """In which the ledger has sources when it is first asked, with those that it may have documents in."""
 
     def find(self, connection: TargetConnection, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         """See `Ledger.find_documents`."""
@@ -44,17 +46,29 @@ class KnownDocuments:
         return found
 
     def check_reading(self, connection: TargetConnection, fingerprints: Sequence[str]) -> None:
-        """Raise TargetError where one was loaded as it is, and is to be mended now, or the other way round."""
-        others = [other_reading(fingerprint) for fingerprint in fingerprints]
+        """Raise TargetError where one was loaded as it is, and is to be mended now, or otherwise read than before."""
+        others = self.other_readings(connection, fingerprints)
         number = self._tables.source.c.number
-        known = {one.source for one in self._documents.find(connection, others).values()}
-        found = [row for source in sorted(known) for row in self._rows.where(connection, number == source)]
+        readings = {one.source: reading_of(other) for other, one in self._documents.find(connection, others).items()}
+        found = [row for source in sorted(readings) for row in self._rows.where(connection, number == source)]
         for some in in_pieces(others):
             found += self._rows.where(connection, self._tables.source.c.fingerprint.in_(some))
         for row in found:
             same = row.mapping_digest == self._structure and not self._rows.missing(connection, row)
             if same and totals_of(connection, self._tables, row.number).records:
-                raise _read_otherwise(row, repaired=is_repaired(others[0]))
+                before = readings[row.number] if row.number in readings else reading_of(row.fingerprint)
+                raise _read_otherwise(row, before, reading_of(fingerprints[0]))
+
+    def other_readings(self, connection: TargetConnection, fingerprints: Sequence[str]) -> list[str]:
+        """The identities that the same contents may have in the ledger, read otherwise."""
+        if self._readings is None:
+            own = self._tables.source.c.fingerprint
+            mended = connection.execute(sa.select(own).where(own.contains(REPAIRED, autoescape=True)))
+            # A collection without an identity has no row that tells how its documents were read.
+            self._readings = frozenset({AS_IT_IS, REPAIRED, *(reading_of(fingerprint) for (fingerprint,) in mended)})
+        readings = sorted(self._readings)
+        same = [content_of(fingerprint) + reading for fingerprint in fingerprints for reading in readings]
+        return sorted(set(same).difference(fingerprints))
 
     def any(self, connection: TargetConnection, source: int) -> bool:
         """Whether a document of a collection can be known already."""
@@ -95,10 +109,20 @@ class KnownDocuments:
         return RegisteredSource(info, "finished", (), Totals(), (notice,))
 
 
-def _read_otherwise(row: SourceRow, *, repaired: bool) -> TargetError:
-    how, now = ("with", "without") if repaired else ("without", "with")
-    rejects = "" if repaired else " `etl retry --repair` loads what was rejected of it;"
+def _read_otherwise(row: SourceRow, before: str, now: str) -> TargetError:
+    if before == AS_IT_IS:
+        how = "was loaded without --repair, and is to be read with it"
+    elif now == AS_IT_IS:
+        how = "was loaded with --repair, and is to be read without it"
+    elif now == REPAIRED:
+        how = "was loaded with --repair and a --dtd, and is to be read without that, by which more entities are mended"
+    elif before == REPAIRED:
+        how = "was loaded with --repair, and is to be read with a --dtd, by which fewer entities are mended"
+    else:
+        how = "was loaded with --repair and a --dtd, and is to be read with one by which other entities are mended"
+    rejects = " `etl retry --repair` loads what was rejected of it;" if before == AS_IT_IS else ""
+    same = "" if before == AS_IT_IS or now == AS_IT_IS else " Read as before, it goes on where it ended;"
     return TargetError(
-        f"{row.label} (source {row.number}) was loaded {how} --repair, and is to be read {now} it: its records would be"
-        f" there twice.{rejects} --again loads all of it anew, where only this source filled its tables."
+        f"{row.label} (source {row.number}) {how}: its records would be there twice.{rejects}{same} --again loads all"
+        " of it anew, where only this source filled its tables."
     )

@@ -142,8 +142,9 @@ class Registration:
         """See `Ledger.begin_again`."""
         upsert = self._target.write == "upsert"
         there: list[_Found] = []
-        same = [row for fingerprint in fingerprints for row in self._known(connection, fingerprint)]
-        for known in [*same, *([] if upsert else self._with_other_content(connection, fingerprints, paths))]:
+        readings = [*fingerprints, *self._known_documents.other_readings(connection, fingerprints)]
+        same = [row for fingerprint in readings for row in self._known(connection, fingerprint)]
+        for known in [*same, *([] if upsert else self._with_other_content(connection, readings, paths))]:
             # Of an upsert by this very mapping the records take their own places: nothing has to be emptied for that.
             if not known.tables & self._names or (upsert and known.mapping_digest != self._structure):
                 continue
