@@ -14,7 +14,7 @@ from typing import Protocol
 
 from etl.collection_feed import PART_BYTES, CollectionFeed, Recent
 from etl.errors import CutOff, SourceError, TransientError
-from etl.extract.dtd import read_dtd
+from etl.extract.doctype import given_dtd
 from etl.extract.header import header_paths
 from etl.extract.source import looked_at, open_source
 from etl.extract.splitter import Splitter
@@ -37,7 +37,7 @@ def make_splitter(mapping: Mapping, settings: Settings) -> Splitter:
         _, workers = settings.workers.least_and_most()
         slots = workers * settings.workers.prefetch
         split_records = max(1, min(split_records, settings.queue.max_records // (2 * slots)))
-    dtd = None if settings.input.dtd is None else read_dtd(settings.input.dtd)
+    dtd = given_dtd(settings.input.dtd)
     most = settings.split.max_record_bytes
     return Splitter(paths, settings.split.bytes, most, split_records, header_paths(mapping), dtd)
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etl.dtd_hint import with_dtd_hint
 from etl.errors import CallbackError, SettingsError, SourceError
-from etl.extract.dtd import Dtd, given_dtd
+from etl.extract.doctype import given_dtd
 from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand, looked_at
 from etl.loading.result_thread import OnBatch, OnReject
@@ -33,6 +34,9 @@ from etl.targets.memory import MemoryTarget
 from etl.targets.open import open_target, sql_dialect
 from etl.targets.schema import ddl
 from etl.validation import open_schema
+
+if TYPE_CHECKING:
+    from etl.extract.dtd import Dtd
 
 SourceNames = str | Path | Sequence[str | Path]
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from etl.allocator import give_back_free_memory
 from etl.errors import InternalError, MappingError
-from etl.extract.dtd import Dtd
 from etl.extract.source import Source
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
@@ -25,6 +24,7 @@ from etl.progress import Progress, format_bytes, format_list
 from etl.report import UNSAVED
 
 if TYPE_CHECKING:
+    from etl.extract.dtd import Dtd
     from etl.inference.profile import Profile
 
 SAMPLE_BYTES = 64 * 2**20

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from etl.errors import EtlError, MappingError, TargetError, mask_password
-from etl.extract.dtd import Dtd, given_dtd
+from etl.extract.doctype import given_dtd
+from etl.extract.dtd import Dtd
 from etl.extract.member import ArchiveLimits
 from etl.inspection import read_ledger
 from etl.ledger_reports import RetryReport, RetryState

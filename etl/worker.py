@@ -26,7 +26,6 @@ from etl.transform.isolation import Isolation
 from etl.transform.limits import RecordLimits, has_longer
 from etl.transform.parser import DocumentParser, Parsed, ParseFailure
 from etl.transform.records import RecordTables
-from etl.transform.validation import validated
 
 EXPANSION_SAFE_BYTES = 200_000
 """libxml2 stops what the document type makes when it is more than 1 MB and more than 5 times the input. In portions up
@@ -179,7 +178,11 @@ def _small_portions(run: Run, first: int) -> Iterator[_Portion]:
 def make_worker(setup: WorkerSetup) -> RunSplit:
     """A worker's `run_split`, for an engine."""
     run_split = Worker(setup).run_split
-    return run_split if setup.schema is None else validated(setup.schema, setup.bounds, run_split)
+    if setup.schema is None:
+        return run_split
+    from etl.transform.validation import validated  # few loads have a schema
+
+    return validated(setup.schema, setup.bounds, run_split)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ import zlib
 BLOCK_BYTES = 512
 """A tar is made of such blocks; one is enough to tell every archive."""
 
+EMPTY_TAR_BYTES = 20 * BLOCK_BYTES
+"""An archive of nothing is zeros alone. Longer ones are no tar but what was never written, of a download, say."""
+
 _SIGNATURES = {
     "zip": re.compile(rb"(?:PK\x07\x08|PK00)?PK\x03\x04|PK\x05\x06"),
     "7z": re.compile(rb"7z\xbc\xaf\x27\x1c"),
@@ -52,6 +55,13 @@ def is_tar_header(block: bytes) -> bool:
     # A half sums up to less than 65521, so Adler-32's low half is the sum and 1, an order faster than `sum`.
     found = (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2 - sum(field) + 8 * 32
     return stated == found or stated == _signed_checksum(block, found)
+
+
+def is_empty_tar(content: bytes) -> bool:
+    """Whether this, a whole file or more than `EMPTY_TAR_BYTES` of one, is a tar without members."""
+    size = len(content)
+    fits = 2 * BLOCK_BYTES <= size <= EMPTY_TAR_BYTES and size % BLOCK_BYTES == 0
+    return fits and not content.strip(b"\0")
 
 
 def _signed_checksum(block: bytes, checksum: int) -> int:

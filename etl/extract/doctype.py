@@ -4,18 +4,22 @@ In: the bytes from ``<!DOCTYPE`` on, and the DTD that the user names, if any. Ou
 entities and attribute lists alone. Where there are parameter entities, or a DTD, they are flat (`etl.extract.dtd`);
 else they are the internal subset's own, as they are written. External identifiers and external entities are left out:
 a reference to one of them makes the record that holds it a reject, and no parser further on can be talked into opening
-a file or an URL.
+a file or an URL. What reads a DTD is imported where there is one, or a parameter entity: few loads need it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etl.entities import Entities
-from etl.extract.dtd import Dtd, IllFormed, flatten
+
+if TYPE_CHECKING:
+    from etl.extract.dtd import Dtd
 
 MAX_DOCTYPE_BYTES = 1 << 20
 """More than any known DTD has; it goes with every split, and bounds what entities can be made of."""
@@ -51,6 +55,21 @@ class Doctype:
     """Entities that stand for elements or for another file: where records are, they cannot be followed."""
 
 
+def given_dtd(file: Path | None, note: Callable[[str], object] | None = None) -> Dtd | None:
+    """The DTD in the file that a user names, if any; `note` hears of what is missing in it. Raises SettingsError."""
+    if file is None:
+        return None
+    from etl.extract.dtd import read_dtd
+
+    dtd = read_dtd(file)
+    if note is not None:
+        for name in dict.fromkeys(dtd.alone.unread):
+            note(
+                f"{file} takes in {name}, which is not read: to have what that declares, put it in its place in {file}."
+            )
+    return dtd
+
+
 def parse_doctype(data: bytes, dtd: Dtd | None = None) -> Doctype | None:
     """The declaration at the beginning of `data`; None where it does not end in it (or is ill-formed).
 
@@ -81,6 +100,8 @@ def subset_of(
     if dtd is not None:
         flat = dtd.below(internal)
     elif b"%" in items:
+        from etl.extract.dtd import IllFormed, flatten
+
         with suppress(IllFormed):
             flat = flatten(internal)
     declarations, elsewhere = (flat.declarations, flat.elsewhere) if flat is not None else _kept(items, dtd)

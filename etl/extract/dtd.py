@@ -108,16 +108,6 @@ def read_dtd(file: Path) -> Dtd:
     return dtd
 
 
-def given_dtd(file: Path | None, note: Callable[[str], object]) -> Dtd | None:
-    """The DTD in the file that a user names, if any; `note` hears of what is missing in it. Raises SettingsError."""
-    if file is None:
-        return None
-    dtd = read_dtd(file)
-    for name in dict.fromkeys(dtd.alone.unread):
-        note(f"{file} takes in {name}, which is not read: to have what that declares, put it in its place in {file}.")
-    return dtd
-
-
 def _bytes_of(file: Path) -> bytes:
     try:
         with file.open("rb") as stream:

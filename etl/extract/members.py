@@ -1,6 +1,7 @@
 """Archives: the files in a zip or a tar, one after the other, without unpacking any of them to disk.
 
-In: an open file. Out: its members, in the archive's order, as they are asked for. Runs on the reading thread.
+In: an open file. Out: its members, in the archive's order, as they are asked for. What reads them is imported once an
+archive is there: most files are none. Runs on the reading thread.
 """
 
 from __future__ import annotations
@@ -9,15 +10,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from etl.errors import SourceError
-from etl.extract.archive_kinds import BLOCK_BYTES, archive_kind, is_zip, refusal
+from etl.extract.archive_kinds import BLOCK_BYTES, EMPTY_TAR_BYTES, archive_kind, is_empty_tar, is_zip, refusal
 from etl.extract.decompress import begun, compression, decompressed
 from etl.extract.kept_stream import Reading
 from etl.extract.member import ArchiveLimits, Member
 from etl.extract.raw_file import RawFile
-from etl.extract.tar_feed import TarFeed
-from etl.extract.tar_members import EMPTY_TAR_BYTES, is_empty_tar, tar_members
-from etl.extract.zip_directory import has_directory
-from etl.extract.zip_members import zip_members
 
 __all__ = ["ArchiveLimits", "Member", "archive_kind", "is_zip", "open_members"]
 
@@ -48,6 +45,8 @@ def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) ->
                 f"{label} is a zip archive that comes through a pipe, but its directory stands at its end: "
                 "save it to a file first, or pipe what is in it (unzip -p FILE | etl load -)."
             )
+        from etl.extract.zip_members import zip_members
+
         return zip_members(raw, limits)
     if kind in ("7z", "rar"):
         raise SourceError(refusal(kind, label))
@@ -56,6 +55,9 @@ def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) ->
         start, chunks = begun(_joined(start, chunks), EMPTY_TAR_BYTES + 1)
     inside = archive_kind(start)
     if inside == "tar" or is_empty_tar(start):
+        from etl.extract.tar_feed import TarFeed
+        from etl.extract.tar_members import tar_members
+
         content = _bounded(_joined(start, chunks), raw, limits, packed)
         return tar_members(TarFeed(content, label, None if packed else raw))
     if packed and inside:
@@ -68,6 +70,8 @@ def _has_zip_behind(head: bytes, raw: RawFile) -> bool:
     """Whether a file that begins otherwise, as a program that unpacks itself does, ends as a zip."""
     if not raw.seekable or head.lstrip(_BEFORE_XML)[:1] in (b"<", b""):
         return False
+    from etl.extract.zip_directory import has_directory
+
     here = raw.tell()
     found = has_directory(raw)
     raw.go_to(here)

@@ -19,11 +19,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from etl.errors import MappingError, SourceError
 from etl.extract.breakage import Breakage, shown
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype, subset_of
-from etl.extract.dtd import Dtd
 from etl.extract.header import HeaderReader
 from etl.extract.markup import MAX_TAG_BYTES, NAME, ElementScan, element_rule
 from etl.extract.outline import Child, HeaderPath, Outline
@@ -34,6 +34,9 @@ from etl.extract.whole import WholeDocuments
 from etl.extract.window import Window
 from etl.mapping.paths import RecordPath
 from etl.messages import Document, Part, RejectedRecord
+
+if TYPE_CHECKING:
+    from etl.extract.dtd import Dtd
 
 MALFORMED, MISSING_VALUE = "malformed", "missing_value"
 """Reason codes of rejects."""

@@ -14,9 +14,6 @@ from etl.extract.archive_kinds import BLOCK_BYTES, is_tar_header
 from etl.extract.member import Member, shown
 from etl.extract.tar_feed import TarFeed
 
-EMPTY_TAR_BYTES = 20 * BLOCK_BYTES
-"""An archive of nothing is zeros alone. Longer ones are no tar but what was never written, of a download, say."""
-
 _DESCRIPTION_BYTES = 1 << 20
 """What describes a member (a long name, pax records) is not longer, or damaged."""
 
@@ -42,13 +39,6 @@ _NO_END = (
     "and nothing says that this is the end (a tar ends with two blocks of zeros). "
     "If it is whole all the same, add them: head -c 1024 /dev/zero >> FILE"
 )
-
-
-def is_empty_tar(content: bytes) -> bool:
-    """Whether this, a whole file or more than `EMPTY_TAR_BYTES` of one, is a tar without members."""
-    size = len(content)
-    fits = 2 * BLOCK_BYTES <= size <= EMPTY_TAR_BYTES and size % BLOCK_BYTES == 0
-    return fits and not content.strip(b"\0")
 
 
 class TarMember(Member):

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.errors import SettingsError, SourceError
-from etl.extract.dtd import Dtd, given_dtd
+from etl.extract.doctype import given_dtd
+from etl.extract.dtd import Dtd
 from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand
 from etl.loader import SourceNames

@@ -13,8 +13,8 @@ from lxml import etree
 
 from etl.entities import Entities
 from etl.errors import SettingsError
-from etl.extract.doctype import parse_doctype
-from etl.extract.dtd import Dtd, IllFormed, given_dtd, read_dtd
+from etl.extract.doctype import given_dtd, parse_doctype
+from etl.extract.dtd import Dtd, IllFormed, read_dtd
 
 
 class Given(etree.Resolver):
