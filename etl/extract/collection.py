@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.archive_kinds import archive_kind
-from etl.extract.decompress import compression
+from etl.extract.decompress import begun, compression
 from etl.extract.encoding import detect
 from etl.extract.member import FOLDER, ArchiveLimits, Member, described_skips
 from etl.extract.members import open_members
@@ -175,15 +175,18 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, repair: 
 
 
 def _large(label: str, member: Member, position: int, repair: Repair | None) -> Found:
-    """A member that is read in pieces, of which the first is looked at."""
-    blocks = member.blocks()
-    head = next(blocks, b"")
-    skipped = _not_xml(head, repair)
+    """A member that is read in pieces, of which the first are looked at. Raises SourceError where it has only those."""
+    head, blocks = begun(member.blocks(), SMALL_BYTES)
+    skipped = _not_xml(head, repair) if head else ""
     if skipped:
         return Found(label, position, skipped=skipped)
+    if len(head) < SMALL_BYTES:  # it is damaged or cut off, which comes next, and has no identity
+        head += next(blocks, b"")
     packed = bool(compression(head))
-    # Its content is not seen before it is loaded: what the archive says of it has to do.
-    fingerprint = _member_fingerprint(member, b"%d %s" % (member.size, member.stamp))
+    # The rest is not seen before it is loaded: what the archive says of it has to do, which in a tar can be always the
+    # same. Blocks are cut anywhere, so that of the beginning as much is taken as any reading has.
+    begins = hashlib.blake2b(head[:SMALL_BYTES], digest_size=16).digest()
+    fingerprint = _member_fingerprint(member, b"%d %s %s" % (member.size, member.stamp, begins))
     return Found(
         label,
         position,

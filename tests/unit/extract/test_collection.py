@@ -74,6 +74,27 @@ def test_members_are_known_by_name_and_content(tmp_path: Path) -> None:
     assert changed["large.xml"].fingerprint != first["large.xml"].fingerprint
 
 
+def test_a_large_member_is_known_by_what_it_begins_with_wherever_it_stands(tmp_path: Path) -> None:
+    files = {"large.xml": LARGE}
+    first = found_in(pack("docs.tar", tmp_path, files))
+    # Same name, size and time; tars that are made to be the same again have no other.
+    changed = found_in(pack("docs.tar", tmp_path, {"large.xml": CHANGED}))
+    assert changed["large.xml"].fingerprint != first["large.xml"].fingerprint
+    # So that the first MiB of the tar ends soon behind its beginning.
+    before = {f"{number}.xml": b"<a>" + b" " * (200 << 10) + b"</a>" for number in range(5)}
+    behind = found_in(pack("docs.tar", tmp_path, {**before, **files}))
+    assert behind["large.xml"].fingerprint == first["large.xml"].fingerprint
+
+
+def test_a_large_member_that_ends_too_early_to_be_known_is_a_problem(tmp_path: Path) -> None:
+    path = pack("docs.tar", tmp_path, {"large.xml": LARGE})
+    path.write_bytes(path.read_bytes()[: SMALL_BYTES // 2])
+    reading = documents(opened(path), LIMITS)
+    assert "is cut off: it ends at byte" in next(reading).problem
+    with pytest.raises(SourceError, match="is cut off"):
+        list(reading)
+
+
 def test_compressed_documents_are_read(tmp_path: Path) -> None:
     packed = gzip.compress(b"<packed/>")
     (found,) = found_in(pack("docs.zip", tmp_path, {"a.xml.gz": packed})).values()
