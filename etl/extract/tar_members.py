@@ -17,6 +17,14 @@ from etl.extract.tar_feed import TarFeed
 _DESCRIPTION_BYTES = 1 << 20
 """What describes a member (a long name, pax records) is not longer, or damaged."""
 
+_VALUE_BYTES = 1 << 16
+"""Nor is one thing that it says; longer paths no system has. Names wait in memory, many at once."""
+
+_PATH, _TIME, _SIZE = b"path", b"mtime", b"size"
+_OF_SPARSE, _SPARSE_PATH = b"GNU.sparse.", b"GNU.sparse.name"
+_READ = (_PATH, _TIME, _SIZE, _SPARSE_PATH)
+"""Properties that say something here; others are not kept, however many there are."""
+
 _ZEROS = bytes(BLOCK_BYTES)
 _FILES = (b"0", b"\0", b"7")
 _SKIPPED = {
@@ -85,7 +93,7 @@ class _Description:
     def add(self, kind: bytes, content: bytes) -> None:
         """Raises ValueError where the content is not what it should be."""
         if kind == _LONG_NAME:
-            self.long_name = content.partition(b"\0")[0]
+            self.long_name = _value(b"name", content.partition(b"\0")[0])
         elif kind == _FOR_ALL:
             self.of_all.update(_pax_records(content))
         elif kind not in (_LONG_LINK, _VOLUME):
@@ -95,7 +103,7 @@ class _Description:
         return self.records.get(key, self.of_all.get(key))
 
     def is_sparse(self) -> bool:
-        return any(key.startswith(b"GNU.sparse.") for key in self.records)
+        return _OF_SPARSE in self.records
 
     def forget(self) -> None:
         """All that was said of one member."""
@@ -140,6 +148,8 @@ def _description(size: int, feed: TarFeed) -> bytes:
     if size > _DESCRIPTION_BYTES:
         raise ValueError(f"its name and properties take {size} bytes")
     content = feed.take(size)
+    if len(content) < size:
+        raise feed.cut_off("within a member's header")
     feed.go_to(feed.position + -size % BLOCK_BYTES)
     return content
 
@@ -155,9 +165,9 @@ def _member(header: bytes, kind: bytes, size: int, described: _Description, feed
     elif name.endswith(b"/"):
         skipped = "folder"
     if described:
-        name = described.get(b"GNU.sparse.name") or described.get(b"path") or described.long_name or name
-        stamp = described.get(b"mtime") or stamp
-        size = _decimal(described.get(b"size"), size)
+        name = described.get(_SPARSE_PATH) or described.get(_PATH) or described.long_name or name
+        stamp = described.get(_TIME) or stamp
+        size = _decimal(described.get(_SIZE), size)
         skipped = "sparse file" if described.is_sparse() else skipped
         described.forget()
     if kind == _SPARSE:
@@ -191,7 +201,10 @@ def _decimal(field: bytes | None, default: int) -> int:
 
 
 def _pax_records(content: bytes) -> dict[bytes, bytes]:
-    """``length key=value`` and a line feed, over and over; raises ValueError where it is not so."""
+    """Those that are read of ``length key=value`` and a line feed, over and over; ValueError where it is not so.
+
+    `_OF_SPARSE` is among them, without a value, where any says how a sparse file is stored.
+    """
     records = {}
     at = 0
     while at < len(content) and content[at]:
@@ -201,6 +214,15 @@ def _pax_records(content: bytes) -> dict[bytes, bytes]:
         key, equals, value = record.removesuffix(b"\n").partition(b"=")
         if not equals or end > len(content):
             raise ValueError(f"no property of it is {record[:20]!r}")
-        records[key] = value
+        if key in _READ:
+            records[key] = _value(key, value)
+        if key.startswith(_OF_SPARSE):
+            records[_OF_SPARSE] = b""
         at = end
     return records
+
+
+def _value(key: bytes, value: bytes) -> bytes:
+    if len(value) > _VALUE_BYTES:
+        raise ValueError(f"its {key.decode()} takes {len(value)} bytes, more than the {_VALUE_BYTES} that are read")
+    return value

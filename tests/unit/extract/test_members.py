@@ -12,6 +12,7 @@ import re
 import struct
 import subprocess
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -290,6 +291,48 @@ def test_what_is_said_of_all_members_of_a_tar() -> None:
     assert [member.stamp for member, _ in members(file.getvalue())] == [b"12.5", b"13.5"]
 
 
+def described_by(kind: bytes, content: bytes) -> bytes:
+    """What stands before a member's header and says more of it, or of all."""
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = kind, len(content)
+    return header.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def record(key: str, size: int) -> bytes:
+    """A property of that many bytes, of which the value is a's."""
+    begin = b"%d %s=" % (size, key.encode())
+    return begin + b"a" * (size - len(begin) - 1) + b"\n"
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g"])
+@pytest.mark.parametrize("key", ["k{}", "GNU.sparse.k{}"])
+def test_properties_that_say_nothing_here_take_no_memory(kind: bytes, key: str) -> None:
+    many = (described_by(kind, record(key.format(number), (1 << 20) - 512)) for number in range(100))
+    packer = zlib.compressobj(1, wbits=31)
+    data = b"".join([*map(packer.compress, many), packer.compress(tar({"a.xml": b"<a/>"})), packer.flush()])
+    found = open_members(io.BytesIO(data), "dump", LIMITS)
+    tracemalloc.start()
+    assert [member.name for member in found or ()] == ["a.xml"]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30 << 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "what"),
+    [
+        (b"x", record("path", 70_000), "path takes 69988 bytes"),
+        (b"g", record("mtime", 70_000), "mtime takes 69987 bytes"),
+        (b"L", b"a" * 70_000, "name takes 70000 bytes"),
+    ],
+)
+def test_a_property_that_is_too_long_is_damage(kind: bytes, content: bytes, what: str) -> None:
+    assert until_error(described_by(kind, content) + tar()) == (
+        {},
+        f"dump is damaged: at byte 0 a member's header makes no sense (its {what}, more than the 65536 that are read).",
+    )
+
+
 def test_stamps_tell_a_changed_content() -> None:
     def stamps(data: bytes) -> list[bytes]:
         return [member.stamp for member, _ in members(data)]
@@ -511,6 +554,20 @@ def test_a_tar_that_is_cut_off_gives_all_there_is(cut: int) -> None:
     assert len(b"".join(good.values())) == content
     with pytest.raises(SourceError, match="cut off"):
         members(data)
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L"])
+def test_a_tar_that_is_cut_off_within_what_describes_a_member(kind: bytes) -> None:
+    data = tar({"a.xml": b"<a/>"})[:1024] + described_by(kind, record("path", 30))[:523]
+    assert until_error(data) == ({"a.xml": b"<a/>"}, "dump is cut off: it ends at byte 1547, within a member's header.")
+    packed = gzip.compress(data)[:-5]
+    assert until_error(packed)[1] == f"dump is cut off: its gzip data ends too early, at byte {len(packed)}."
+
+
+def test_a_limit_that_is_reached_within_what_describes_a_member_is_told() -> None:
+    data = b"".join(described_by(b"x", record("k", 1 << 20)) for _ in range(3)) + tar()
+    _, message = until_error(data, ArchiveLimits(250, 1 << 20))
+    assert re.match(r"dump holds \d+ bytes or more, .* limits\.archive_bytes allows \(1048576\)", message)
 
 
 def test_a_tar_without_its_end_may_be_cut_off() -> None:
