@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 import etl
-from etl.errors import SourceError, SourceHeld
+from etl.errors import SourceError, SourceHeld, TargetError
+from etl.messages import Committed
 from etl.options import Settings, build_settings
 from etl.report import DocumentsReport, LoadReport
 from tests.acceptance.contents import query
@@ -363,6 +364,15 @@ def test_nor_the_other_way_round(place: Path, target_url: str) -> None:
     assert loaded_ids(target_url) == ids(small())
 
 
+def test_a_document_of_a_folder_whose_tables_are_partly_gone_is_refused(place: Path, target_url: str) -> None:
+    folder = pack("docs", place, small())
+    load(place, target_url, folder)
+    execute(target_url, "DROP TABLE part")
+    with pytest.raises(TargetError, match=r"docs was loaded before, but of its tables part are gone since"):
+        load(place, target_url, folder / "0003.xml")
+    assert loaded_ids(target_url) == ids(small())
+
+
 def test_documents_that_hold_the_same_are_loaded_once_in_a_folder(place: Path, target_url: str) -> None:
     files = {**small(), "twin-1.xml": document(9001), "twin-2.xml": document(9001), "twin-3.xml": document(1, 2, 3)}
     folder = pack("docs", place, files)
@@ -537,6 +547,22 @@ def everything(url: str) -> list[list[Row]]:
     return [sorted(rows, key=lambda row: [str(value) for value in row]) for rows in found]
 
 
+def lose(url: str, *documents: int) -> None:
+    """As a server does that crashes: the rows and what the ledger has of them."""
+    ((number,),) = query(url, "SELECT number FROM etl_source")
+    lost = f"document IN ({', '.join(map(str, documents))})"
+    keys = query(url, f"SELECT records_before, records_most FROM etl_document WHERE {lost}")
+    assert len(keys) == len(documents)
+    for before, most in keys:
+        first = number * 2**40 + before
+        execute(
+            url,
+            f"DELETE FROM part WHERE item_record_id BETWEEN {first + 1} AND {first + most}",
+            f"DELETE FROM item WHERE record_id BETWEEN {first + 1} AND {first + most}",
+        )
+    execute(url, *(f"DELETE FROM {table} WHERE {lost}" for table in ("etl_document", "etl_split", "etl_reject")))
+
+
 @pytest.mark.parametrize("kind", ["docs.tar.gz", "docs"])
 def test_a_load_that_lost_documents_of_the_middle_has_the_same_keys_in_the_end(
     place: Path, target_url: str, kind: str
@@ -546,24 +572,37 @@ def test_a_load_that_lost_documents_of_the_middle_has_the_same_keys_in_the_end(
     how = chosen(split={"bytes": 1})
     load(place, target_url, path, how=how)
     expected = everything(target_url)
-    number = query(target_url, "SELECT number FROM etl_source")[0][0]
-    lost = "document IN (2, 3, 51, 52, 90, 150)"
-    keys = query(target_url, f"SELECT records_before, records_most FROM etl_document WHERE {lost}")
-    for before, most in keys:
-        first = number * 2**40 + before
-        execute(
-            target_url,
-            f"DELETE FROM part WHERE item_record_id BETWEEN {first + 1} AND {first + most}",
-            f"DELETE FROM item WHERE record_id BETWEEN {first + 1} AND {first + most}",
-        )
-    execute(
-        target_url,
-        *(f"DELETE FROM {table} WHERE {lost}" for table in ("etl_document", "etl_split", "etl_reject")),
-        "UPDATE etl_source SET state = 'loading'",
-    )
+    lose(target_url, 2, 3, 51, 52, 90, 150)
+    execute(target_url, "UPDATE etl_source SET state = 'loading'")
     report = load(place, target_url, path, how=build_settings(HOW["four inserting"]))
     assert (report.state, told(report).read, told(report).known) == ("finished", 6, SMALL - 6)
     assert everything(target_url) == expected
+
+
+@pytest.mark.parametrize("kind", ["docs.tar.gz", "docs"])
+def test_documents_that_the_server_lost_are_fed_again_in_the_same_run(place: Path, target_url: str, kind: str) -> None:
+    files = small()
+    path = pack(kind, place, files)
+    how = chosen(split={"bytes": 1}, insert={"batch_records": 20, "threads": 1})
+    undisturbed = f"sqlite:///{place}/undisturbed.db"
+    load(place, undisturbed, path, how=how)
+    batches: list[int] = []
+
+    def crash(committed: Committed) -> None:
+        batches.append(committed.records)
+        if len(batches) == 10:
+            lose(target_url, 1, 4, 5, 9)
+
+    report = load(place, target_url, path, how=how, on_batch=crash)
+    assert (report.state, report.exit_code) == ("finished", 0)
+    assert sum(batches) == (SMALL + 4) * PER_DOCUMENT
+    assert any("were loaded again" in notice for notice in report.notices)
+    assert items(target_url) == expected_items(path, files)
+    assert parts(target_url) == expected_parts(ids(files))
+    keys = "SELECT id, record_id FROM item ORDER BY id"
+    assert query(target_url, keys) == query(undisturbed, keys)
+    assert query(target_url, "SELECT state FROM etl_source") == [("finished",)]
+    assert load(place, target_url, path).state == "nothing to do"
 
 
 def test_twins_far_apart_are_loaded_once(place: Path, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

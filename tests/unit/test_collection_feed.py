@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -141,3 +142,17 @@ def test_where_record_numbers_end_it_says_so(tmp_path: Path) -> None:
     _, feeding = feed(pack("docs.zip", tmp_path, FILES), ledger)
     with pytest.raises(SourceError, match=r"more than one source can: for .*docs\.zip/002\.xml no record numbers"):
         list(feeding.parts())
+
+
+@pytest.mark.parametrize("split_bytes", [1, 1000])
+def test_a_document_of_more_records_than_expected_takes_the_keys_of_no_other(tmp_path: Path, split_bytes: int) -> None:
+    packed = gzip.compress(b"<all>" + b"<r/>" * 10_000 + b"</all>")
+    path = pack("docs.tar", tmp_path, {"000-many.xml.gz": packed, **FILES})
+    fed, feeding = feed(path, split_bytes=split_bytes)
+    splits = list(feeding.parts())
+    assert fed.problem.endswith("000-many.xml.gz holds more records than its size lets expect.")
+    assert not fed.complete
+    assert numbers(splits) == NUMBERS
+    parts = [part for split in splits for part in split]
+    keys = [part.keys_from + run.first_record + n for part in parts for run in part.runs for n in range(run.records)]
+    assert len(set(keys)) == len(keys) > 240
