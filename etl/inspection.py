@@ -203,19 +203,21 @@ def export_rejects(
 ) -> ExportReport:
     """Write rejects as one XML document of the original's shape, which `load` takes.
 
-    `file`: a path, which must be free, or something open to write bytes to. Raises SettingsError where the rejects do
-    not fit into one document, TargetError, OSError.
+    `file`: a path, which must be free, or something open to write bytes to. `input.dtd` of `settings` is what the
+    sources were mended by, where they were. Raises SettingsError where the rejects do not fit into one document,
+    TargetError, OSError.
     """
     settings = settings or Settings()
     limits = ArchiveLimits.of(settings.limits)
     with read_ledger(target, settings) as ledger:
         selection, sources = ledger.select(_name(source), reason)
         _check_one_document(ledger, selection)
+        originals = Originals(sources, limits, settings.input.dtd)
         if not isinstance(file, str | Path):
-            return _write_document(ledger, selection, sources, file, limits)
+            return _write_document(ledger, selection, file, originals)
         try:
             with new_file(Path(file)) as out:
-                return _write_document(ledger, selection, sources, out, limits)
+                return _write_document(ledger, selection, out, originals)
         except FileExistsError:
             raise SettingsError(f"{file} is there already, and is not written over: name another file.") from None
 
@@ -230,12 +232,10 @@ def _check_one_document(ledger: LedgerReader, selection: Selection) -> None:
         raise several_documents()
 
 
-def _write_document(
-    ledger: LedgerReader, selection: Selection, sources: Sequence[StoredSource], out: BinaryIO, limits: ArchiveLimits
-) -> ExportReport:
+def _write_document(ledger: LedgerReader, selection: Selection, out: BinaryIO, originals: Originals) -> ExportReport:
     document = RejectDocument(out.write)
     unavailable = 0
-    with closing(Originals(sources, limits)) as originals:
+    with closing(originals):
         for stored in ledger.rejects(selection):
             record = originals.record(stored)
             if record is None:

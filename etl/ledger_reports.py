@@ -99,7 +99,9 @@ class ExportReport:
     ill_formed: int
     """Those that are not well-formed: each is a comment in its place."""
     unavailable: int
-    """Those the database does not keep, for their size, and whose source is gone or changed: left out."""
+    """Those the database does not keep, for their size, and whose source is gone or changed, or was mended by another
+    DTD: left out.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def summarize_export(report: ExportReport, file: str) -> Iterator[str]:
         are = "is" if report.unavailable == 1 else "are"
         yield (
             f"  {report.unavailable:,} more {are} not there: too large to be kept in the database, and the source is"
-            " gone or has changed."
+            " gone or has changed, or was mended (--repair) by a DTD that is not the one given (--set input.dtd=FILE)."
         )
 
 

@@ -22,6 +22,7 @@ from etl.loading.ledger import open_ledger
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
 from etl.mapping.model import Mapping
+from etl.messages import RejectedRecord
 from etl.metrics import peak_memory
 from etl.native import unavailable
 from etl.native.choice import slower_tables
@@ -297,7 +298,12 @@ class Pipeline:
             notices=(
                 *self._notices,
                 *sentences(self._mapping, tally, passed, whole=not skipped),
-                *repair_hints(tally.ill_formed, {source.info.number: source.info.label for source in self._sources}),
+                *repair_hints(
+                    tally.ill_formed,
+                    self._label,
+                    kept=self._target.keeps_ledger,
+                    finished={source.info.number for source in self._sources if source.finished},
+                ),
             ),
             records=sum(source.loaded + source.rejected + source.discarded for source in sources) + skipped,
             loaded=sum(source.loaded for source in sources),
@@ -321,6 +327,11 @@ class Pipeline:
                 writing=self._target.slower_writing,
             ),
         )
+
+    def _label(self, reject: RejectedRecord) -> str:
+        """What a person calls the document that it is in."""
+        label = self._ledger.document_label(reject.source, reject.document) if reject.document else ""
+        return label or next(one.info.label for one in self._sources if one.info.number == reject.source)
 
     def _source_report(self, source: FedSource) -> SourceReport:
         before, after = source.totals, self._ledger.totals(source.info.number)

@@ -6,23 +6,37 @@ rows are loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from etl.extract.mends import counted
 from etl.extract.repair import Repair, declared_entities, new_mender
 from etl.messages import NOTHING_OPEN, RejectedRecord
 
 
-def repair_hints(rejects: Sequence[RejectedRecord], labels: Mapping[int, str]) -> Iterator[str]:
-    """What `--repair` would do for them, by the example of the first that it would help; `labels`: of their sources."""
+def repair_hints(
+    rejects: Sequence[RejectedRecord], label: Callable[[RejectedRecord], str], *, kept: bool, finished: Container[int]
+) -> Iterator[str]:
+    """What `--repair` would do for them, by the example of the first that it would help.
+
+    `label`: what the document of one is called; `kept`: in the database, for a retry; `finished`: numbers of sources
+    that are loaded to their ends.
+    """
     for reject in rejects:
         mends = _mends_that_help(reject)
         if mends:
-            where = f"line {reject.line} of {labels[reject.source]}"
-            yield (
-                f"--repair would mend records like the one at {where} ({mends}) as the document is read;"
-                " `etl retry --repair` loads those that are rejects already."
-            )
+            records = f"records like the one at line {reject.line} of {label(reject)} ({mends})"
+            if not kept:
+                yield f"--repair would mend {records} as the document is read."
+            elif reject.source in finished:
+                yield (
+                    f"`etl retry --repair` would mend {records} and load what is whole then; a load with --repair mends"
+                    " documents as they are read."
+                )
+            else:
+                yield (
+                    f"--repair would mend {records} as the document is read, from its beginning on; `etl retry"
+                    " --repair` loads those that are rejects already."
+                )
             return
 
 

@@ -175,7 +175,8 @@ class _Retry:
         selection = replace(self._selection, sources=tuple(labels))
         # Only now nobody else changes them any more.
         self._counts = {**self._counts, **dict.fromkeys(labels, (0, 0)), **ledger.counts(selection)}
-        with closing(Originals(sources, ArchiveLimits.of(self._settings.limits))) as originals:
+        limits = ArchiveLimits.of(self._settings.limits)
+        with closing(Originals(sources, limits, self._settings.input.dtd)) as originals:
             feed = RetryFeed(ledger, selection, originals, paths, self._settings, retries, self._dtd)
             stages = Stages(
                 feed,
@@ -220,7 +221,7 @@ class _Retry:
         if feed.unavailable:
             self._notices.append(
                 f"{feed.unavailable:,} of them are too large to be kept in the database, and their source is gone or"
-                " has changed: they are left as they are."
+                " has changed, or was mended (--repair) by another --dtd: they are left as they are."
             )
         if feed.unmet:
             names = format_list([f"<{name}> ({number:,})" for name, number in feed.unmet.most_common()], 5)

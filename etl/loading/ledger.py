@@ -246,6 +246,13 @@ class Ledger:
                 self._mark(connection, [source], "rows_done")
         return whole
 
+    def document_label(self, source: int, document: int) -> str:
+        """What a person calls a document of a collection; empty where somebody has deleted its row."""
+        own = self._tables.document.c
+        with self._transaction(durable=False) as connection:
+            found = connection.execute(sa.select(own.label).where(own.source == source, own.document == document))
+            return next((str(label) for (label,) in found), "")
+
     def done(self, source: int) -> tuple[Range, ...]:
         """Start and end of each committed tile, in order."""
         with self._transaction(durable=False) as connection:

@@ -101,6 +101,10 @@ class NoLedger:
     def documents_so_far(self, source: int) -> DocumentsSoFar:
         return DocumentsSoFar(0, 0, any_known=False)
 
+    def document_label(self, source: int, document: int) -> str:
+        with self._lock:
+            return self._documents.get((source, document), "")
+
     def done(self, source: int) -> tuple[Range, ...]:
         with self._lock:
             return tuple(sorted((tile.start, tile.end) for tile in self._tiles[source, 0]))

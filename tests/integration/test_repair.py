@@ -266,3 +266,147 @@ def test_documents_of_a_collection(target_url: str, large: bool) -> None:
         "control_character": (1, "films.zip/c.xml"),
         "html_entity": (1, "films.zip/c.xml"),
     }
+
+
+def mended(dtd: str | None = None, *, repair: bool = True) -> etl.Settings:
+    return settings(input={"repair": repair, "dtd": dtd})
+
+
+AS_BEFORE = "Read as before, it goes on where it ended"
+
+
+@pytest.mark.parametrize("place", ["file", "folder", "archive"])
+def test_what_is_begun_in_one_reading_goes_on_only_in_that(target_url: str, place: str) -> None:
+    """What is mended depends on the names that a DTD declares, and where records stand on what is mended."""
+    Path("eacute.dtd").write_text("<!ENTITY eacute 'of the DTD'><!ENTITY own 'x'>")
+    Path("both.dtd").write_text("<!ENTITY eacute 'of the DTD'><!ENTITY nbsp ' '>")
+    Path("other.dtd").write_text("<!ENTITY unheard 'of'>")
+    content = films([b"&eacute;&nbsp;"] * 40)
+    source = {"folder": "films", "archive": "films.zip"}.get(place, "films.xml")
+    if place == "folder":
+        Path("films").mkdir()
+        for number in range(110):
+            Path(f"films/{number}.xml").write_bytes(films([b"&eacute;"]).replace(b'"0"', b'"%d"' % number))
+    elif place == "archive":
+        with zipfile.ZipFile(source, "w") as archive:
+            archive.writestr("films.xml", content)
+    else:
+        Path(source).write_bytes(content)
+
+    def load(given: etl.Settings, limit: int | None = None, *, again: bool = False) -> etl.LoadReport:
+        given = given.model_copy(update={"split": etl.Settings.model_validate({"split": {"bytes": 300}}).split})
+        return etl.load(
+            source,
+            mapping="films.yaml",
+            target=target_url,
+            settings=given,
+            limit=limit,
+            again=again,
+        )
+
+    readings = [mended(repair=False), mended(), mended("eacute.dtd"), mended("both.dtd")]
+    for first in readings:
+        before = load(first, 6, again=first is not readings[0])
+        assert before.records == 6
+        for other in readings:
+            if other is first:
+                continue
+            with pytest.raises(etl.TargetError, match="its records would be there twice") as raised:
+                load(other)
+            both_mended = other.input.repair and first.input.repair
+            assert (AS_BEFORE in str(raised.value)) == both_mended
+            assert ("--dtd" in str(raised.value) or "that DTD" in str(raised.value)) == both_mended
+        # Of names that are none of HTML's nothing is mended.
+        same = mended("other.dtd") if first is readings[1] else first
+        load(same)
+        whole = 0 if first is readings[0] else 110 if place == "folder" else 40
+        assert query(target_url, "SELECT count(*), count(DISTINCT id) FROM film") == [(whole, whole)]
+
+
+def test_a_name_tells_how_a_pipe_is_read() -> None:
+    def load(*given: str) -> str:
+        command = ("load", "-", "--map", "films.yaml", "--to", "sqlite:///films.db", "--source-name", "the films")
+        return etl_command(*command, *given, cwd=Path.cwd(), stdin=films([b"&"] * 20)).err
+
+    load("--repair", "--limit", "6")
+    assert "the films (source 1) was loaded with --repair, and is to be read without it" in load()
+    load("--repair")
+    assert query("sqlite:///films.db", "SELECT count(*), count(DISTINCT id) FROM film") == [(20, 20)]
+    load("--again")
+    assert query("sqlite:///films.db", "SELECT count(*) FROM film") == [(0,)]
+    assert query("sqlite:///films.db", "SELECT count(*) FROM etl_reject") == [(20,)]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_documents_packed_anew_are_known_in_every_reading(archived: bool) -> None:
+    """Their own identities tell, where their collection is another one."""
+    Path("eacute.dtd").write_text("<!ENTITY eacute 'of the DTD'>")
+    url = "sqlite:///films.db"
+    for name in ("one", "two"):
+        if archived:
+            with zipfile.ZipFile(f"{name}.zip", "w") as archive:
+                archive.writestr("films.xml", films([b"&eacute;"]))
+                archive.writestr(f"{name}.txt", "none")
+        else:
+            Path(name).mkdir()
+            for number in range(110):
+                Path(f"{name}/{number}.xml").write_bytes(films([b"&eacute;"]).replace(b'"0"', b'"%d"' % number))
+    one, two = ("one.zip", "two.zip") if archived else ("one", "two")
+    etl.load(one, mapping="films.yaml", target=url, settings=mended("eacute.dtd"))
+    before = query(url, "SELECT count(*) FROM film")
+    for other in (mended(repair=False), mended()):
+        with pytest.raises(etl.TargetError, match="its records would be there twice"):
+            etl.load(two, mapping="films.yaml", target=url, settings=other)
+    etl.load(two, mapping="films.yaml", target=url, settings=mended("eacute.dtd"))
+    assert query(url, "SELECT count(*) FROM film") == before
+
+
+@pytest.mark.parametrize("place", ["file", "archive"])
+def test_large_rejects_are_read_again_by_the_dtd_they_were_mended_by_or_not_at_all(place: str) -> None:
+    Path("films.dtd").write_text("<!ENTITY uuml '&#252;'>")
+    Path("other.dtd").write_text("<!ENTITY eacute '&#252;'>")
+    large = b'<film id="bad"><title>%s</title></film>' % (b"z" * RAW_LIMIT)
+    first = b'<film id="1"><title>%s\x01</title></film><film id="small"/>' % (b"&uuml;" * 30)
+    content = b"<films>%s%s</films>" % (first, large)
+    source = "films.xml"
+    if place == "file":
+        Path(source).write_bytes(content)
+    else:
+        source = "films.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            archive.writestr("films.xml", content)
+    url = "sqlite:///films.db"
+    report = etl.load(source, mapping="films.yaml", target=url, settings=mended("films.dtd"))
+    assert (report.loaded, report.rejected) == (1, 2)
+    others = (etl.Settings(), mended(), mended("other.dtd"))
+    for number, other in enumerate(others):
+        told = etl.export_rejects(url, f"{number}.xml", settings=other)
+        assert (told.records, told.unavailable) == (1, 1)
+    told = etl.export_rejects(url, "films.out.xml", settings=mended("films.dtd"))
+    assert (told.records, told.unavailable) == (2, 0)
+    assert large in Path("films.out.xml").read_bytes()
+    exported = etl_command("rejects", "--to", url, "--export", "-", "--set", "input.dtd=films.dtd", cwd=Path.cwd())
+    assert large.decode() in exported.out
+    for other in others:
+        retried = etl.retry(url, settings=other)
+        assert (retried.rejected, retried.left) == (1, 1)
+        assert "was mended (--repair) by another --dtd" in retried.notices[0]
+    assert etl.retry(url, settings=mended("films.dtd", repair=False)).rejected == 2
+    assert not etl.status(url)[0].obstacle
+
+
+def test_the_hint_names_the_document_and_what_to_do(target_url: str) -> None:
+    with zipfile.ZipFile("films.zip", "w") as archive:
+        archive.writestr("a.xml", films([b"clean"]))
+        archive.writestr("b.xml", films([b"AT&T", *[b"clean"] * 5]).replace(b'id="', b'id="1'))
+    plain = settings(input={})
+    report = etl.load("films.zip", mapping="films.yaml", target="memory://", settings=plain)
+    records = "records like the one at line 3 of films.zip/b.xml (1 bare ampersand)"
+    assert f"--repair would mend {records} as the document is read." in report.notices
+    limited = plain.model_copy(update={"split": etl.Settings.model_validate({"split": {"bytes": 100}}).split})
+    report = etl.load("films.zip", mapping="films.yaml", target=target_url, settings=limited, limit=2)
+    assert any(notice.startswith(f"--repair would mend {records}") for notice in report.notices), report.notices
+    Path("films.xml").write_bytes(films([b"AT&T"]).replace(b'id="', b'id="2'))
+    report = etl.load("films.xml", mapping="films.yaml", target=target_url, settings=plain)
+    there = "`etl retry --repair` would mend records like the one at line 3 of films.xml (1 bare ampersand)"
+    assert any(notice.startswith(there) for notice in report.notices), report.notices
