@@ -118,6 +118,7 @@ def _content(file: str) -> bytes:
 def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
     with open_archive(source) as file:
         members = open_members(file, source.label, limits)
+        held = _Held(source.label, limits, file.tell)
         position = 0
         for number, member in enumerate(members or ()):
             # Before the first member a zip has been read at its end, where its directory is.
@@ -128,11 +129,12 @@ def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
                 yield Found(label, position, skipped=member.skipped)
                 continue
             try:
+                held.bytes += member.size
                 if member.size > SMALL_BYTES:
-                    found = _large(label, member, position, source.repair)
+                    found = _large(label, member, position, source.repair, held)
                 else:
                     content = member.read()
-                    found = _small(label, position, _member_fingerprint(member, content), content, source.repair)
+                    found = _small(label, position, _member_fingerprint(member, content), content, source.repair, held)
             except SourceError as error:  # another member may be good
                 found = Found(label, position, problem=str(error))
             yield found
@@ -143,7 +145,32 @@ def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
             )
 
 
-def _small(label: str, position: int, fingerprint: str, content: bytes, repair: Repair | None) -> Found:
+class _Held:
+    """What an archive holds so far: its members, and what those make that are compressed in it once more."""
+
+    def __init__(self, label: str, limits: ArchiveLimits, position: Callable[[], int]) -> None:
+        """`position`: bytes of the archive that were read."""
+        self.bytes = 0
+        self._label = label
+        self._limits = limits
+        self._position = position
+
+    def check_of(self, document: str) -> Callable[[int, int], None]:
+        """What checks how much that compressed document makes, the last so far; see `SourceReader`."""
+        before = self.bytes
+
+        def check(made: int, taken: int) -> None:
+            self.bytes = before + made
+            self._limits.check_total(self._label, self.bytes)
+            # Of a bomb in a bomb the compressed bytes are made of few themselves.
+            self._limits.check_ratio(document, made, min(taken, self._position()))
+
+        return check
+
+
+def _small(
+    label: str, position: int, fingerprint: str, content: bytes, repair: Repair | None, held: _Held | None = None
+) -> Found:
     """A document that is in memory as it is stored."""
     if repair is not None:
         fingerprint = repaired(fingerprint, repair.declared)
@@ -162,7 +189,7 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, repair: 
             return Found(label, position, fingerprint, skipped=skipped)
         if compression(content):
             most = len(content) * RECORDS_PER_PACKED_BYTE
-            opened = partial(_reader, io.BytesIO(content), label, repair)
+            opened = partial(_reader, io.BytesIO(content), label, repair, held.check_of(label) if held else None)
             return Found(label, position, fingerprint, open=opened, records_most=most)
         try:
             with _reader(io.BytesIO(content), label, repair) as reader:
@@ -174,7 +201,7 @@ def _small(label: str, position: int, fingerprint: str, content: bytes, repair: 
     return Found(label, position, fingerprint, content, records_most=most, mends=mends)
 
 
-def _large(label: str, member: Member, position: int, repair: Repair | None) -> Found:
+def _large(label: str, member: Member, position: int, repair: Repair | None, held: _Held) -> Found:
     """A member that is read in pieces, of which the first are looked at. Raises SourceError where it has only those."""
     head, blocks = begun(member.blocks(), SMALL_BYTES)
     skipped = _not_xml(head, repair) if head else ""
@@ -191,13 +218,15 @@ def _large(label: str, member: Member, position: int, repair: Repair | None) -> 
         label,
         position,
         fingerprint if repair is None else repaired(fingerprint, repair.declared),
-        open=lambda: _reader(_Blocks(head, blocks), label, repair),
+        open=lambda: _reader(_Blocks(head, blocks), label, repair, held.check_of(label) if packed else None),
         records_most=member.size * RECORDS_PER_PACKED_BYTE if packed else member.size // SHORTEST_RECORD + 1,
     )
 
 
-def _reader(file: Readable, label: str, repair: Repair | None) -> SourceReader:
-    return SourceReader(file, label, interruptible=True, repair=repair)
+def _reader(
+    file: Readable, label: str, repair: Repair | None, check_made: Callable[[int, int], None] | None = None
+) -> SourceReader:
+    return SourceReader(file, label, interruptible=True, repair=repair, check_made=check_made)
 
 
 def _member_fingerprint(member: Member, content: bytes) -> str:

@@ -54,17 +54,20 @@ class SourceReader:
         interruptible: bool,
         is_changed: Callable[[], bool] = lambda: False,
         repair: Repair | None = None,
+        check_made: Callable[[int, int], None] | None = None,
     ) -> None:
         """`file` is read without buffer and closed in the end; `interruptible` where reading it never waits long.
 
         `is_changed` is asked at the file's end, whether what was read may be a mixture. With `repair` the document is
-        mended.
+        mended. `check_made` is told, by the thread that reads, of how many bytes decompressed, and how many read for
+        them, before they go on, and raises SourceError where they are too many.
         """
         self._file = file
         self._label = label
         self._interruptible = interruptible
         self._is_changed = is_changed
         self._mender = new_mender(repair) if repair is not None else None
+        self._check_made = check_made
         self._consumed = 0
         self._position = 0
         self._ready: deque[tuple[bytes, int]] = deque()
@@ -126,7 +129,10 @@ class SourceReader:
     def _run(self) -> None:
         try:
             with self._file:
-                content = to_utf8(decompress(self._read, self._label), self._label)
+                decompressed = decompress(self._read, self._label)
+                if self._check_made is not None:
+                    decompressed = self._checked(decompressed, self._check_made)
+                content = to_utf8(decompressed, self._label)
                 if self._mender is not None:
                     content = self._mender.mended(content)
                 for chunk in _check_is_xml(content, self._label):
@@ -138,6 +144,13 @@ class SourceReader:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def _checked(self, chunks: Iterator[bytes], check_made: Callable[[int, int], None]) -> Iterator[bytes]:
+        made = 0
+        for chunk in chunks:
+            made += len(chunk)
+            check_made(made, self._consumed)
+            yield chunk
 
     def _read(self) -> bytes:
         try:

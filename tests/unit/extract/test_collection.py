@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from etl.errors import SourceError
 from etl.extract.collection import RECORDS_PER_PACKED_BYTE, Found, documents
@@ -100,6 +102,70 @@ def test_compressed_documents_are_read(tmp_path: Path) -> None:
     (found,) = found_in(pack("docs.zip", tmp_path, {"a.xml.gz": packed})).values()
     assert found.content is None
     assert found.records_most == len(packed) * RECORDS_PER_PACKED_BYTE
+
+
+BOMB_BYTES = 300 << 20
+
+
+@pytest.fixture(scope="module")
+def bombs() -> dict[str, bytes]:
+    """Few bytes that make many: in a member that is read whole, and in one that is not."""
+    spaces = b"<a>".ljust(BOMB_BYTES - 4) + b"</a>"
+    small, large = zstandard.compress(spaces), gzip.compress(spaces)
+    assert len(small) < SMALL_BYTES < len(large)
+    return {"small": small, "large": large}
+
+
+def read_on(path: Path, limits: ArchiveLimits) -> dict[str, tuple[int, str]]:
+    """Of each compressed document how many bytes come out, and why no more; the others are as they should be."""
+    came = {}
+    for found in documents(opened(path), limits):
+        if found.open is None:
+            assert found.content == b"<good/>"
+            continue
+        size, problem = 0, ""
+        try:
+            with found.open() as reader:
+                for chunk in reader:
+                    size += len(chunk)
+        except SourceError as error:
+            problem = str(error)
+        came[found.label.removeprefix(f"{path}/")] = size, problem
+    return came
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_compressed_document_that_is_a_bomb_leaves_the_others(
+    tmp_path: Path, bombs: dict[str, bytes], kind: str, size: str
+) -> None:
+    files = {"a.xml": b"<good/>", "bomb": bombs[size], "packed": gzip.compress(b"<packed/>"), "z.xml": b"<good/>"}
+    found = read_on(pack(f"docs.{kind}", tmp_path, files), LIMITS)
+    made, problem = found["bomb"]
+    assert made < 200 << 20
+    assert re.search(
+        r"/bomb is not read: \d+ compressed bytes make \d+ bytes or more.*limits\.archive_ratio allows \(250 ", problem
+    )
+    assert found["packed"] == (len(b"<packed/>"), "")
+
+
+def test_a_bomb_in_a_bomb_is_measured_by_what_the_archive_has(tmp_path: Path, bombs: dict[str, bytes]) -> None:
+    files = {"a.xml": b"<good/>", "bomb": bombs["large"]}
+    trusted = ArchiveLimits(1100, 10**12)
+    assert read_on(pack("docs.tar", tmp_path, files), trusted)["bomb"] == (BOMB_BYTES, "")
+    assert "limits.archive_ratio" in read_on(pack("docs.zip", tmp_path, files), trusted)["bomb"][1]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_compressed_documents_are_a_part_of_what_an_archive_holds(
+    tmp_path: Path, bombs: dict[str, bytes], kind: str
+) -> None:
+    files = {"first": bombs["small"], "second": bombs["small"], "z.xml": b"<good/>"}
+    path = pack(f"docs.{kind}", tmp_path, files)
+    found = read_on(path, ArchiveLimits(10**9, 450 << 20))
+    assert found["first"] == (BOMB_BYTES, "")
+    assert found["second"][0] < 150 << 20
+    assert re.match(rf"{re.escape(str(path))} holds \d+ bytes or more, .*limits\.archive_bytes", found["second"][1])
 
 
 @pytest.mark.parametrize(
