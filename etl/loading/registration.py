@@ -55,10 +55,10 @@ class Registration:
         self._names = {table.name for table in mapping.tables}
         self._load_id = str(uuid.uuid4())
         self._rows = SourceRows(target, tables, self._load_id)
-        self._known_documents = KnownDocuments(tables, self._rows, documents, self._structure)
         self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
+        self._known_documents = KnownDocuments(tables, self._rows, documents, self._structure, self.epochs)
 
     def take_up_grown(
         self, connection: TargetConnection, label: str, fingerprint: str, size: int, path: str, prefix: Prefix
