@@ -110,6 +110,8 @@ def read_dtd(file: Path) -> Dtd:
 
 def _bytes_of(file: Path) -> bytes:
     try:
+        if file.is_fifo():
+            raise ValueError("it is a pipe, of which nobody knows when something comes")
         with file.open("rb") as stream:
             data = stream.read(MAX_DTD_BYTES + 1)
     except (OSError, ValueError) as error:

@@ -80,7 +80,7 @@ def test_a_document_of_another_source_is_known_where_it_is_complete(target: Targ
     commit(target, ledger, tile(first, document(1)), tile(first, document(2), 0, 20, last=False))
     known = ledger.find_documents(second, ["content 1"])["content 1"]
     assert (known.source, known.source_label, known.complete) == (first, "f.zip", True)
-    with pytest.raises(TargetError, match="is not complete"):
+    with pytest.raises(TargetError, match="is not finished"):
         ledger.find_documents(second, ["content 2"])
 
 
