@@ -232,3 +232,11 @@ def test_a_bomb_takes_little_memory(case: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 50e6
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes are files on POSIX alone")
+def test_a_pipe_is_no_dtd(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.dtd"
+    os.mkfifo(pipe)
+    with pytest.raises(SettingsError, match=r"pipe\.dtd cannot be read: it is a pipe"):
+        read_dtd(pipe)
