@@ -51,6 +51,9 @@ _ASKED_EVERY = 64
 _MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 1 << 10
 
+_LOOKED_AT_BYTES = 1 << 16
+"""Of a larger member: a part of its identity. Of one that is cut off before, nothing is loaded."""
+
 
 class Found(NamedTuple):
     """Something in a collection."""
@@ -203,16 +206,16 @@ def _small(
 
 def _large(label: str, member: Member, position: int, repair: Repair | None, held: _Held) -> Found:
     """A member that is read in pieces, of which the first are looked at. Raises SourceError where it has only those."""
-    head, blocks = begun(member.blocks(), SMALL_BYTES)
+    head, blocks = begun(member.blocks(), _LOOKED_AT_BYTES)
     skipped = _not_xml(head, repair) if head else ""
     if skipped:
         return Found(label, position, skipped=skipped)
-    if len(head) < SMALL_BYTES:  # it is damaged or cut off, which comes next, and has no identity
+    if len(head) < _LOOKED_AT_BYTES:  # it is damaged or cut off, which comes next, and has no identity
         head += next(blocks, b"")
     packed = bool(compression(head))
     # The rest is not seen before it is loaded: what the archive says of it has to do, which in a tar can be always the
     # same. Blocks are cut anywhere, so that of the beginning as much is taken as any reading has.
-    begins = hashlib.blake2b(head[:SMALL_BYTES], digest_size=16).digest()
+    begins = hashlib.blake2b(head[:_LOOKED_AT_BYTES], digest_size=16).digest()
     fingerprint = _member_fingerprint(member, b"%d %s %s" % (member.size, member.stamp, begins))
     return Found(
         label,
