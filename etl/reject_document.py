@@ -68,7 +68,8 @@ class RejectDocument:
         if not self._root:
             raise SettingsError(
                 "There is no document to write: none of these rejects is well-formed, nor is what stands around them,"
-                " or they are too large to be kept and their source is gone. `etl rejects` shows them."
+                " or they are too large to be kept, and their source is gone, has changed, or was mended by a DTD that"
+                " is not the one given (--set input.dtd=FILE). `etl rejects` shows them."
             )
         self._close_down_to(0)
 
