@@ -188,6 +188,8 @@ class CollectionFeed:
                 told.twins += 1
                 return False
             told.known += 1
+            if known.number and not ours:
+                told.elsewhere.append((known.source, known.number))
             if ours:
                 self._places.pass_by(known.number)
                 fed.records += known.records

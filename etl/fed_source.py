@@ -55,6 +55,8 @@ class FedDocuments:
     """Numbers of documents with which an earlier run had begun, those that it has lost included."""
     known: int = 0
     """Documents that were complete in the ledger already, here or as another source."""
+    elsewhere: list[tuple[int, int]] = field(default_factory=list)
+    """Source and number of those of them that are another collection's: until this one is finished they must stay."""
     twins: int = 0
     """Documents that hold the same as another of this run."""
     skipped: Counter[str] = field(default_factory=Counter)

@@ -85,7 +85,7 @@ class Finishing:
         number, told = source.info.number, source.documents
         if told is None:
             return self._ledger.mark_rows_done(number)
-        whole = self._ledger.mark_documents_done(number, told.first, told.finished, told.resumed)
+        whole = self._ledger.mark_documents_done(number, told.first, told.finished, told.resumed, told.elsewhere)
         # Which ones it has lost, the ledger tells when the collection is read again.
         return () if whole else (Gap(0, None),)
 

@@ -156,5 +156,10 @@ class DocumentRows:
         several = self._tiles(connection, documents)
         return int(number) + sum(not find_gaps(tile for tile, _ in tiles) for _, tiles in several)
 
+    def are_complete(self, connection: TargetConnection, places: Iterable[tuple[int, int]]) -> bool:
+        """Whether all of these documents, by source and number, are there without a gap."""
+        found = self._tiles(connection, sorted(places))
+        return all(not find_gaps(tile for tile, _ in tiles) for _, tiles in found)
+
 
 _PLACE = attrgetter("source", "document")

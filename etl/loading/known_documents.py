@@ -7,7 +7,7 @@ feeder's thread, and where sources are registered.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -25,15 +25,11 @@ from etl.targets.base import TargetConnection
 class KnownDocuments:
     """Those of the loads by mappings of one structure."""
 
-    def __init__(
-        self, tables: LedgerTables, rows: SourceRows, documents: DocumentRows, structure: str, ours: Container[int]
-    ) -> None:
-        """`ours`: numbers of the sources of this load, which sees to it that they are whole."""
+    def __init__(self, tables: LedgerTables, rows: SourceRows, documents: DocumentRows, structure: str) -> None:
         self._tables = tables
         self._rows = rows
         self._documents = documents
         self._structure = structure
-        self._ours = ours
         self._readings: frozenset[str] | None = None
         """In which the ledger has sources when it is first asked, with those that it may have documents in."""
 
@@ -86,11 +82,10 @@ class KnownDocuments:
         (row,) = self._rows.where(connection, self._tables.source.c.number == known.source)
         if self._rows.missing(connection, row):
             raise self._rows.partly_gone(connection, row)
-        # Of one that is not finished a crash of the server may yet lose what is committed, and only it would notice.
-        if not known.complete or (row.state == "loading" and row.number not in self._ours):
+        if not known.complete:
             raise TargetError(
-                f"A document of {row.label} (source {row.number}) is to be loaded here too, and that source is not"
-                " finished. Load it to its end first: the same command goes on there, and what it has is known then."
+                f"A document of {row.label} (source {row.number}) is to be loaded here too, and began to be loaded as a"
+                " part of that. Load that one to its end first: the same command goes on there."
             )
 
     def _as_known(self, connection: TargetConnection, row: SourceRow) -> KnownDocument:

@@ -234,14 +234,22 @@ class Ledger:
             known = self._registration.knows_documents(connection, source)
             return DocumentsSoFar(last, taken, known, self._documents.gaps(connection, source))
 
-    def mark_documents_done(self, source: int, first: int, count: int, resumed: Sequence[int]) -> bool:
+    def mark_documents_done(
+        self,
+        source: int,
+        first: int,
+        count: int,
+        resumed: Sequence[int],
+        elsewhere: Sequence[tuple[int, int]] = (),
+    ) -> bool:
         """As `mark_rows_done`, for a collection of which this run has read `count` documents, numbered from `first` on,
-        and the rest of those that are `resumed`.
+        and the rest of those that are `resumed`; `elsewhere`: source and number of those that it has relied on.
 
         False, and nothing is marked, where a crashed server has lost some.
         """
         with self._transaction(durable=False) as connection:
             whole = self._documents.complete(connection, source, first, resumed) == count + len(resumed)
+            whole = whole and self._documents.are_complete(connection, elsewhere)
             if whole:
                 self._mark(connection, [source], "rows_done")
         return whole

@@ -113,7 +113,14 @@ class NoLedger:
         with self._lock:
             return find_gaps(_sorted(self._tiles[source, 0]))
 
-    def mark_documents_done(self, source: int, first: int, count: int, resumed: Sequence[int]) -> bool:
+    def mark_documents_done(
+        self,
+        source: int,
+        first: int,
+        count: int,
+        resumed: Sequence[int],
+        elsewhere: Sequence[tuple[int, int]] = (),
+    ) -> bool:
         with self._lock:
             numbers = [number for owner, number in self._tiles if owner == source and number >= first]
             return count == sum(not find_gaps(_sorted(self._tiles[source, number])) for number in numbers)

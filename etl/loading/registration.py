@@ -58,7 +58,7 @@ class Registration:
         self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
-        self._known_documents = KnownDocuments(tables, self._rows, documents, self._structure, self.epochs)
+        self._known_documents = KnownDocuments(tables, self._rows, documents, self._structure)
 
     def take_up_grown(
         self, connection: TargetConnection, label: str, fingerprint: str, size: int, path: str, prefix: Prefix

@@ -80,7 +80,7 @@ def test_a_document_of_another_source_is_known_where_it_is_complete(target: Targ
     commit(target, ledger, tile(first, document(1)), tile(first, document(2), 0, 20, last=False))
     known = ledger.find_documents(second, ["content 1"])["content 1"]
     assert (known.source, known.source_label, known.complete) == (first, "f.zip", True)
-    with pytest.raises(TargetError, match="is not finished"):
+    with pytest.raises(TargetError, match="began to be loaded as a part of"):
         ledger.find_documents(second, ["content 2"])
 
 
@@ -116,3 +116,12 @@ def test_rows_are_done_when_every_document_is_there(target: Target, ledger: Ledg
     assert ledger.mark_documents_done(source, 1, 2, [])
     assert ledger.mark_documents_done(source, 3, 0, [1, 2])
     assert ledger.mark_keys_built([source])
+
+
+def test_what_is_relied_on_elsewhere_has_to_stay(target: Target, ledger: Ledger) -> None:
+    first, second = begin(ledger), begin(ledger, "g")
+    commit(target, ledger, tile(first, document(1)), tile(first, document(2), 0, 20, last=False))
+    commit(target, ledger, tile(second, document(1, "content 9")))
+    assert not ledger.mark_documents_done(second, 1, 1, [], [(first, 1), (first, 2)])
+    assert not ledger.mark_documents_done(second, 1, 1, [], [(first, 3)])
+    assert ledger.mark_documents_done(second, 1, 1, [], [(first, 1)])
