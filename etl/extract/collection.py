@@ -125,7 +125,7 @@ def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
         position = 0
         for number, member in enumerate(members or ()):
             # Before the first member a zip has been read at its end, where its directory is.
-            if number and (number % _ASKED_EVERY == 0 or member.size > SMALL_BYTES):
+            if number and (number % _ASKED_EVERY == 1 or member.size > SMALL_BYTES):
                 position = file.tell()
             label = f"{source.label}/{member.name}"
             if member.skipped:
