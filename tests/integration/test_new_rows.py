@@ -16,7 +16,7 @@ from etl.targets.open import open_target
 from tests.breaking.outcome import Content
 
 ROW = tuple[int, int, str, bytes, bool]
-EXPECTED: list[ROW] = [(1, 1, "a'b ☃", b"\0\xff", True), (1, 2, "", b"", False), (2, 1, "x", b"y", True)]
+EXPECTED: list[ROW] = [(1, 1, 'a\'b, \\ "☃" {}', b"\0\xff", True), (1, 2, "", b"", False), (2, 1, "x", b"y", True)]
 MAPPING = "version: 1\ntables:\n  note: {each: /note, columns: {text: {path: text}}}\n"
 
 
