@@ -159,6 +159,8 @@ class CollectionFeed:
             document = self._document(found, before)
             if found.content is not None and found.problem:
                 together.append(self._unreadable(found.content, document, found.problem))
+                if self.remaining == 0:
+                    break
                 continue
             if found.content is not None and before is None and self.remaining is None:
                 together += self._whole(found.content, document)
@@ -166,7 +168,7 @@ class CollectionFeed:
             for part in self._in_pieces(found, document, before.done if before else ()):
                 yield [part]
             if self._stopped or self.remaining == 0:
-                return
+                break
         if together:
             yield together
 
@@ -243,6 +245,8 @@ class CollectionFeed:
         """A small document that is a reject as a whole."""
         part = broken_rest(content, 0, 0, self._fed.info.number, document, problem)._replace(position=self._position)
         self._fed.saw(part, skipped=False)
+        if self.remaining is not None:
+            self.remaining -= part.records
         self._told.finish(document, part.records)
         return part
 

@@ -84,6 +84,16 @@ def test_what_is_named_as_xml_and_is_none_is_a_reject(folder: Path, target_url: 
     assert "Nothing to do" in command("load", "a.zip", "--map", "m.yaml", "--to", target_url, cwd=folder).err
 
 
+def test_a_limit_counts_what_cannot_be_read(folder: Path, target_url: str) -> None:
+    pack(folder / "a.zip", {"1.xml": feed(1), "2.xml": b"\0", "3.xml": feed(3), "4.xml": feed(4)})
+    load = "load", "a.zip", "--map", "m.yaml", "--to", target_url
+    for limit, ids in ((2, [1]), (1, [1, 3]), (9, [1, 3, 4])):
+        result = command(*load, "--limit", str(limit), cwd=folder)
+        assert "Error" not in result.err, result.err
+        assert query(target_url, "SELECT id FROM item ORDER BY id") == [(number,) for number in ids]
+    assert rejects(target_url) == [("a.zip/2.xml", 0, "malformed")]
+
+
 def test_a_header_that_stands_too_late_is_its_documents_matter(folder: Path, target_url: str) -> None:
     documents = {f"{number}.xml": feed(number, before="<of>x</of>") for number in range(1, 8)}
     pack(folder / "a.zip", {**documents, "late.xml": feed(50, 51, behind="<of>y</of>")})
