@@ -92,7 +92,7 @@ def test_without_it_each_of_them_is_a_reject_and_the_summary_tells_of_it(target_
     Path("films.xml").write_bytes(films([*DIRT, b"clean"]))
     report = etl.load("films.xml", mapping="films.yaml", target=target_url, settings=settings(input={"repair": False}))
     assert (report.loaded, report.rejected) == (1, len(DIRT))
-    hint = "--repair would mend records like the one at line 3 of films.xml (1 bare ampersand)"
+    hint = "`etl retry --repair` would mend records like the one at line 3 of films.xml (1 bare ampersand)"
     assert hint in "\n".join(summarize_load(report))
     retried = etl.retry(target_url, settings=settings())
     assert (retried.loaded, retried.rejected, retried.left) == (report.rejected, 0, 0)
