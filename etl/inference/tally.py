@@ -212,6 +212,8 @@ class Tallies:
             seen = tally.profile
             seen.leaves = seen.text.count
             seen.count = tally.inner + seen.leaves
+            # What did not parse does not count, though its parent had it as a child.
+            seen.parents = min(seen.parents, seen.count)
         for tag, root in self.roots.items():
             root.profile.parents, root.profile.most = root.profile.count, 1
             profile.roots[tag] = root.profile
