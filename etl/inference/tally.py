@@ -213,7 +213,7 @@ class Tallies:
             seen.leaves = seen.text.count
             seen.count = tally.inner + seen.leaves
             # What did not parse does not count, though its parent had it as a child.
-            seen.parents = min(seen.parents, seen.count)
+            seen.parents, seen.most = min(seen.parents, seen.count), min(seen.most, seen.count)
         for tag, root in self.roots.items():
             root.profile.parents, root.profile.most = root.profile.count, 1
             profile.roots[tag] = root.profile
