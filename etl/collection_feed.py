@@ -153,9 +153,9 @@ class CollectionFeed:
         together: list[Part] = []
         for found in group:
             self._position = found.position
-            if not self._is_wanted(found, known.get(found.fingerprint)):
-                continue
             before = known.get(found.fingerprint)
+            if not self._is_wanted(found, before):
+                continue
             document = self._document(found, before)
             if found.content is not None and found.problem:
                 together.append(self._unreadable(found.content, document, found.problem))

@@ -37,8 +37,12 @@ class KnownDocuments:
         """See `Ledger.find_documents`."""
         self.check_reading(connection, fingerprints)
         found = self._documents.find(connection, fingerprints)
-        for known in [one for one in found.values() if one.source != source]:
-            self._check_elsewhere(connection, known)
+        elsewhere: dict[int, bool] = {}
+        for one in found.values():
+            if one.source != source:
+                elsewhere[one.source] = elsewhere.get(one.source, True) and one.complete
+        for number, complete in sorted(elsewhere.items()):
+            self._check_elsewhere(connection, number, complete=complete)
         own = self._tables.source.c
         for some in in_pieces([fingerprint for fingerprint in fingerprints if fingerprint not in found]):
             for row in self._rows.where(connection, own.fingerprint.in_(some), own.mapping_digest == self._structure):
@@ -77,16 +81,17 @@ class KnownDocuments:
         others = sa.select(own.number).where(own.number != source, own.mapping_digest == self._structure)
         return self._documents.any_known(connection) or bool(connection.execute(others.limit(1)))
 
-    def _check_elsewhere(self, connection: TargetConnection, known: KnownDocument) -> None:
-        """Raise TargetError where a document of another source is not complete, or its tables are gone."""
-        (row,) = self._rows.where(connection, self._tables.source.c.number == known.source)
+    def _check_elsewhere(self, connection: TargetConnection, source: int, *, complete: bool) -> SourceRow:
+        """Another source, which has documents; raises TargetError where they are not `complete`, or its tables gone."""
+        (row,) = self._rows.where(connection, self._tables.source.c.number == source)
         if self._rows.missing(connection, row):
             raise self._rows.partly_gone(connection, row)
-        if not known.complete:
+        if not complete:
             raise TargetError(
                 f"A document of {row.label} (source {row.number}) is to be loaded here too, and began to be loaded as a"
                 " part of that. Load that one to its end first: the same command goes on there."
             )
+        return row
 
     def _as_known(self, connection: TargetConnection, row: SourceRow) -> KnownDocument:
         """A document that was a source of its own before."""
@@ -103,8 +108,7 @@ class KnownDocuments:
         known = self._documents.find(connection, [fingerprint]).get(fingerprint)
         if known is None:
             return None
-        self._check_elsewhere(connection, known)
-        (row,) = self._rows.where(connection, self._tables.source.c.number == known.source)
+        row = self._check_elsewhere(connection, known.source, complete=known.complete)
         notice = f"{label} was loaded before as a part of {row.label} (source {row.number})."
         info = SourceInfo(row.number, label, row.load_id, row.started_at)
         return RegisteredSource(info, "finished", (), Totals(), (notice,))
