@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.listening import line_with, rest
+
 # The first of them installs and compiles, beside whatever else runs.
 pytestmark = pytest.mark.timeout(300)
 
@@ -85,11 +87,10 @@ def test_two_at_once_wait_for_each_other(clone: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stderr is not None
-        assert "Waiting" in process.stderr.readline()
+        line_with(process.stderr, "Waiting")
         assert process.poll() is None
         os.close(folder)
-        out, _err = process.communicate(timeout=60)
+        out, _err = rest(process)
     assert out == "done\n"
 
 

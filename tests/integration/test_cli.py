@@ -18,9 +18,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from etl.background import SIGNAL_SECONDS
 from tests.command import ETL, environment, etl
 from tests.integration.bad_input import MAPPING, document, item
+from tests.listening import line_with, rest
 
 SAMPLE = Path(__file__).resolve().parents[2] / "env_prep" / "sample"
 
@@ -235,8 +235,8 @@ def endless(folder: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        with process:
+            process.kill()
 
 
 def _wait_for_rows(database: Path) -> None:
@@ -303,20 +303,17 @@ def test_a_second_signal_aborts(
     process.stdin.write(b"".join(item(number) for number in range(20_001, 40_001)))
     process.stdin.flush()
     process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while b"Ctrl-C again" not in process.stderr.readline():
-        assert process.poll() is None
+    line_with(process.stderr, b"Ctrl-C again")
     process.send_signal(signal.SIGINT)
-    time.sleep(10 * SIGNAL_SECONDS)  # or what was asked for first is done, and there is nothing to abort
+    # Held until then: what was asked for first would be done, and there would be nothing to abort.
+    assert then in line_with(process.stderr, b"Aborted")
     lock.execute("ROLLBACK")
     lock.close()
-    while b"Aborted" not in (line := process.stderr.readline()):
-        assert line, "ended without a word"
-    assert then in line
     while process.poll() is None:  # who is impatient does not change how it ends
         process.send_signal(signal.SIGINT)
+    _, err = rest(process)
     assert process.returncode == 4
-    assert b"Traceback" not in process.stderr.read()
+    assert b"Traceback" not in err
 
 
 @pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM"])

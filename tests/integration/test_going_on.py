@@ -26,6 +26,7 @@ from tests.acceptance.contents import count, query
 from tests.command import ETL, environment
 from tests.command import etl as etl_command
 from tests.integration.bad_input import MAPPING, document, item
+from tests.listening import is_stopped, line_with, rest
 
 WAIT_SECONDS = 60.0
 SMALL_BATCHES = build_settings(
@@ -229,11 +230,6 @@ def started(source: Path, mapping: Path, url: str, fault: str = "") -> Iterator[
             process.kill()
 
 
-def is_stopped(process: subprocess.Popen[str]) -> bool:
-    assert process.poll() is None, process.communicate()
-    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-
 def somebody_waits(url: str) -> bool:
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     return bool(query(url, waiting))
@@ -253,15 +249,10 @@ def test_sigterm_while_keys_are_built_ends_after_the_key(source: Path, mapping: 
         process.send_signal(signal.SIGCONT)
         wait_until(lambda: somebody_waits(postgres_url))
         process.send_signal(signal.SIGTERM)
-        assert process.stderr is not None
-        said = ""
-        while "Stopping: the key now being built is the last" not in said:
-            line = process.stderr.readline()
-            assert line, said
-            said += line
+        line_with(process.stderr, "Stopping: the key now being built is the last")
         blocker.rollback()
-        out, err = process.communicate(timeout=WAIT_SECONDS)
-    assert process.returncode == 4, out + said + err
+        out, err = rest(process)
+    assert process.returncode == 4, out + err
     assert "Traceback" not in err
     assert query(postgres_url, "SELECT state FROM etl_source") == [("rows_done",)]
     keys = "SELECT conname FROM pg_constraint WHERE conname IN ('item_pkey', 'note_pkey')"
@@ -282,11 +273,9 @@ def test_a_second_ctrl_c_while_keys_are_built_aborts(source: Path, mapping: Path
         process.send_signal(signal.SIGCONT)
         wait_until(lambda: somebody_waits(postgres_url))
         process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        while "Stopping" not in process.stderr.readline():
-            assert process.poll() is None
+        line_with(process.stderr, "Stopping")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=WAIT_SECONDS)
+        out, err = rest(process)
     assert process.returncode == 4, out + err
     assert "Traceback" not in err
     again = etl_command("load", source, "--map", mapping, "--to", postgres_url, "-q", cwd=mapping.parent)

@@ -25,6 +25,7 @@ from tests.acceptance.contents import checksums, count, query
 from tests.command import ETL, environment, without_override
 from tests.command import etl as command
 from tests.integration.bad_input import document, item, sentence
+from tests.listening import line_with, rest
 
 MAPPING = "items.mapping.yaml"
 
@@ -294,8 +295,8 @@ def waiting(tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
     yield started
     for process in started:
-        process.kill()
-        process.communicate()
+        with process:
+            process.kill()
 
 
 @pytest.mark.parametrize("arguments", [["load", "-"], ["check", "-"], ["infer", "-"]], ids=lambda words: words[0])
@@ -313,14 +314,12 @@ def test_a_signal_while_a_mapping_is_inferred_ends_all_and_leaves_nothing(
     )
     waiting.append(process)
     assert process.stdin is not None
-    assert process.stderr is not None
     process.stdin.write(b"<items>\n" + b"".join(map(item, range(20_000))))
     process.stdin.flush()
     # A line of progress: the sample is being read.
-    while b"inferring a mapping" not in process.stderr.readline():
-        assert process.poll() is None
+    line_with(process.stderr, b"inferring a mapping")
     process.send_signal(stop)
-    out, err = process.communicate(timeout=60)
+    out, err = rest(process)
     assert process.returncode == 4
     assert out == b""
     assert b"Traceback" not in err

@@ -62,8 +62,9 @@ def test_a_load_that_is_watched_and_stopped(folder: Path) -> None:
         assert process.stdin is not None
         process.stdin.write(b"<items><item name='a'/>")
         process.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not ((folder / "numbers.jsonl").exists() and lines(folder)) and time.monotonic() < deadline:
+        numbers, deadline = folder / "numbers.jsonl", time.monotonic() + 60
+        while not (numbers.exists() and b"\n" in numbers.read_bytes()):
+            assert time.monotonic() < deadline, "no line within a minute"
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 4

@@ -30,6 +30,7 @@ from etl.tuning.until import Until
 from tests.command import environment, etl
 from tests.integration.bad_input import MAPPING, document, item
 from tests.integration.test_postgres_target import role, run_sql, with_user
+from tests.listening import line_with, rest
 
 __all__ = ["role"]  # a fixture
 
@@ -82,20 +83,19 @@ def tuning(folder: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
                 "workers.kind=inline",
             ],
             cwd=folder,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(),
             text=True,
         )
         started.append(process)
-        assert process.stderr is not None
-        while "the defaults" not in (line := process.stderr.readline()):
-            assert line, "ended before"
+        line_with(process.stderr, "the defaults")
         return process
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        with process:
+            process.kill()
 
 
 def scratch(url: str, note: Callable[[str], object]) -> AbstractContextManager[tuple[Scratch, Target]]:
@@ -196,19 +196,17 @@ def test_ctrl_c_leaves_nothing(
     folder: Path, target_url: str, tuning: Callable[[str], subprocess.Popen[str]], presses: int
 ) -> None:
     process = tuning(target_url)
-    assert process.stderr is not None
     with ExitStack() as held_up:
         if presses == 2:  # the second one is to come before all is removed
             holder = held_up.enter_context(psycopg.connect(target_url))
             holder.execute("SELECT pg_advisory_lock(%s)", (DDL_LOCK,))
         process.send_signal(signal.SIGINT)
-        while "Stopping: " not in (line := process.stderr.readline()):
-            assert line, "ended before"
+        line_with(process.stderr, "Stopping: ")
         if presses == 2:
             process.send_signal(signal.SIGINT)
             time.sleep(0.5)
             assert process.poll() is None
-    _, err = process.communicate(timeout=60)
+    _, err = rest(process)
     assert process.returncode == 4, err
     assert err.endswith("Error: Stopped. The scratch place is removed, and no settings are written.\n")
     assert "Traceback" not in err
@@ -225,7 +223,7 @@ def test_a_locked_table_holds_up_no_ctrl_c(
     with closing(psycopg.connect(postgres_url)) as holder:
         lock_when_there(holder, f"{name}.item")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
+        _, err = rest(process, 120)
     assert process.returncode == 4, err
     assert "Error: Stopped, and no settings are written. " in err
     assert f"So the schema {name} is left; " in err
