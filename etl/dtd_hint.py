@@ -15,6 +15,7 @@ from etl.errors import SourceError
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype
 from etl.extract.source import Source, open_source
 from etl.report import CheckReport, LoadReport
+from etl.shell_text import for_shell
 
 _SOURCES = 20
 """Looked at, until one names a DTD: those of a run are of one kind, mostly."""
@@ -39,7 +40,10 @@ def _hint(source: Source) -> str:
         return ""
     beside = None if source.path is None else source.path.parent / PurePosixPath(system).name
     if beside is not None and beside.suffix == ".dtd" and beside.is_file():
-        return f"No DTD that a document names is opened; {source.label} has its own beside it: --dtd {beside} takes it."
+        return (
+            f"No DTD that a document names is opened; {source.label} has its own beside it: --dtd {for_shell(beside)}"
+            " takes it."
+        )
     return f"No DTD that a document names is opened; if you have that of {source.label}, {system}: --dtd FILE takes it."
 
 

@@ -38,6 +38,7 @@ from etl.record_schema import RecordSchema
 from etl.report import RejectReport
 from etl.retry_feed import RetryFeed
 from etl.running import Runner
+from etl.shell_text import for_shell
 from etl.stages import Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.merging import check_keys
@@ -147,8 +148,8 @@ class _Retry:
             raise MappingError(f"{error}\nThis is what {source.label} was loaded by; --map names another.") from error
         if source.mapping_file and _differs(Path(source.mapping_file), source.mapping):
             self._progress.note(
-                f"{source.mapping_file} has changed since it was loaded by; --map {source.mapping_file} retries by what"
-                " it says now."
+                f"{source.mapping_file} has changed since it was loaded by;"
+                f" --map {for_shell(source.mapping_file)} retries by what it says now."
             )
         return mapping
 

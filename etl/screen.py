@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 logger = logging.getLogger("etl")
+
+_QUOTED = re.compile(r"(?<![^\s`=])'[^'\n]*'(?:\"'\"'[^'\n]*')*")
+"""A word as a shell quotes it."""
+
+_HELD = "\N{NO-BREAK SPACE}"
+"""A blank where no line may end; `printable` has left none of its own."""
 
 _TERMINAL_BY_WISH = ("FORCE_COLOR", "TTY_COMPATIBLE")
 """Variables by which rich takes a stream for a terminal that is none."""
@@ -65,8 +72,14 @@ def print_lines(stream: TextIO, lines: Sequence[str]) -> None:
         text = printable(line)
         style = "" if line.startswith(" ") else "bold"
         indent = " " * (len(text) - len(text.lstrip()) + 4)
-        text = textwrap.fill(text, screen.width, subsequent_indent=indent, break_on_hyphens=False)
-        screen.print(Text(text, style=style), soft_wrap=True)
+        screen.print(Text(_wrapped(text, screen.width, indent), style=style), soft_wrap=True)
+
+
+def _wrapped(text: str, width: int, indent: str) -> str:
+    """In lines of that width, but for words that are longer: names and commands are copied from here."""
+    held = _QUOTED.sub(lambda quoted: quoted[0].replace(" ", _HELD), text)
+    lines = textwrap.fill(held, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    return lines.replace(_HELD, " ")
 
 
 def show_error(sentence: str) -> None:

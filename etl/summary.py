@@ -15,6 +15,7 @@ from etl.extract.mends import described, sum_up
 from etl.metrics import LoadMetrics
 from etl.progress import format_bytes, format_duration, format_list
 from etl.report import UNSAVED, CheckReport, DocumentsReport, LoadReport, NativeReport, RejectReport, SourceReport
+from etl.shell_text import for_shell
 
 SOURCES_SHOWN = 20
 """Lines of sources at most, so that what follows them can be seen; the rest is counted by state."""
@@ -243,8 +244,8 @@ def _next_steps(report: LoadReport) -> Iterator[str]:
     yield from _mapping_to_add(report)
     if report.rejects and not report.target.startswith("memory:"):
         yield (
-            f"`etl rejects --to {report.target}` shows them, with their XML (it is table etl_reject there); `etl retry"
-            " --map FILE` with the same --to loads them again, by a mended mapping."
+            f"`etl rejects --to {for_shell(report.target)}` shows them, with their XML (it is table etl_reject there);"
+            " `etl retry --map FILE` with the same --to loads them again, by a mended mapping."
         )
     if report.state == "finished" and any(source.state == "stopped" for source in report.sources):
         yield f"The limit ended this load; without --limit {_repeat(report)}"
@@ -286,14 +287,14 @@ def _mapping_to_change(report: LoadReport | CheckReport) -> Iterator[str]:
         if written
         else ""
     )
-    yield f"To change that, {how}; `etl check SOURCE --map {file}` shows the effect.{again}"
+    yield f"To change that, {how}; `etl check SOURCE --map {for_shell(file)}` shows the effect.{again}"
 
 
 def _mapping_to_add(report: LoadReport | CheckReport) -> Iterator[str]:
     """Where there are documents that the mapping says nothing of: how to load these."""
     unmatched = [source.label for source in report.sources if source.unmatched]
     if unmatched:
-        which, it = (unmatched[0], "it") if len(unmatched) == 1 else ("SOURCE", "them")
+        which, it = (for_shell(unmatched[0]), "it") if len(unmatched) == 1 else ("SOURCE", "them")
         yield (
             f"The mapping is for other documents than {format_list(unmatched)}: `etl infer {which} > FILE` writes one"
             f" for {it}, and `etl load {which} --map FILE` with the same --to loads {it}."

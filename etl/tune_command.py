@@ -19,6 +19,7 @@ from etl.naming import find_mapping
 from etl.new_file import new_file
 from etl.options import parse_duration
 from etl.screen import new_progress, print_lines
+from etl.shell_text import for_shell
 
 if TYPE_CHECKING:
     from etl.tuning.report import Trial
@@ -114,7 +115,7 @@ def tune(
             print_lines(sys.stderr, summarize_tune(report))
         _write(report.yaml, output, as_json=as_json)
         if not quiet:
-            print_lines(sys.stderr, [f"Written to {output}, for `etl load --settings {output}`."])
+            print_lines(sys.stderr, [f"Written to {output}, for `etl load --settings {for_shell(output)}`."])
 
 
 def _duration(text: str) -> float:

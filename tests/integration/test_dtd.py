@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import etl
 from etl.errors import SettingsError
 from tests.acceptance.contents import query
+from tests.command import ETL, environment
 from tests.command import etl as etl_command
 
 MAPPING = """\
@@ -167,6 +170,19 @@ def test_without_it_undefined_entities_are_told_with_the_way_out(folder: Path, n
         assert any(hint.format(folder=folder) in notice for notice in report.notices), report.notices
     (folder / "items.xml").write_text("<items><item id='1'><name>&nope;</name></item></items>")
     assert not any("--dtd" in notice for notice in load(folder).notices)
+
+
+def test_its_name_can_be_copied_into_a_shell(folder: Path) -> None:
+    dumps = folder / "it's my dumps"
+    dumps.mkdir()
+    (dumps / "the items.dtd").write_text(DTD)
+    (dumps / "items.xml").write_text(f"<!DOCTYPE items SYSTEM 'the items.dtd'>{ITEMS}")
+    check = "it's my dumps/items.xml", "--map", "map.yaml"
+    hint = re.search(r"(--dtd .*) takes it\.", etl_command("check", *check, cwd=folder).out)
+    assert hint is not None
+    command = f"{shlex.join([str(ETL), 'check', *check])} {hint[1]}"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment(), capture_output=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_retry_with_it_loads_what_was_rejected(folder: Path, target_url: str) -> None:

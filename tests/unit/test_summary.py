@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from etl.metrics import LoadMetrics, Percentiles, StageTimes
 from etl.report import UNSAVED, CheckReport, LoadReport, NativeReport, RejectReport, SourceReport
+from etl.shell_text import for_shell
 from etl.summary import summarize_check, summarize_load
 
 METRICS = LoadMetrics(
@@ -99,7 +100,7 @@ def test_rejects_come_with_reason_count_place_example_and_where_they_are() -> No
         "  9 x bad_value in release.year, the first: 'soon' is not an integer (line 12, byte 345, record 3)",
         "  1 x malformed, the first: tag mismatch (line 99, byte 12345, record 30)",
     ]
-    assert f"`etl rejects --to {report.target}`" in lines[-1]
+    assert f"`etl rejects --to {for_shell(report.target)}`" in lines[-1]
     assert "`etl retry" in lines[-1]
     assert not any("etl_reject" in line for line in summarize_load(replace(report, target="memory://")))
 
@@ -262,6 +263,8 @@ def test_what_a_mapping_could_change_comes_with_how_to_change_it() -> None:
     assert not any("mapping" in line for line in summarize_load(FINISHED))
     saved = summarize_load(replace(FINISHED, notices=("Look.",)))[-1]
     assert "edit releases.mapping.yaml; `etl check SOURCE --map releases.mapping.yaml`" in saved
+    blank = summarize_load(replace(FINISHED, mapping="my releases.yaml", notices=("Look.",)))[-1]
+    assert "edit my releases.yaml; `etl check SOURCE --map 'my releases.yaml'`" in blank
     assert "dropped" in saved
     unsaved = summarize_load(replace(FINISHED, mapping=UNSAVED, notices=("Look.",)))[-1]
     assert "etl infer SOURCE > FILE" in unsaved
