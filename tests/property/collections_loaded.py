@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import etl
+from etl.messages import RECORDS_PER_SOURCE
 from etl.options import Settings, build_settings
 from etl.report import LoadReport
 from tests.acceptance.contents import query
@@ -76,6 +78,10 @@ class Packed:
         assert [row[1] for row in found.documents] == [one.name for one in self.documents if not one.skipped]
         assert [row[0] for row in found.documents] == [*range(1, len(found.documents) + 1)]
         assert not any(found.holes.values()), found.holes
+        before = {name: before for _, name, before, *_ in found.documents}
+        assert [*before.values()] == [0, *accumulate(row[3] for row in found.documents)][:-1]
+        rows = [row for table in RECORDS for row in found.rows[table]]
+        assert all(row[0] == RECORDS_PER_SOURCE + before[row[-4]] + row[-1] for row in rows)
         assert (report.state, report.exit_code) == ("finished", 3 if rejects else 0)
         (source,) = report.sources
         assert source.documents is not None
