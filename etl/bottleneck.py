@@ -35,6 +35,12 @@ _IDLE = 0.5
 _SMALL_SPLIT = 64 * 2**10
 """Bytes of a split below which handing it over is no small part of the work on it."""
 
+_SMALL_DOCUMENT = 16 * 2**10
+"""Bytes of a document, in the mean, below which it costs more that it is one than what is in it."""
+
+_DOCUMENT_SECONDS = 0.0005
+"""Of the reader's time for a small document, up to which it is work; above, something was waited for."""
+
 _RARE = 20
 """Times the usual duration of a transaction from which the slowest of them waited for something of its own."""
 
@@ -50,8 +56,14 @@ class Circumstances:
     """That it may use."""
     most_insert_threads: int | None
     """That the database allows; None: no limit of its own."""
+    worker_kind: str
+    """`workers.kind`, or what was chosen where that is auto."""
     threads_share: bool = False
     """Mapping hardly needs Python's global lock, so threads use all cores."""
+    documents: int = 0
+    """Come by so far, those included that were known."""
+    document_bytes: int = 0
+    """Read of them, decompressed."""
 
 
 def limiting_stage(metrics: LoadMetrics) -> Stage | None:
@@ -65,7 +77,7 @@ def bottleneck(metrics: LoadMetrics, given: Circumstances) -> str:
     """One line: the stage that limits, the numbers that show it, and what to turn."""
     match limiting_stage(metrics):
         case "reading":
-            return f"reading: {_reading(metrics)}"
+            return f"reading: {_reading(metrics, given)}"
         case "mapping":
             return f"mapping: {_mapping(metrics, given)}"
         case "writing":
@@ -117,17 +129,27 @@ def _shares(metrics: LoadMetrics) -> dict[Stage, float]:
     }
 
 
-def _reading(metrics: LoadMetrics) -> str:
-    mapping = metrics.mapping
+def _reading(metrics: LoadMetrics, given: Circumstances) -> str:
+    mapping, number = metrics.mapping, given.documents
+    seconds = metrics.reading.busy / (number or 1)
+    if given.document_bytes < number * _SMALL_DOCUMENT and seconds <= _DOCUMENT_SECONDS:
+        turn = (
+            f"{number:,} documents took {1e6 * seconds:.0f} us each, most of it what every document costs, however"
+            " small: the same records are read faster from fewer, larger documents"
+        )
+    else:
+        turn = (
+            "a faster disk (network, or program that writes the pipe), or a compression undone faster (zstd, gzip) or"
+            " none, would feed them"
+        )
     return (
         f"{_shares(metrics)['reading']:.0%} of the reader's time went to the source (reading, decompressing, cutting),"
-        f" and the workers had nothing to do for {mapping.share(mapping.idle):.0%} of theirs: a faster disk (network,"
-        " or program that writes the pipe), or a compression undone faster (zstd, gzip) or none, would feed them"
+        f" and the workers had nothing to do for {mapping.share(mapping.idle):.0%} of theirs: {turn}"
     )
 
 
 def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
-    workers, kind, count = metrics.most_workers, given.settings.workers.kind, given.settings.workers.count
+    workers, kind, count = metrics.most_workers, given.worker_kind, given.settings.workers.count
     who = "the only worker was" if workers == 1 else f"the {workers} workers were"
     busy = metrics.mapping.share(metrics.mapping.busy)
     where = "there is 1 core" if given.cores == 1 else f"there are {given.cores} cores"
@@ -135,9 +157,9 @@ def _mapping(metrics: LoadMetrics, given: Circumstances) -> str:
     if busy < _IDLE and split < _SMALL_SPLIT:
         turn = f"handing splits over takes longer than mapping them: raise split.bytes (now {written_size(split)})"
     elif given.cores > 1 and (kind == "inline" or (kind == "thread" and not given.threads_share)):
-        turn = (
-            f"workers.kind is {kind}, which uses one of them; {'thread' if given.threads_share else 'process'} uses all"
-        )
+        chosen = "" if given.settings.workers.kind else ", chosen for so small a source"
+        other = "thread" if given.threads_share else "process"
+        turn = f"workers.kind is {kind}{chosen}, which uses one of them; {other} uses all"
     elif workers >= given.cores:
         turn = (
             "more cores, or fewer columns and Python functions in the mapping, make it faster; and more workers.count"

@@ -14,6 +14,7 @@ from etl.bottleneck import slow_phase
 from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.repair import Repair
 from etl.extract.source import Source
+from etl.extract.unpacked import unpacked_size
 from etl.fed_source import FedSource, total_size
 from etl.feeding import Feeder, make_splitter
 from etl.fingerprints import repaired
@@ -34,7 +35,7 @@ from etl.record_schema import RecordSchema
 from etl.repair_hint import repair_hints
 from etl.report import LoadReport, NativeReport, RejectReport, SourceReport, State
 from etl.running import Runner
-from etl.stages import Callbacks, Stages
+from etl.stages import INLINE_BELOW, Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
 from etl.targets.merging import check_keys
@@ -210,7 +211,7 @@ class Pipeline:
         stages = Stages(
             Feeder(sources, make_splitter(self._mapping, self._settings), limit, ledger, self._settings),
             [source.info for source in sources],
-            total_size(sources),
+            self._size(sources),
             self._mapping,
             self._target,
             self._ledger,
@@ -220,6 +221,7 @@ class Pipeline:
             # What a crash of the server loses of commits it has answered can only be fed again where that can be read.
             durable=not all(source.rereadable for source in sources),
             schema=self._schema,
+            documents=lambda: _documents(sources),
         )
         total = total_size(source for source in self._sources if source.state == "loading")
         self._passes.append(stages)
@@ -228,6 +230,12 @@ class Pipeline:
             raise stages.queue.error
         if not self._runner.stopped:
             self._check_account(sources, self._tally.records - before)
+
+    def _size(self, sources: Sequence[FedSource]) -> int | None:
+        """Bytes to be mapped, as far as something hangs on it."""
+        if self._settings.workers.kind is not None:
+            return None
+        return unpacked_size([source.source for source in sources], INLINE_BELOW)
 
     def _check_account(self, sources: Sequence[FedSource], committed: int) -> None:
         """records read = loaded + rejected + discarded + skipped: the promise, held at the end of every load."""
@@ -364,6 +372,13 @@ def _unmatched(source: FedSource) -> tuple[str, ...]:
     if source.records or source.totals.records or source.problem:
         return ()
     return tuple(sorted(source.passed)[:PASSED_SHOWN])
+
+
+def _documents(sources: Sequence[FedSource]) -> tuple[int, int]:
+    """How many came by so far, and the bytes read of them."""
+    told = [source.documents for source in sources]
+    number = sum(1 if each is None else each.begun + len(each.resumed) + each.known + each.twins for each in told)
+    return number, sum(source.document_bytes for source in sources)
 
 
 def _name_fingerprint(name: str, repair: Repair | None) -> str:

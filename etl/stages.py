@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etl.bottleneck import Circumstances, bottleneck
 from etl.engines.base import Engine, WorkerSetup
@@ -33,8 +33,8 @@ from etl.scaling import Scaler, Scaling
 from etl.targets.base import Target
 from etl.worker import make_worker
 
-_INLINE_BELOW = 256 * 2**10
-"""Bytes of all sources up to which starting processes takes longer than the work itself."""
+INLINE_BELOW = 256 * 2**10
+"""Bytes of all documents up to which starting processes takes longer than the work itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,11 @@ class Stages:
         *,
         durable: bool,
         schema: RecordSchema | None = None,
+        documents: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
-        """`size`: bytes that are fed, where one can tell; `durable`: no commit may be lost in a crash of the server;
-        `schema`: by which records are validated."""
+        """`size`: bytes that are fed, where one can tell, right up to `INLINE_BELOW`; `durable`: no commit may be lost
+        in a crash of the server; `schema`: by which records are validated; `documents`: how many came by so far, and
+        the bytes read of them."""
         threads = settings.insert.threads or target.default_insert_threads
         threads = min(threads, target.max_insert_threads or threads)
         limits = _batch_limits(settings, threads)
@@ -80,9 +82,15 @@ class Stages:
         # Finding out takes some milliseconds, so it is not done where nothing hangs on it.
         asks = settings.workers.kind != "process" and not _is_inline_work(settings, size)
         threads_share = asks and _threads_share(setup, feeder)
+        self.worker_kind = settings.workers.kind or _automatic_kind(settings, size, threads_share=threads_share)
         self._given = Circumstances(
-            settings, default_worker_count(), target.max_insert_threads, threads_share=threads_share
+            settings,
+            default_worker_count(),
+            target.max_insert_threads,
+            self.worker_kind,
+            threads_share=threads_share,
         )
+        self._documents = documents
         self._tally = tally
         self._error_limit = ErrorLimit(settings.errors)
         self._on_batch = callbacks.on_batch
@@ -99,7 +107,6 @@ class Stages:
             )
             for number in range(1, threads + 1)
         ]
-        self.worker_kind = settings.workers.kind or _automatic_kind(settings, size, threads_share=threads_share)
         self.engine = _start_engine(self.worker_kind, settings, setup, target.notify)
         self.coordinator = ParallelCoordinator(self.engine, self.queue, settings.queue.max_bytes, self.fail)
         least, most = settings.workers.least_and_most()
@@ -145,7 +152,8 @@ class Stages:
 
     def bottleneck(self, metrics: LoadMetrics) -> str:
         """What limits, by these metrics, and what to turn."""
-        return bottleneck(metrics, self._given)
+        number, size = self._documents()
+        return bottleneck(metrics, replace(self._given, documents=number, document_bytes=size))
 
     def stop(self) -> None:
         """Read no further; commit what is in hand."""
@@ -212,6 +220,6 @@ def _automatic_kind(settings: Settings, size: int | None, *, threads_share: bool
 
 def _is_inline_work(settings: Settings, size: int | None) -> bool:
     """Whether workers, where their kind is left open, are not worth it."""
-    small = size is not None and size < _INLINE_BELOW
+    small = size is not None and size < INLINE_BELOW
     alone = settings.workers.count is None and default_worker_count() == 1
     return settings.workers.kind is None and (small or alone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from etl.errors import TargetError
 from etl.metrics import Snapshot
 from etl.options import Settings, build_settings
 from etl.report import LoadReport
+from etl.stages import INLINE_BELOW
 from tests.acceptance.contents import count, query
 from tests.command import ETL, environment
 from tests.command import etl as etl_command
@@ -181,6 +183,20 @@ def test_a_record_larger_than_the_queue_goes_through(tmp_path: Path, mapping: Pa
     assert report.loaded == 5
     lengths = query(target_url, "SELECT id, length(name) FROM item ORDER BY id")
     assert lengths == [(1, 6), (2, MIB), (3, 6), (4, MIB), (5, 6)]
+
+
+@pytest.mark.parametrize(("records", "workers"), [(10, 1), (5000, 2)])
+def test_whether_a_compressed_source_is_worth_workers_hangs_on_what_is_in_it(
+    tmp_path: Path, mapping: Path, records: int, workers: int
+) -> None:
+    content = gzip.compress(document(*(item(number, b"x" * 200) for number in range(records))))
+    assert len(content) < INLINE_BELOW
+    (tmp_path / "items.xml.gz").write_bytes(content)
+    settings = build_settings({"workers": {"count": 2}})
+    report = etl.load(tmp_path / "items.xml.gz", mapping=mapping, target="memory://", settings=settings)
+    assert report.loaded == records
+    assert report.metrics is not None
+    assert report.metrics.most_workers == workers
 
 
 def test_a_window_of_records_holds_back_too(tmp_path: Path, mapping: Path, target_url: str) -> None:

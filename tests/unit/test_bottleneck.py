@@ -39,8 +39,22 @@ def metrics(
     )
 
 
-def said(found: LoadMetrics, *, cores: int = 2, most_insert_threads: int | None = None, **settings: Any) -> str:
-    return bottleneck(found, Circumstances(build_settings(settings), cores, most_insert_threads))
+def said(
+    found: LoadMetrics,
+    *,
+    cores: int = 2,
+    most_insert_threads: int | None = None,
+    chosen: str = "process",
+    documents: tuple[int, int] = (0, 0),
+    **settings: Any,
+) -> str:
+    """`chosen`: the kind of worker where the settings leave that open."""
+    given = build_settings(settings)
+    kind = given.workers.kind or chosen
+    number, size = documents
+    return bottleneck(
+        found, Circumstances(given, cores, most_insert_threads, kind, documents=number, document_bytes=size)
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,6 +117,25 @@ def test_reading() -> None:
     assert told.startswith("reading: 90% of the reader's time went to the source")
     assert "the workers had nothing to do for 3% of theirs" in told
     assert "zstd" in told
+
+
+def test_many_small_documents_cost_what_each_of_them_costs() -> None:
+    told = said(metrics(reading=9.0, workers=1.0), documents=(100_000, 170_000_000))
+    assert told.endswith(
+        "of theirs: 100,000 documents took 90 us each, most of it what every document costs, however small: the same"
+        " records are read faster from fewer, larger documents"
+    )
+    assert "disk" not in told
+
+
+@pytest.mark.parametrize("documents", [(0, 0), (1, 10**9), (10_000, 10**9), (5000, 5_000_000)])
+def test_few_large_and_slow_documents_wait_for_their_source(documents: tuple[int, int]) -> None:
+    assert "a faster disk" in said(metrics(reading=9.0, workers=1.0), documents=documents)
+
+
+def test_a_source_that_was_taken_for_a_small_one() -> None:
+    told = said(metrics(workers=9.0), chosen="inline")
+    assert "workers.kind is inline, chosen for so small a source, which uses one of them; process uses all" in told
 
 
 def test_a_database_at_its_limit_and_one_that_is_far_away_need_different_things() -> None:
