@@ -19,6 +19,7 @@ CORE = NATIVE / "core"
 SOURCES = {
     "_clean": (CORE / "clean.c", CORE / "chars.c"),
     "_cutter": (CORE / "cut.c", CORE / "root.c"),
+    "_documents": tuple(CORE / f"{name}.c" for name in ("blake2b", "cut", "documents", "files", "root", "tar")),
     "_sqlite_rows": (NATIVE / "sqlite" / "marshalled_rows.c",),
 }
 """What a binding needs, where that is not the whole core. SQLite's own header comes with `libsqlite3-dev`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from etl.messages import CopyRows, PartCounts, RejectedRecord, Split, TupleRows
+from etl.packs import mapped_records
 
 ROW_BYTES = 4
 REJECT_BYTES = 300
@@ -28,7 +29,7 @@ def settled(
         if not (rejects or discarded or part.rejects):
             counts.append(PartCounts(part.records, part.records, 0, 0))
             continue
-        mapped = sum(run.records for run in part.runs)
+        mapped = mapped_records(part)
         places = range(first, first + mapped)
         own = [rejects[place] for place in places if place in rejects] if rejects else []
         dropped = sum(1 for place in places if place in discarded and place not in rejects) if discarded else 0

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
 from etl.document_places import DocumentPlaces
 from etl.errors import MappingError, SourceError
-from etl.extract.collection import Found, documents
+from etl.extract.bunch import MOST, Bunch, part_of
+from etl.extract.collection import Found, alone, bunched_documents
 from etl.extract.member import FOLDER, ArchiveLimits
 from etl.extract.mends import Mend, sum_up
 from etl.extract.reader import SourceReader
@@ -25,12 +27,10 @@ from etl.loading.ledger import DocumentsSoFar, KnownDocument, Range
 from etl.loading.stored_text import storable
 from etl.messages import Document, Part
 from etl.options import Settings
+from etl.packs import records_most
 
 PART_BYTES = 512
 """About what a part weighs beside its records: splits of tiny documents are bounded by this."""
-
-_LOOKED_UP = 256
-"""Documents that the ledger is asked for at once."""
 
 _RECENT = 1 << 18
 """Documents that are remembered because the ledger may not have them yet: more than fit into the queue. Of those before
@@ -50,7 +50,19 @@ class Recent:
 
     def add(self, fingerprint: str) -> None:
         self._hashes[hash(fingerprint)] = None
-        if len(self._hashes) > _RECENT:
+        self._forget()
+
+    def add_new(self, fingerprints: Sequence[str]) -> bool:
+        """Add them where each is new, and no other of them is the same; else none."""
+        hashes = dict.fromkeys(map(hash, fingerprints))
+        if len(hashes) < len(fingerprints) or not self._hashes.keys().isdisjoint(hashes):
+            return False
+        self._hashes |= hashes
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        while len(self._hashes) > _RECENT:
             del self._hashes[next(iter(self._hashes))]
             self.overflown = True
 
@@ -83,6 +95,8 @@ class CollectionFeed:
         self._ledger = ledger
         self._limits = ArchiveLimits.of(settings.limits)
         self._split_bytes = settings.split.bytes
+        self._most = min(MOST, splitter.split_records or MOST)
+        """Documents in a split."""
         self._recent = Recent() if recent is None else recent
         self._lock = threading.Lock()
         self._reader: SourceReader | None = None
@@ -118,23 +132,23 @@ class CollectionFeed:
                 return
         fed.complete = not self._told.broken
 
-    def _groups(self) -> Iterator[list[Found]]:
+    def _groups(self) -> Iterator[list[Found | Bunch]]:
         """What is in the collection, as much at once as goes into a split; a larger document alone."""
-        group: list[Found] = []
-        size = 0
+        group: list[Found | Bunch] = []
+        size = number = 0
         try:
-            for found in map(self._identified, documents(self._fed.source, self._limits)):
-                if found.open is not None:
-                    if group:
-                        yield group
+            for found in self._found():
+                larger = isinstance(found, Found) and found.open is not None
+                documents = len(found.sizes) if isinstance(found, Bunch) else 1
+                if group and (larger or size >= self._split_bytes or number + documents > self._most):
+                    yield group
+                    group, size, number = [], 0, 0
+                if larger:
                     yield [found]
-                    group, size = [], 0
                     continue
                 group.append(found)
-                size += len(found.content or b"") + PART_BYTES
-                if size >= self._split_bytes or len(group) >= _LOOKED_UP:
-                    yield group
-                    group, size = [], 0
+                number += documents
+                size += documents * PART_BYTES + len(found.text if isinstance(found, Bunch) else found.content or b"")
         except SourceError:
             if group:
                 yield group
@@ -142,16 +156,26 @@ class CollectionFeed:
         if group:
             yield group
 
-    def _identified(self, found: Found) -> Found:
-        """As this source holds it: what is in one without identity is new each time, as all of it is."""
-        if not self._fed.nameless or not found.fingerprint:
-            return found
-        return found._replace(fingerprint=f"{found.fingerprint} {self._fed.info.number}")
+    def _found(self) -> Iterator[Found | Bunch]:
+        """What is in the collection, as this source holds it: in one without identity it is new each time, as all of it
+        is.
+        """
+        number = self._fed.info.number
+        for found in bunched_documents(self._fed.source, self._limits, self._split_bytes):
+            if isinstance(found, Bunch):
+                yield from (found._replace(suffix=f" {number}") if self._fed.nameless else found).pieces(self._most)
+            elif self._fed.nameless and found.fingerprint:
+                yield found._replace(fingerprint=f"{found.fingerprint} {number}")
+            else:
+                yield found
 
-    def _parts_of(self, group: Sequence[Found]) -> Iterator[list[Part]]:
+    def _parts_of(self, group: Sequence[Found | Bunch]) -> Iterator[list[Part]]:
         known = self._known(group)
         together: list[Part] = []
-        for found in group:
+        for found in self._packed(group, known):
+            if isinstance(found, Part):
+                together.append(found)
+                continue
             self._position = found.position
             before = known.get(found.fingerprint)
             if not self._is_wanted(found, before):
@@ -172,9 +196,46 @@ class CollectionFeed:
         if together:
             yield together
 
-    def _known(self, group: Sequence[Found]) -> dict[str, KnownDocument]:
-        wanted = [found.fingerprint for found in group if found.fingerprint]
-        return self._asks.find_documents(self._fed.info.number, wanted) if self._asks and wanted else {}
+    def _known(self, group: Sequence[Found | Bunch]) -> dict[str, KnownDocument]:
+        if not self._asks:
+            return {}
+        wanted: list[str] = []
+        for found in group:
+            wanted += (
+                found.fingerprints if isinstance(found, Bunch) else [found.fingerprint] if found.fingerprint else []
+            )
+        return self._asks.find_documents(self._fed.info.number, wanted) if wanted else {}
+
+    def _packed(self, group: Sequence[Found | Bunch], known: MappingOf[str, KnownDocument]) -> Iterator[Found | Part]:
+        """Bunches as parts where nothing is to be looked at in any of their documents, else these one by one."""
+        for found in group:
+            if isinstance(found, Found):
+                yield found
+            elif (part := self._pack(found, known)) is not None:
+                yield part
+            else:
+                yield from alone(found)
+
+    def _pack(self, bunch: Bunch, known: MappingOf[str, KnownDocument]) -> Part | None:
+        """All documents of a bunch, where each of them is new, and a record."""
+        if self.remaining is not None or self._places.has_gaps or not self._splitter.are_records(bunch):
+            return None
+        fingerprints = bunch.fingerprints
+        if not known.keys().isdisjoint(fingerprints) or not self._recent.add_new(fingerprints):
+            return None
+        if self._recent.overflown:
+            self._asks = self._ledger
+        place = self._places.take_together(len(fingerprints), sum(map(records_most, bunch.sizes)))
+        if place is None:
+            raise self._full(bunch.labels[0])
+        if not all(map(str.isascii, bunch.labels)):
+            bunch = bunch._replace(labels=tuple(storable(label, "utf-8") for label in bunch.labels))
+        self._position = bunch.position
+        part = part_of(bunch, self._fed.info.number, *place)
+        self._fed.saw(part, skipped=False)
+        self._told.begun += part.records
+        self._told.finished += part.records
+        return part
 
     def _is_wanted(self, found: Found, known: KnownDocument | None) -> bool:
         """Whether it is a document that is to be read; what is not is counted."""
@@ -214,16 +275,19 @@ class CollectionFeed:
             return Document(known.number, label, found.fingerprint, known.records_before, found.records_most)
         place = self._places.take(found.records_most)
         if place is None:
-            raise SourceError(
-                f"{self._fed.info.label} holds more than one source can: for {found.label} no record numbers are left."
-                " Load its documents in several archives."
-            )
+            raise self._full(found.label)
         number, before = place
         if number < self._told.first:
             self._told.resumed.append(number)
         else:
             self._told.begun += 1
         return Document(number, label, found.fingerprint, before, found.records_most)
+
+    def _full(self, label: str) -> SourceError:
+        return SourceError(
+            f"{self._fed.info.label} holds more than one source can: for {label} no record numbers are left."
+            " Load its documents in several archives."
+        )
 
     def _whole(self, content: bytes, document: Document) -> list[Part]:
         fed = self._fed

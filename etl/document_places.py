@@ -23,6 +23,11 @@ class DocumentPlaces:
         self._records = so_far.records_taken
         self._gaps = deque(so_far.gaps)
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether places between those of others are free."""
+        return bool(self._gaps)
+
     def pass_by(self, number: int) -> None:
         """A document that has that number has been read: what is lost of those before it does not come any more."""
         while self._gaps and self._gaps[0].end <= number:
@@ -40,7 +45,16 @@ class DocumentPlaces:
             return gap.number, gap.records_before
         if self._records + records > RECORDS_PER_SOURCE:
             return None
+        return self._next(1, records)
+
+    def take_together(self, documents: int, records: int) -> tuple[int, int] | None:
+        """The same for the first of documents with so many records in all, behind all others."""
+        if self._records + records > RECORDS_PER_SOURCE:
+            return None
+        return self._next(documents, records)
+
+    def _next(self, documents: int, records: int) -> tuple[int, int]:
         number, before = self._number, self._records
-        self._number += 1
+        self._number += documents
         self._records += records
         return number, before

@@ -22,6 +22,7 @@ from etl.fed_source import FedSource, Tiles
 from etl.mapping.model import Mapping
 from etl.messages import Part, Split
 from etl.options import Settings
+from etl.packs import documents_in, payload_bytes
 from etl.patient_ledger import PatientLedger
 
 SAMPLE_RECORDS = 20
@@ -201,5 +202,5 @@ def _told(fed: FedSource, error: SourceError) -> str:
 
 def _split_of(parts: Sequence[Part], number: int) -> Split:
     # Many small documents weigh more than their records do.
-    size = PART_BYTES * (len(parts) - 1) + sum(len(run.payload) for part in parts for run in part.runs)
+    size = PART_BYTES * (sum(map(documents_in, parts)) - 1) + sum(map(payload_bytes, parts))
     return Split(number, tuple(parts), size, sum(part.records for part in parts))

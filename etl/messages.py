@@ -135,11 +135,47 @@ class Document(NamedTuple):
     """So many numbers are its own."""
 
 
+SHORTEST_RECORD = 4
+"""Bytes of ``<r/>``: a document has no more records than it has room for."""
+
+
+class Pack(NamedTuple):
+    """Small documents of a collection that travel together, each of them one record, its root element: columns in place
+    of an object for each (`etl.packs` makes those where they are needed).
+
+    Their numbers follow each other, and so do the surrogate keys that may be theirs. Arrays have type code "I" and a
+    number for each document.
+    """
+
+    number: int
+    """Of the first."""
+    records_before: int
+    """As `Document.records_before`, of the first."""
+    labels: tuple[str, ...]
+    """As `Document.label`."""
+    digests: bytes
+    """16 bytes of each document: the middle, in hexadecimal digits, of its fingerprint."""
+    prefix: str
+    suffix: str
+    """What stands around that."""
+    payload: bytes
+    """All of them, and perhaps something between them."""
+    begins: array[int]
+    """Where each begins in the payload."""
+    sizes: array[int]
+    """Bytes."""
+    starts: array[int]
+    ends: array[int]
+    """Where the root element starts and ends in its document."""
+    lines: array[int]
+    """In which that is."""
+
+
 class Part(NamedTuple):
     """A document's share of a split: the tile ``[start, end)`` of the document and the records that begin in it.
 
-    The tiles of a document follow each other without gap or overlap; the last ends at the document's end. This is
-    the unit the ledger claims.
+    The tiles of a document follow each other without gap or overlap; the last ends at the document's end. A pack is one
+    tile, too: of its documents one behind the other. This is the unit the ledger claims.
     """
 
     source: int
@@ -158,12 +194,15 @@ class Part(NamedTuple):
     position: int = 0
     """Bytes of the (compressed) source read when it was cut, for showing progress."""
     document: Document | None = None
-    """Which one it is of; None where the source is one document."""
+    """Which one it is of; None where the source is one document, and of a pack."""
+    pack: Pack | None = None
+    """In place of `runs`; then there are no `rejects`."""
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """What no other part has: source, number of the document, start."""
-        return self.source, self.document.number if self.document else 0, self.start
+        """What no other part has: source, number of the document (of a pack's first one), start."""
+        document = self.document or self.pack
+        return self.source, document.number if document else 0, self.start
 
     @property
     def keys_from(self) -> int:

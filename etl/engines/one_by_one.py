@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from etl.batches import settled, size_of
 from etl.messages import CopyRows, MappedBatch, Notices, Part, RejectedRecord, RowFormat, Run, Split, TupleRows
+from etl.packs import unpacked_split
 from etl.positions import RecordPositions
 
 KILLED_WORKER = "killed_worker"
@@ -21,7 +22,7 @@ def single_records(split: Split) -> list[Split]:
     """A split of its own for each record, in order; the rejects of the splitter are in none of them."""
     return [
         Split(split.number, (_part_of(part, run, index),), run.spans[2 * index + 1] - run.spans[2 * index], 1)
-        for part in split.parts
+        for part in unpacked_split(split).parts
         for run in part.runs
         for index in range(run.records)
     ]

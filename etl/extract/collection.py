@@ -11,26 +11,26 @@ import hashlib
 import io
 import os
 import re
+from array import array
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.archive_kinds import archive_kind
+from etl.extract.bunch import MOST, Bunch, bunched, can_bunch, read_files
 from etl.extract.decompress import begun, compression
 from etl.extract.encoding import detect
-from etl.extract.member import FOLDER, ArchiveLimits, Member, described_skips
+from etl.extract.member import FOLDER, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, described_skips
 from etl.extract.members import open_members
 from etl.extract.mends import Mend
 from etl.extract.reader import Readable, SourceReader
 from etl.extract.repair import Repair, mended_beginning, new_mender
-from etl.extract.source import SMALL_BYTES, Source, content_fingerprint, is_changed, open_archive, unreadable
+from etl.extract.source import Source, content_fingerprint, is_changed, open_archive, unreadable
 from etl.fingerprints import repaired
-
-SHORTEST_RECORD = 4
-"""Bytes of ``<r/>``."""
+from etl.packs import records_most
 
 RECORDS_PER_PACKED_BYTE = 8
 """Records that a byte of a compressed document makes, at most: even the shortest take more than a bit each."""
@@ -47,6 +47,13 @@ NOT_XML = "not XML"
 
 _ASKED_EVERY = 64
 """Small members: where the file stands is asked once for so many, since other threads may go on meanwhile."""
+
+FEW_BYTES = 1 << 16
+MOST_BYTES = 1 << 22
+"""What is read ahead of documents that are asked for one by one, and at most: all of it is in memory."""
+
+_MEMBER = "member:"
+"""What the identity of a member begins with, of which its name is a part."""
 
 _MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 1 << 10
@@ -83,27 +90,117 @@ def documents(source: Source, limits: ArchiveLimits) -> Generator[Found]:
 
     Raises SourceError where an archive breaks, after what came before it, and where there is no document at all.
     """
+    for found in bunched_documents(source, limits, FEW_BYTES):
+        if isinstance(found, Bunch):
+            yield from alone(found)
+        else:
+            yield found
+
+
+def bunched_documents(source: Source, limits: ArchiveLimits, most_bytes: int) -> Generator[Found | Bunch]:
+    """The same, small plain ones in bunches of about so many bytes: where they are mended, there are no bunches."""
     skipped: Counter[str] = Counter()
     any_document = False
-    for found in _files(source) if source.kind == "folder" else _members(source, limits):
-        if found.skipped:
+    reading = _Reading(source, limits, min(most_bytes, MOST_BYTES))
+    for found in reading.files() if source.kind == "folder" else reading.members():
+        if isinstance(found, Found) and found.skipped:
             skipped[found.skipped] += found.skipped != FOLDER
-        any_document |= not found.skipped
+        else:
+            any_document = True
         yield found
     if not any_document:
         raise SourceError(f"{source.label} holds no XML document: {described_skips(skipped) or 'it is empty'}.")
 
 
-def _files(source: Source) -> Iterator[Found]:
-    position = 0
-    for file in source.files:
+def alone(bunch: Bunch) -> Iterator[Found]:
+    """Each document of a bunch."""
+    for label, fingerprint, content in zip(bunch.labels, bunch.fingerprints, bunch.contents, strict=True):
+        yield Found(label, bunch.position, fingerprint, content, records_most=records_most(len(content)))
+
+
+class _Reading:
+    """One reading of a collection."""
+
+    def __init__(self, source: Source, limits: ArchiveLimits, most_bytes: int) -> None:
+        self._source = source
+        self._limits = limits
+        self._most_bytes = most_bytes
+        self._bunches = can_bunch() and source.repair is None
+
+    def files(self) -> Iterator[Found | Bunch]:
+        files, position, at = self._source.files, 0, 0
+        while at < len(files):
+            if self._bunches:
+                text, sizes = read_files(files[at : at + MOST], self._most_bytes, SMALL_BYTES)
+                position += len(text)
+                yield from self._looked_at(files[at : at + len(sizes)], text, sizes, position)
+                at += len(sizes)
+                if sizes:
+                    continue
+            yield self._file(files[at], position)
+            at += 1
+
+    def _file(self, file: str, position: int) -> Found:
         try:
             content = _content(file)
         except OSError as error:
-            yield Found(file, position, problem=str(unreadable(file, error)))
-            continue
-        position += len(content)
-        yield _small(file, position, content_fingerprint(content), content, source.repair)
+            return Found(file, position, problem=str(unreadable(file, error)))
+        return _small(file, position + len(content), content_fingerprint(content), content, self._source.repair)
+
+    def members(self) -> Iterator[Found | Bunch]:
+        source = self._source
+        with open_archive(source) as file:
+            members = open_members(file, source.label, self._limits, self._most_bytes if self._bunches else None)
+            held = _Held(source.label, self._limits, file.tell)
+            position = 0
+            for number, member in enumerate(members or ()):
+                # Before the first member a zip has been read at its end, where its directory is.
+                if number and (number % _ASKED_EVERY == 1 or member.size > SMALL_BYTES):
+                    position = file.tell()
+                held.bytes += member.size
+                if isinstance(member, SmallMembers):
+                    yield from self._bunch_of(member, position, held)
+                else:
+                    yield self._member(member, position, held)
+            if is_changed(source, file):
+                raise SourceError(
+                    f"{source.label} was changed while it was read: what was loaded of it may be a mixture. Run the"
+                    " same command again: documents that are as they were are not loaded twice."
+                )
+
+    def _member(self, member: Member, position: int, held: _Held) -> Found:
+        label, repair = f"{self._source.label}/{member.name}", self._source.repair
+        if member.skipped:
+            return Found(label, position, skipped=member.skipped)
+        try:
+            if member.size > SMALL_BYTES:
+                return _large(label, member, position, repair, held)
+            content = member.read()
+            return _small(label, position, _member_fingerprint(member, content), content, repair, held)
+        except SourceError as error:  # another member may be good
+            return Found(label, position, problem=str(error))
+
+    def _bunch_of(self, members: SmallMembers, position: int, held: _Held) -> Iterator[Found | Bunch]:
+        before = f"{self._source.label}/"
+        salts = [_salt(name) for name in members.names]
+        labels = [before + name for name in members.names]
+        yield from self._looked_at(labels, members.text, members.sizes, position, _MEMBER, salts, held)
+
+    def _looked_at(
+        self,
+        labels: Sequence[str],
+        text: bytes,
+        sizes: array[int],
+        position: int,
+        prefix: str = "",
+        salts: list[bytes] | None = None,
+        held: _Held | None = None,
+    ) -> Iterator[Found | Bunch]:
+        for one in bunched(labels, text, sizes, position, prefix, salts):
+            if isinstance(one, Bunch):
+                yield one
+            else:
+                yield _small(one.label, one.position, one.fingerprint, one.stored, None, held)
 
 
 def _content(file: str) -> bytes:
@@ -116,36 +213,6 @@ def _content(file: str) -> bytes:
         return content
     finally:
         os.close(descriptor)
-
-
-def _members(source: Source, limits: ArchiveLimits) -> Iterator[Found]:
-    with open_archive(source) as file:
-        members = open_members(file, source.label, limits)
-        held = _Held(source.label, limits, file.tell)
-        position = 0
-        for number, member in enumerate(members or ()):
-            # Before the first member a zip has been read at its end, where its directory is.
-            if number and (number % _ASKED_EVERY == 1 or member.size > SMALL_BYTES):
-                position = file.tell()
-            label = f"{source.label}/{member.name}"
-            if member.skipped:
-                yield Found(label, position, skipped=member.skipped)
-                continue
-            try:
-                held.bytes += member.size
-                if member.size > SMALL_BYTES:
-                    found = _large(label, member, position, source.repair, held)
-                else:
-                    content = member.read()
-                    found = _small(label, position, _member_fingerprint(member, content), content, source.repair, held)
-            except SourceError as error:  # another member may be good
-                found = Found(label, position, problem=str(error))
-            yield found
-        if is_changed(source, file):
-            raise SourceError(
-                f"{source.label} was changed while it was read: what was loaded of it may be a mixture. Run the same"
-                " command again: documents that are as they were are not loaded twice."
-            )
 
 
 class _Held:
@@ -200,8 +267,7 @@ def _small(
                 mends = reader.mends
         except SourceError as error:
             return Found(label, position, fingerprint, content, records_most=1, problem=str(error))
-    most = len(content) // SHORTEST_RECORD + 1
-    return Found(label, position, fingerprint, content, records_most=most, mends=mends)
+    return Found(label, position, fingerprint, content, records_most=records_most(len(content)), mends=mends)
 
 
 def _large(label: str, member: Member, position: int, repair: Repair | None, held: _Held) -> Found:
@@ -222,7 +288,7 @@ def _large(label: str, member: Member, position: int, repair: Repair | None, hel
         position,
         fingerprint if repair is None else repaired(fingerprint, repair.declared),
         open=lambda: _reader(_Blocks(head, blocks), label, repair, held.check_of(label) if packed else None),
-        records_most=member.size * RECORDS_PER_PACKED_BYTE if packed else member.size // SHORTEST_RECORD + 1,
+        records_most=member.size * RECORDS_PER_PACKED_BYTE if packed else records_most(member.size),
     )
 
 
@@ -233,8 +299,11 @@ def _reader(
 
 
 def _member_fingerprint(member: Member, content: bytes) -> str:
-    name = member.name.encode("utf-8", "surrogatepass")
-    return "member:" + hashlib.blake2b(name + b"\0" + content, digest_size=16).hexdigest()
+    return _MEMBER + hashlib.blake2b(_salt(member.name) + content, digest_size=16).hexdigest()
+
+
+def _salt(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass") + b"\0"
 
 
 def _not_xml(head: bytes, repair: Repair | None) -> str:

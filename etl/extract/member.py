@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,9 @@ from etl.errors import SourceError
 
 if TYPE_CHECKING:
     from etl.options import Limits
+
+SMALL_BYTES = 1 << 18
+"""A document up to this size is read as a whole, and shares splits with others."""
 
 FREE_BYTES = 100 << 20
 """Whatever makes no more than this is no bomb; below it the ratio is not looked at."""
@@ -54,6 +58,22 @@ class ArchiveLimits(NamedTuple):
                 f"{label} holds {made} bytes or more, which is more than limits.archive_bytes allows "
                 f"({self.total_bytes}). If you trust it, set limits.archive_bytes higher."
             )
+
+
+class SmallMembers(NamedTuple):
+    """Neighbouring members that are small files, read together."""
+
+    names: list[str]
+    """As `Member.name`."""
+    text: bytes
+    """What is in them, one behind the other."""
+    sizes: array[int]
+    """Bytes of each; type code "I"."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return len(self.text)
 
 
 class Member(ABC):

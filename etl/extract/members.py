@@ -7,16 +7,16 @@ archive is there: most files are none. Runs on the reading thread.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, overload
 
 from etl.errors import SourceError
 from etl.extract.archive_kinds import BLOCK_BYTES, EMPTY_TAR_BYTES, archive_kind, is_empty_tar, is_zip, refusal
 from etl.extract.decompress import begun, compression, decompressed
 from etl.extract.kept_stream import Reading
-from etl.extract.member import ArchiveLimits, Member
+from etl.extract.member import ArchiveLimits, Member, SmallMembers
 from etl.extract.raw_file import RawFile
 
-__all__ = ["ArchiveLimits", "Member", "archive_kind", "is_zip", "open_members"]
+__all__ = ["ArchiveLimits", "Member", "SmallMembers", "archive_kind", "is_zip", "open_members"]
 
 _HEAD_BYTES = 1 << 14
 """Read to see what a file is: little, since much of it may be decompressed for that, and then once more."""
@@ -25,11 +25,20 @@ _BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
 """Byte order marks, white space, and what letters have around them in UTF-16 and UTF-32."""
 
 
-def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) -> Iterator[Member] | None:
+@overload
+def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) -> Iterator[Member] | None: ...
+@overload
+def open_members(
+    file: BinaryIO | Reading, label: str, limits: ArchiveLimits, together: int | None
+) -> Iterator[Member | SmallMembers] | None: ...
+def open_members(
+    file: BinaryIO | Reading, label: str, limits: ArchiveLimits, together: int | None = None
+) -> Iterator[Member | SmallMembers] | None:
     """The members of an archive, None where the file is none.
 
     `file` stands at its beginning, and at None is there again, if it can seek. A tar, compressed or not, may come
-    through a pipe. Each member is valid until the next is asked for; what of it was not read is skipped. Raises
+    through a pipe. Each member is valid until the next is asked for; what of it was not read is skipped. With
+    `together` small files may come as `SmallMembers` of about so many bytes, where the compiled code is there. Raises
     SourceError, at once or where it comes to it, for archives that are not read here (7z, rar, a zip through a pipe)
     and for those that are damaged, cut off, or beyond `limits`.
     """
@@ -47,7 +56,7 @@ def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) ->
             )
         from etl.extract.zip_members import zip_members
 
-        return zip_members(raw, limits)
+        return zip_members(raw, limits, together)
     if kind in ("7z", "rar"):
         raise SourceError(refusal(kind, label))
     start, chunks = begun(decompressed(head, raw.block, label), BLOCK_BYTES)
@@ -59,7 +68,7 @@ def open_members(file: BinaryIO | Reading, label: str, limits: ArchiveLimits) ->
         from etl.extract.tar_members import tar_members
 
         content = _bounded(_joined(start, chunks), raw, limits, packed)
-        return tar_members(TarFeed(content, label, None if packed else raw))
+        return tar_members(TarFeed(content, label, None if packed else raw), together)
     if packed and inside:
         raise SourceError(f"{label} is a {inside} archive, compressed once more by {packed}: decompress it first.")
     raw.rewind()

@@ -20,6 +20,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.kept_stream import KeptStream, Reading, ReadingAhead
+from etl.extract.member import SMALL_BYTES
 from etl.extract.members import ArchiveLimits, open_members
 from etl.extract.reader import SourceReader
 from etl.extract.repair import Repair
@@ -31,9 +32,6 @@ _COMPANIONS = (".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt"
 
 SourceKind = Literal["document", "archive", "folder"]
 """`folder`: many small files, each a document, that are taken together."""
-
-SMALL_BYTES = 1 << 18
-"""A document up to this size is read as a whole, and shares splits with others."""
 
 MANY = 100
 """More small files than this are one source: each by itself would cost more than what is in it."""

@@ -36,6 +36,7 @@ from etl.mapping.paths import RecordPath
 from etl.messages import Document, Part, RejectedRecord
 
 if TYPE_CHECKING:
+    from etl.extract.bunch import Bunch
     from etl.extract.dtd import Dtd
 
 MALFORMED, MISSING_VALUE = "malformed", "missing_value"
@@ -72,9 +73,9 @@ class Splitter:
         Records up to `max_record_bytes` are whole. What paths of `header` lead to before the first record goes with
         every skeleton. What `dtd` declares holds in every document.
         """
+        self.split_records = split_records
         self._records = tuple(records)
         self._header = tuple(header)
-        self._split_records = split_records
         self._split_bytes = split_bytes
         self._max_record_bytes = max_record_bytes
         self._dtd = dtd
@@ -99,9 +100,14 @@ class Splitter:
         Raises SourceError where the document or its source is broken, after the part with the last complete record;
         MappingError where a value of `header` stands behind the first record only.
         """
-        tile = Tile(source, label, self._split_bytes, self._split_records, cut_at, limit)
+        tile = Tile(source, label, self._split_bytes, self.split_records, cut_at, limit)
         outline = Outline(self._records, self._header)
         return _Pass(Window(chunks), tile, outline, label, self._max_record_bytes, self._dtd).parts()
+
+    def are_records(self, bunch: Bunch) -> bool:
+        """Whether each document of a bunch is a record as a whole."""
+        whole = self._whole
+        return whole is not None and max(bunch.sizes) <= self._max_record_bytes and whole.are_records(bunch.roots_met)
 
     def split_whole(self, content: bytes, source: int, document: Document, position: int) -> list[Part]:
         """The parts of a small document, one of a collection, all of it; from where it is broken the rest is a reject.

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from etl.errors import InternalError, SourceError
 from etl.extract.archive_kinds import BLOCK_BYTES, is_tar_header
-from etl.extract.member import Member, shown
+from etl.extract.bunch import MOST
+from etl.extract.member import SMALL_BYTES, Member, SmallMembers, shown
 from etl.extract.tar_feed import TarFeed
 
 _DESCRIPTION_BYTES = 1 << 20
@@ -111,11 +112,18 @@ class _Description:
         self.records = {}
 
 
-def tar_members(feed: TarFeed) -> Iterator[Member]:
-    """The members, whatever they are; raises SourceError where the tar is damaged, or cut off, behind all good ones."""
+def tar_members(feed: TarFeed, together: int | None = None) -> Iterator[Member | SmallMembers]:
+    """The members, whatever they are; raises SourceError where the tar is damaged, or cut off, behind all good ones.
+
+    With `together` those of which a header says nothing unusual come together, about so many bytes at once.
+    """
     described = _Description()
     ended = False
     while True:
+        if together is not None and not described and (small := _small_members(feed, together)) is not None:
+            ended = False
+            yield small
+            continue
         begin = feed.position
         header = feed.take(BLOCK_BYTES)
         if not is_tar_header(header):
@@ -142,6 +150,17 @@ def tar_members(feed: TarFeed) -> Iterator[Member]:
         feed.go_to(member.begin + content + -content % BLOCK_BYTES)
     if feed.failed or not ended or header.strip(b"\0") or described.of_one:
         raise feed.cut_off(_NO_END if not header else "within a member's header")
+
+
+def _small_members(feed: TarFeed, most_bytes: int) -> SmallMembers | None:
+    """Those that come next and are whole in what was read; None where there is none."""
+    from etl.native import _documents
+
+    names, text, sizes, at = _documents.walk_tar(feed.data, feed.at, MOST, most_bytes, SMALL_BYTES)
+    if not names:
+        return None
+    feed.at = at
+    return SmallMembers([_shown_name(name) for name in names], text, sizes)
 
 
 def _description(size: int, feed: TarFeed) -> bytes:
@@ -172,7 +191,11 @@ def _member(header: bytes, kind: bytes, size: int, described: _Description, feed
         described.forget()
     if kind == _SPARSE:
         _skip_sparse_map(header, feed)
-    return TarMember(shown(name.decode("utf-8", "backslashreplace")), size, stamp, skipped, feed)
+    return TarMember(_shown_name(name), size, stamp, skipped, feed)
+
+
+def _shown_name(name: bytes) -> str:
+    return shown(name.decode("utf-8", "backslashreplace"))
 
 
 def _skip_sparse_map(header: bytes, feed: TarFeed) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from etl import native
 from etl.extract.markup import INSIDE_TAG, MAX_TAG_BYTES, NAME
@@ -102,6 +102,11 @@ class WholeDocuments:
             self._around = Skeleton(b"", tag, b"</" + name + b">", 1)
         line += content.count(b"\n", start, first)
         return Run(self._around, content[first : first + spans[-1]], first, line, 1, spans)
+
+    def are_records(self, names: Iterable[bytes]) -> bool:
+        """Whether a document whose root has one of these names, and declares no namespaces, is a record as a whole."""
+        children = [self._outline.child(name, b"<" + name + b">") for name in names]
+        return all(child.action == "record" and child.by_name for child in children)
 
     def _names(self, root: Child, content: bytes, tag: bytes, tag_end: int) -> Sequence[bytes]:
         """Literal names of the records, as far as they are known."""

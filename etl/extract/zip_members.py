@@ -10,14 +10,16 @@ import bz2
 import lzma
 import stat
 import zlib
+from array import array
 from collections.abc import Callable, Iterator
 from struct import Struct
 
 from isal import isal_zlib
 
 from etl.errors import SourceError
+from etl.extract.bunch import MOST
 from etl.extract.decompress import DECOMPRESSION_ERRORS, Decompressor, grown, in_chunks, new_zstd
-from etl.extract.member import FREE_BYTES, ArchiveLimits, Member, shown
+from etl.extract.member import FREE_BYTES, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, shown
 from etl.extract.raw_file import RawFile
 from etl.extract.zip_directory import (
     LOCAL_BYTES,
@@ -40,7 +42,7 @@ _UTF8_NAME = 0x7075
 _LOCAL = Struct("<4s22xHH")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _STAMP = Struct("<LQ")
-_SMALL_BYTES = 1 << 16
+_IN_ONE_GO = 1 << 16
 """Compressed, a member up to here is read in one go."""
 
 _MORE_BYTES = 64
@@ -105,17 +107,52 @@ _DECOMPRESSORS: dict[int, tuple[Callable[[int], Decompressor], int]] = {
 """What makes one for a content of that size, and the bytes to give it at once: little, since a piece may grow."""
 
 
-def zip_members(raw: RawFile, limits: ArchiveLimits) -> Iterator[Member]:
-    """All members. Raises SourceError, before the first, where the directory is damaged or that of a bomb."""
+def zip_members(raw: RawFile, limits: ArchiveLimits, together: int | None = None) -> Iterator[Member | SmallMembers]:
+    """All members; with `together` small files in groups of about so many bytes, where nothing is wrong with them.
+
+    Raises SourceError, before the first, where the directory is damaged or that of a bomb.
+    """
     directory = find_directory(raw)
     check_directory(raw, directory, limits)
-    return _members(raw, directory, limits)
+    members = _members(raw, directory, limits)
+    return members if together is None else _grouped(members, together)
 
 
-def _members(raw: RawFile, directory: Directory, limits: ArchiveLimits) -> Iterator[Member]:
+def _members(raw: RawFile, directory: Directory, limits: ArchiveLimits) -> Iterator[ZipMember]:
     window = Window(raw, directory.begin)
     for entry in entries(raw, directory):
         yield ZipMember(entry, window, raw.label, limits)
+
+
+def _grouped(members: Iterator[ZipMember], most_bytes: int) -> Iterator[Member | SmallMembers]:
+    names: list[str] = []
+    contents: list[bytes] = []
+    size = 0
+    for member in members:
+        content = _content(member)
+        if content is not None:
+            names.append(member.name)
+            contents.append(content)
+            size += member.size
+            if size < most_bytes and len(names) < MOST:
+                continue
+        if names:
+            yield SmallMembers(names, b"".join(contents), array("I", map(len, contents)))
+            names, contents, size = [], [], 0
+        if content is None:
+            yield member
+    if names:
+        yield SmallMembers(names, b"".join(contents), array("I", map(len, contents)))
+
+
+def _content(member: ZipMember) -> bytes | None:
+    """That of a small file; None where it is none, or is damaged: who reads it again is told."""
+    if member.skipped or member.size > SMALL_BYTES:
+        return None
+    try:
+        return member.read()
+    except SourceError:
+        return None
 
 
 class ZipMember(Member):
@@ -132,7 +169,7 @@ class ZipMember(Member):
 
     def read(self) -> bytes:
         entry = self._entry
-        small = entry.compressed <= _SMALL_BYTES and entry.size <= FREE_BYTES
+        small = entry.compressed <= _IN_ONE_GO and entry.size <= FREE_BYTES
         if not small or entry.method != _DEFLATE or self.skipped:
             return b"".join(self.blocks())
         at = self._begin()
@@ -160,7 +197,7 @@ class ZipMember(Member):
         entry = self._entry
         likely = LOCAL_BYTES + len(entry.name) + len(entry.extra) + _MORE_BYTES + entry.compressed
         try:
-            start = self._window.at(entry.offset, LOCAL_BYTES, min(likely, _SMALL_BYTES))
+            start = self._window.at(entry.offset, LOCAL_BYTES, min(likely, _IN_ONE_GO))
         except EOFError as error:
             raise self._broken(entry.offset, error) from error
         signature, name_bytes, extra_bytes = _LOCAL.unpack_from(self._window.data, start)

@@ -8,23 +8,37 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, chain, groupby
 from operator import attrgetter
+from typing import Any
 
 import sqlalchemy as sa
 
+from etl import native
 from etl.errors import TargetError
 from etl.loading.ledger_base import DocumentGap, KnownDocument, Tile, find_gaps
 from etl.loading.ledger_queries import in_pieces
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.stored_text import storable
-from etl.messages import Part
+from etl.messages import Pack, Part
+from etl.packs import DIGEST_BYTES, documents, records_most
 from etl.targets.base import TargetConnection
 
 
 def identity(fingerprint: str, structure: str) -> bytes:
     """Of a document that is loaded by a mapping with that digest; 16 bytes."""
     return hashlib.blake2b(f"{structure} {fingerprint}".encode(), digest_size=16).digest()
+
+
+def packed_identities(pack: Pack, structure: str) -> list[bytes]:
+    """The identity of each document of a pack."""
+    if native.unavailable():
+        return [identity(document.fingerprint, structure) for document in documents(pack)]
+    from etl.native import _documents
+
+    before = f"{structure} {pack.prefix}".encode()
+    found = _documents.identities(before, pack.digests, pack.suffix.encode())
+    return [found[at : at + DIGEST_BYTES] for at in range(0, len(found), DIGEST_BYTES)]
 
 
 class DocumentRows:
@@ -34,60 +48,81 @@ class DocumentRows:
         self._tables = tables
         self._structure = structure
 
-    def claim(self, connection: TargetConnection, parts: Iterable[Part]) -> None:
+    def claim(self, connection: TargetConnection, parts: Sequence[Part]) -> None:
         """Insert the documents of parts that are not there yet.
 
         Raises TargetError where one of them is there as a document of another source.
         """
-        wanted = {(part.source, part.document.number): part.document for part in parts if part.document is not None}
-        if not wanted:
+        # In one order, since another thread may be bringing the same; a document may have several parts among these.
+        owners = {part.place[:2]: part for part in parts if part.document is not None or part.pack is not None}
+        if not owners:
             return
-        encoding = connection.encoding
-        # In one order, since another thread may be bringing the same.
-        rows = sorted(
-            (
-                *place,
-                document.label if document.label.isascii() else storable(document.label, encoding),
-                identity(document.fingerprint, self._structure),
-                document.records_before,
-                document.records_most,
-            )
-            for place, document in wanted.items()
-        )
-        new = connection.insert_new(self._tables.document, ("source", "document"), rows)
-        if len(new) == len(rows):
-            return
-        known = sorted(wanted.keys() - new)
+        rows = [self._columns(owners[place], connection.encoding) for place in sorted(owners)]
+        columns = [list(chain.from_iterable(values)) for values in zip(*rows, strict=True)]
+        known = sorted(connection.insert_new(self._tables.document, ("source", "document"), columns))
         there = set(self._there(connection, known))
         for place in known:
             if place not in there:
+                label = columns[2][list(zip(columns[0], columns[1], strict=True)).index(place)]
                 raise TargetError(
-                    f"{wanted[place].label} was brought by another load meanwhile, as a document of another source."
+                    f"{label} was brought by another load meanwhile, as a document of another source."
                     " Run the same command again: it finds what is there."
                 )
 
-    def _there(self, connection: TargetConnection, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    def _columns(self, part: Part, encoding: str) -> tuple[Sequence[Any], ...]:
+        """Rows of etl_document for what a part is of, by columns."""
+        pack, document = part.pack, part.document
+        if pack is None:
+            assert document is not None
+            own = (storable(document.label, encoding), self._identity(document.fingerprint))
+            values = (part.source, document.number, *own, document.records_before, document.records_most, 0)
+            return tuple((value,) for value in values)
+        count = len(pack.labels)
+        most = [records_most(size) for size in pack.sizes]
+        return (
+            [part.source] * count,
+            range(pack.number, pack.number + count),
+            [label if label.isascii() else storable(label, encoding) for label in pack.labels],
+            packed_identities(pack, self._structure),
+            list(accumulate(most[:-1], initial=pack.records_before)),
+            most,
+            [pack.number] * count,
+        )
+
+    def _identity(self, fingerprint: str) -> bytes:
+        return identity(fingerprint, self._structure)
+
+    def _there(
+        self, connection: TargetConnection, places: Sequence[tuple[int, int]], *conditions: sa.ColumnElement[bool]
+    ) -> Iterator[tuple[int, int]]:
+        """Those of the documents, in order, that have rows."""
         document = self._tables.document.c
         for source, group in groupby(places, key=lambda place: place[0]):
             for some in in_pieces([number for _, number in group]):
-                here = (document.source == source, document.document.in_(some))
+                here = (document.source == source, document.document.in_(some), *conditions)
                 yield from ((row[0], row[1]) for row in connection.execute(sa.select(*_PLACE(document)).where(*here)))
 
     def find(self, connection: TargetConnection, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         """Those of the documents that are known, by their fingerprints, and what is committed of them."""
         document, source = self._tables.document, self._tables.source
         wanted = {identity(fingerprint, self._structure): fingerprint for fingerprint in fingerprints}
-        columns = (document.c.identity, *_PLACE(document.c), document.c.records_before, source.c.label)
+        columns = (document.c.identity, *_PLACE(document.c), document.c.records_before, document.c.pack, source.c.label)
+        known: dict[str, KnownDocument] = {}
         found: dict[tuple[int, int], tuple[str, int, str]] = {}
         for some in in_pieces(sorted(wanted)):
             rows = sa.select(*columns).join_from(document, source, source.c.number == document.c.source)
-            for name, number, place, before, label in connection.execute(rows.where(document.c.identity.in_(some))):
-                found[number, place] = wanted[bytes(name)], before, label
-        return {
-            fingerprint: self._known(place, before, label, tiles)
-            for place, tiles in self._tiles(connection, sorted(found))
-            for fingerprint, before, label in [found[place]]
-        }
+            for name, number, place, before, pack, label in connection.execute(
+                rows.where(document.c.identity.in_(some))
+            ):
+                if pack:
+                    own = KnownDocument(number, place, before, 1, (), complete=True, source_label=label)
+                    known[wanted[bytes(name)]] = own
+                else:
+                    found[number, place] = wanted[bytes(name)], before, label
+        for place, tiles in self._tiles(connection, sorted(found)):
+            fingerprint, before, label = found[place]
+            known[fingerprint] = self._known(place, before, label, tiles)
+        return known
 
     @staticmethod
     def _known(place: tuple[int, int], before: int, label: str, tiles: Sequence[tuple[Tile, int]]) -> KnownDocument:
@@ -152,14 +187,25 @@ class DocumentRows:
         simple = sa.and_(counts.c.tiles == 1, counts.c.whole == 1)
         ((number,),) = connection.execute(sa.select(sa.func.count()).select_from(counts).where(simple))
         rest = connection.execute(sa.select(counts.c.document).where(sa.not_(simple)))
-        documents = sorted({(source, document) for (document,) in rest} | {(source, other) for other in others})
-        several = self._tiles(connection, documents)
-        return int(number) + sum(not find_gaps(tile for tile, _ in tiles) for _, tiles in several)
+        places = sorted({(source, document) for (document,) in rest} | {(source, other) for other in others})
+        own = self._tables.document.c
+        # The first of a pack is counted by its tile.
+        packed = (own.source == source, own.document >= first, own.pack > 0, own.pack < own.document)
+        ((more,),) = connection.execute(sa.select(sa.func.count()).where(*packed))
+        return int(number) + int(more) + sum(1 for _ in self._complete(connection, places))
 
     def are_complete(self, connection: TargetConnection, places: Iterable[tuple[int, int]]) -> bool:
         """Whether all of these documents, by source and number, are there without a gap."""
-        found = self._tiles(connection, sorted(places))
-        return all(not find_gaps(tile for tile, _ in tiles) for _, tiles in found)
+        wanted = sorted(set(places))
+        return len(wanted) == sum(1 for _ in self._complete(connection, wanted))
+
+    def _complete(self, connection: TargetConnection, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Those of the documents, each named once, of which nothing is missing."""
+        packed = set(self._there(connection, places, self._tables.document.c.pack > 0))
+        yield from packed
+        for place, tiles in self._tiles(connection, [place for place in places if place not in packed]):
+            if not find_gaps(tile for tile, _ in tiles):
+                yield place
 
 
 _PLACE = attrgetter("source", "document")

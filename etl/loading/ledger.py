@@ -157,10 +157,12 @@ class Ledger:
             (*place, part.end, part.last, *counts, part.position, batch, committed_at)
             for place, (part, counts) in zip(places, parts, strict=True)
         )
-        self._documents.claim(connection, (part for part, _ in parts))
-        claimed = connection.insert_new(self._split, ("source", "document", "start_offset"), rows)
+        self._documents.claim(connection, [part for part, _ in parts])
+        known = connection.insert_new(
+            self._split, ("source", "document", "start_offset"), list(zip(*rows, strict=True))
+        )
         share(connection, self._source, sorted({place[0] for place in places}), self._registration.epochs)
-        return [place in claimed for place in places]
+        return [place not in known for place in places]
 
     def correct(self, connection: TargetConnection, parts: Sequence[tuple[Part, PartCounts]]) -> None:
         """Replace what was said, in this transaction, to have become of parts: the database refused or had some."""

@@ -63,6 +63,8 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("identity", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("records_before", sa.BigInteger, nullable=False),
         sa.Column("records_most", sa.BigInteger, nullable=False),
+        # The document of whose tile it is a part, whole and as one record; 0 where it has tiles of its own.
+        sa.Column("pack", sa.BigInteger, nullable=False),
     )
     split = sa.Table(
         "etl_split",

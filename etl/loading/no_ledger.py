@@ -25,6 +25,7 @@ from etl.loading.ledger_base import (
     now,
 )
 from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
+from etl.packs import unpacked
 from etl.targets.base import TargetConnection
 
 
@@ -75,9 +76,10 @@ class NoLedger:
                     before.rejected + counts.rejected,
                     before.discarded + counts.discarded,
                 )
-                if part.document is not None:
-                    self._documents[part.place[:2]] = part.document.label
-                self._tiles[part.place[:2]].append(Tile(part.start, part.end, part.last))
+                for alone in unpacked(part):
+                    if alone.document is not None:
+                        self._documents[alone.place[:2]] = alone.document.label
+                    self._tiles[alone.place[:2]].append(Tile(alone.start, alone.end, alone.last))
         return [True] * len(parts)
 
     def hold_again(self) -> None:

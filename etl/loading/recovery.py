@@ -20,6 +20,7 @@ from etl.loading.insert_queue import QueuedBatch
 from etl.loading.ledger_base import BatchLedger
 from etl.loading.row_ranges import RowRanges
 from etl.messages import PartCounts, RejectedRecord, Split
+from etl.packs import mapped_records
 from etl.positions import RecordPositions
 from etl.targets.base import Merged, TargetConnection
 
@@ -63,7 +64,7 @@ def correct(
     split, before = entry.split, entry.mapped.counts
     if not skipped and not refused:
         return before
-    ends = list(accumulate(sum(run.records for run in part.runs) for part in split.parts))
+    ends = list(accumulate(map(mapped_records, split.parts)))
     rejected = Counter(bisect_right(ends, place) for place in refused)
     discarded = Counter(bisect_right(ends, place) for place in skipped)
     after = tuple(

@@ -41,7 +41,8 @@ class RetryLedger:
         self._ledger = ledger
         self._labels = labels
         tables = ledger_tables(schema)
-        self._source, self._split, self._reject = tables.source, tables.split, tables.reject
+        self._source, self._document = tables.source, tables.document
+        self._split, self._reject = tables.split, tables.reject
         self._epochs: dict[int, int] = {}
         self._said: dict[TargetConnection, dict[tuple[int, int, int], PartCounts]] = {}
         """What the transaction open on a connection has told the tiles of each reject."""
@@ -137,7 +138,10 @@ class RetryLedger:
         self, connection: TargetConnection, within: _InDocument, changes: Sequence[tuple[int, int, int, int]]
     ) -> None:
         split = self._split.c
-        here = (split.source == within[0], split.document == within[1])
+        document = self._document.c
+        packed = (document.source == within[0], document.document == within[1], document.pack > 0)
+        owner = sa.func.coalesce(sa.select(document.pack).where(*packed).scalar_subquery(), within[1])
+        here = (split.source == within[0], split.document == owner)
         first, last = changes[0][0], changes[-1][0]
         before_first = sa.select(sa.func.max(split.start_offset)).where(*here, split.start_offset <= first)
         near = (*here, split.start_offset >= before_first.scalar_subquery())

@@ -11,12 +11,12 @@ import functools
 import importlib
 import os
 
-BINDINGS = ("_clean", "_cutter", "_scanner")
+BINDINGS = ("_clean", "_cutter", "_documents", "_scanner")
 """Used together or not at all, so that a load has one speed and not a mixture."""
 
 SWITCH = "ETL_NATIVE"
 
-INTERFACE = 5
+INTERFACE = 6
 """One more with each change of what Python and the compiled modules say to each other: they name it as well, so that
 modules left over from another version are not used."""
 

@@ -2,7 +2,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from etl.messages import Run
+from etl.messages import Pack, Run
 from etl.native.program import Program
 
 INTERFACE: int
@@ -28,9 +28,9 @@ class AroundRecords(Protocol):
     def around_bits(self) -> int:
         """A bit for each of `Program.around_bits`."""
 
-PlacedRun = tuple[Run, int, int, tuple[bytes, ...], AroundRecords, int]
-"""A run, the place in the split of its first record, `keys_from` of its part, its source's texts, what is around it,
-and the node that stands for that."""
+PlacedRun = tuple[Run | Pack, int, int, tuple[bytes, ...] | list[tuple[bytes, ...]], AroundRecords, int]
+"""A run, the place in the split of its first record, `keys_from` of its part, its source's texts (of a pack those of
+each document, in a list), what is around it, and the node that stands for that."""
 
 class Plan:
     """A program in the core's terms; threads may share it. Raises MemoryError."""

@@ -17,10 +17,11 @@ from libc.string cimport memcpy, memset
 
 import array
 
+from etl.messages import SHORTEST_RECORD, Pack
 from etl.transform.elements import NIL as NIL_TEXT
 from etl.transform.elements import NULL as NULL_TEXT
 
-INTERFACE = 5
+INTERFACE = 6
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -346,36 +347,83 @@ cdef class Scanner:
 
     cdef int _take_runs(self, list runs) except -1:
         cdef etl_arena *memory = etl_scan_arena(self.scanner)
-        cdef size_t at
-        cdef array.array spans
-        cdef bytes payload
+        cdef uint32_t count = 0
+        for one, _, _, _, _, _ in runs:
+            count += <uint32_t>len(one.sizes) if type(one) is Pack else 1
+        self.held.append(runs)
+        self.runs = <etl_run *>room(memory, count, sizeof(etl_run))
+        self.places = <etl_place *>room(memory, count, sizeof(etl_place))
+        self.around = <etl_surroundings **>room(memory, count, sizeof(etl_surroundings *))
+        last = texts = None
+        for one, first, keys_from, source_texts, surroundings, root in runs:
+            self.places[self.run_count].first = first
+            self.places[self.run_count].keys_from = keys_from
+            self.places[self.run_count].around_bits = surroundings.around_bits
+            if surroundings is last:
+                self.places[self.run_count].around = self.places[self.run_count - 1].around
+            else:
+                self.places[self.run_count].around, last = self._values_around(surroundings.around), surroundings
+                self.around[self.run_count] = self._surroundings(surroundings, root)
+            if type(one) is Pack:
+                self._take_pack(one, source_texts or None)
+                texts = None
+                continue
+            if source_texts is texts:
+                self.places[self.run_count].source_texts = self.places[self.run_count - 1].source_texts
+            else:
+                self.places[self.run_count].source_texts, texts = texts_of(memory, source_texts), source_texts
+            self._take_run(one)
+        return 0
+
+    cdef int _take_run(self, run) except -1:
+        cdef etl_run *one = &self.runs[self.run_count]
+        cdef etl_place *place = &self.places[self.run_count]
+        cdef bytes payload = run.payload
+        cdef array.array spans = run.spans
+        if spans.ob_descr.typecode != c"I" or len(payload) > UINT32_MAX:
+            raise ValueError("a run has an array of 'I', and its places fit in")
+        one.payload, one.size = <const uint8_t *>PyBytes_AS_STRING(payload), len(payload)
+        one.spans, one.records = spans.data.as_uints, <uint32_t>(len(spans) // 2)
+        place.payload, place.spans, place.records = one.payload, one.spans, one.records
+        place.offset, place.line, place.first_record = run.offset, run.line, run.first_record
+        self.run_count += 1
+        return 0
+
+    cdef int _take_pack(self, pack, list source_texts) except -1:
+        """A run for each of its documents, with the texts of each; where it is mapped is told already of the first."""
+        cdef etl_arena *memory = etl_scan_arena(self.scanner)
+        cdef bytes payload = pack.payload
+        cdef array.array begins = pack.begins, sizes = pack.sizes, starts = pack.starts, ends = pack.ends
+        cdef array.array lines = pack.lines
+        cdef size_t at, count = len(sizes)
+        cdef uint32_t *spans = <uint32_t *>room(memory, 2 * count, sizeof(uint32_t))
+        cdef const uint8_t *text = <const uint8_t *>PyBytes_AS_STRING(payload)
+        cdef etl_place first = self.places[self.run_count]
+        cdef uint64_t keys_from = first.keys_from + <uint64_t>pack.records_before
+        cdef uint32_t shortest = SHORTEST_RECORD
         cdef etl_run *one
         cdef etl_place *place
-        last = texts = None
-        self.held.append(runs)
-        self.runs = <etl_run *>room(memory, len(runs), sizeof(etl_run))
-        self.places = <etl_place *>room(memory, len(runs), sizeof(etl_place))
-        self.around = <etl_surroundings **>room(memory, len(runs), sizeof(etl_surroundings *))
-        for at, (run, first, keys_from, source_texts, surroundings, root) in enumerate(runs):
-            one, place = &self.runs[at], &self.places[at]
-            payload, spans = run.payload, run.spans
-            if spans.ob_descr.typecode != c"I" or len(payload) > UINT32_MAX:
-                raise ValueError("a run has an array of 'I', and its places fit in")
-            one.payload, one.size = <const uint8_t *>PyBytes_AS_STRING(payload), len(payload)
-            one.spans, one.records = spans.data.as_uints, <uint32_t>(len(spans) // 2)
-            place.payload, place.spans, place.records, place.first = one.payload, one.spans, one.records, first
-            place.offset, place.line, place.first_record = run.offset, run.line, run.first_record
-            place.keys_from, place.around_bits = keys_from, surroundings.around_bits
-            if source_texts is texts:
-                place.source_texts = self.places[at - 1].source_texts
-            else:
-                place.source_texts, texts = texts_of(memory, source_texts), source_texts
-            if surroundings is last:
-                place.around = self.places[at - 1].around
-            else:
-                place.around, last = self._values_around(surroundings.around), surroundings
-                self.around[at] = self._surroundings(surroundings, root)
-        self.run_count = <uint32_t>len(runs)
+        for column in (begins, sizes, starts, ends, lines):
+            if (<array.array>column).ob_descr.typecode != c"I" or <size_t>len(column) != count:
+                raise ValueError("a pack has a number of 'I' for each of its documents")
+        for at in range(count):
+            one, place = &self.runs[self.run_count], &self.places[self.run_count]
+            if (
+                begins.data.as_uints[at] + <uint64_t>ends.data.as_uints[at] > <uint64_t>len(payload)
+                or starts.data.as_uints[at] > ends.data.as_uints[at]
+            ):
+                raise ValueError("the documents of a pack are in its payload")
+            spans[2 * at + 1] = ends.data.as_uints[at] - starts.data.as_uints[at]
+            one.payload, one.size = text + begins.data.as_uints[at] + starts.data.as_uints[at], spans[2 * at + 1]
+            one.spans, one.records = spans + 2 * at, 1
+            place.payload, place.spans, place.records = one.payload, one.spans, 1
+            place.offset, place.line, place.first_record = starts.data.as_uints[at], lines.data.as_uints[at], 1
+            place.first, place.keys_from = first.first + <uint32_t>at, keys_from
+            place.around, place.around_bits = first.around, first.around_bits
+            if source_texts:
+                place.source_texts = texts_of(memory, source_texts[at])
+            keys_from += sizes.data.as_uints[at] // shortest + 1
+            self.run_count += 1
         return 0
 
     cdef const etl_value *_values_around(self, values) except NULL:

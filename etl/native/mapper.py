@@ -7,13 +7,13 @@ to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from etl.mapping.model import FromMeta, FromPath, Mapping
-from etl.messages import Bounds, CopyRows, Notices, Part, RowFormat, Run, Skeleton, TupleRows
+from etl.messages import NOTHING_OPEN, Bounds, CopyRows, Notices, Pack, Part, RowFormat, Run, Skeleton, TupleRows
 from etl.native._scanner import Plan, Scanner
 from etl.native.declined import Declined
 from etl.native.look import Look
@@ -37,6 +37,9 @@ _SETS = 200
 Column = tuple[int, int]
 """Table and place of the column."""
 
+_Texts = tuple[bytes, ...] | list[tuple[bytes, ...]]
+"""What columns can have of a source, as UTF-8; of a pack for each document."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ready:
@@ -46,6 +49,10 @@ class _Ready:
     scanner: Scanner
     roots: dict[Candidates, int]
     """The nodes that stand for what is around records, by the record paths that fit there."""
+
+
+def _skeleton(run: Run | Pack) -> Skeleton:
+    return NOTHING_OPEN if isinstance(run, Pack) else run.skeleton
 
 
 class NativeMapper:
@@ -88,26 +95,36 @@ class NativeMapper:
     def _placed(self, positions: RecordPositions) -> tuple[_Ready, list[PlacedRun]]:
         """The runs with what is around them, and the one program that is right for all of them."""
         fitting: list[Candidates] = []
-        runs: list[tuple[Run, int, int, tuple[bytes, ...], Surroundings]] = []
-        told: tuple[Part | None, tuple[bytes, ...]] = (None, ())
-        longest = min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)
+        placed: list[tuple[Run | Pack, int, int, _Texts, Surroundings]] = []
+        first = 0
         skeleton: Skeleton | None = None
-        for first, (part, run) in zip(positions.starts, positions.runs, strict=True):
-            longer = partial(has_longer, (run,))
-            if len(run.payload) > longest and longer(longest):
-                raise Declined("a record longer than a text may be")
-            if run.skeleton is not skeleton:
-                skeleton = run.skeleton
-                paths, around = self._surroundings(skeleton)
-            # What a document type makes is not counted by the scanner, which knows the limits on all else itself.
-            if skeleton.subset and self._limits.suspects(skeleton, run.payload, longer):
-                raise Declined("a record that may be beyond a limit, by its document type")
-            fitting.append(paths)
-            if self._tells_sources and part is not told[0]:
-                told = part, self._source_texts(part)
-            runs.append((run, first, part.keys_from, told[1], around))
+        for part in positions.parts:
+            texts = self._source_texts(part) if self._tells_sources else ()
+            runs: Sequence[Run | Pack] = part.runs if part.pack is None else (part.pack,)
+            for run in runs:
+                if (around := _skeleton(run)) is not skeleton:
+                    skeleton = around
+                    paths, surroundings = self._surroundings(skeleton)
+                self._check(run, skeleton)
+                fitting.append(paths)
+                placed.append((run, first, part.keys_from, texts, surroundings))
+                first += len(run.sizes) if isinstance(run, Pack) else run.records
         ready = self._ready_for(dict.fromkeys(fitting))
-        return ready, [(*run, ready.roots[paths]) for run, paths in zip(runs, fitting, strict=True)]
+        return ready, [(*run, ready.roots[paths]) for run, paths in zip(placed, fitting, strict=True)]
+
+    def _check(self, run: Run | Pack, skeleton: Skeleton) -> None:
+        """Raise Declined where the scanner does not know a limit that records may be beyond."""
+        longest = min(PLAIN_TEXT_BYTES, self._bounds.text_bytes)
+        if isinstance(run, Pack):
+            if max(run.sizes) > longest:
+                raise Declined("a record longer than a text may be")
+            return
+        longer = partial(has_longer, (run,))
+        if len(run.payload) > longest and longer(longest):
+            raise Declined("a record longer than a text may be")
+        # What a document type makes is not counted by the scanner, which knows the limits on all else itself.
+        if skeleton.subset and self._limits.suspects(skeleton, run.payload, longer):
+            raise Declined("a record that may be beyond a limit, by its document type")
 
     def _ready_for(self, wanted: Collection[Candidates]) -> _Ready:
         known = self._ready.roots
@@ -116,9 +133,14 @@ class NativeMapper:
             self._ready = self._made_ready([*known, *more] if len(known) + len(more) <= _SETS else [(), *wanted])
         return self._ready
 
-    def _source_texts(self, part: Part) -> tuple[bytes, ...]:
+    def _source_texts(self, part: Part) -> _Texts:
+        """What columns can have of a part's document, or of each of a pack's."""
         try:
-            return tuple(text.encode() for text in self._assembler.source_texts(part))
+            label, *others = self._assembler.source_texts(part)
+            rest = tuple(text.encode() for text in others)
+            if part.pack is None:
+                return label.encode(), *rest
+            return [(label.encode(), *rest) for label in part.pack.labels]
         except UnicodeEncodeError:
             raise Declined("a source whose name is no Unicode") from None
 

@@ -77,8 +77,8 @@ class TargetConnection(ABC):
         """
 
     @abstractmethod
-    def insert_new(self, table: Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-        """Insert those of the rows (a value for each column) of which no unique key is there; the `key` of each."""
+    def insert_new(self, table: Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[tuple[Any, ...]]:
+        """Insert rows, given by columns, except those of which a unique key is there: the `key` of each of these."""
 
     @abstractmethod
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:

@@ -128,7 +128,7 @@ class MemoryConnection(TargetConnection):
     ) -> list[tuple[Any, ...]]:
         raise InternalError("memory:// runs no SQL.")
 
-    def insert_new(self, table: Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    def insert_new(self, table: Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[tuple[Any, ...]]:
         raise InternalError("memory:// runs no SQL.")
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:

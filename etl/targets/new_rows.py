@@ -1,7 +1,8 @@
-"""Rows of the ledger that may be there already: those that are not are inserted, and it is told which these were.
+"""Rows of the ledger that may be there already: those that are not are inserted, and it is told which were.
 
-In: rows as tuples, thousands of them in a batch of small documents. Out: the keys of the new ones. Both ways do with a
-few calls: one row of parameters each, through SQLAlchemy, would take longer than writing the documents' own rows.
+In: rows by columns, thousands of them in a batch of small documents. Out: the keys of those that were there. Both ways
+do with a few calls, and with none for a row where all are new, as nearly always: one row of parameters each, through
+SQLAlchemy, would take longer than writing the documents' own rows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import marshal
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,30 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
+_SAVEPOINT, _UNDO, _RELEASE = (
+    f"{what} etl_new_rows" for what in ("SAVEPOINT", "ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
+)
 
-def insert_as_arrays(connection: SqlConnection, table: sa.Table, key: Sequence[str], rows: Sequence[Row]) -> set[Row]:
+
+def insert_as_arrays(
+    connection: SqlConnection, table: sa.Table, key: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> set[Row]:
     """For PostgreSQL: one array a column, of integers, booleans, texts or bytes without NULL among them."""
-    columns = zip(*rows, strict=True)
-    arrays = {column.name: _literal(values) for column, values in zip(table.c, columns, strict=True)}
-    return set(connection.execute(_array_statement(table, tuple(key)), [arrays]))
+    arrays = [{column.name: _literal(values) for column, values in zip(table.c, columns, strict=True)}]
+    connection.driver.execute(_SAVEPOINT)
+    ((new,),) = connection.execute(_array_statement(table, ()), arrays)
+    known: set[Row] = set()
+    if new < len(columns[0]):
+        # Which ones are new only that statement tells that brings them, and to tell it of each takes its time.
+        connection.driver.execute(_UNDO)
+        known = _keys(table, key, columns).difference(connection.execute(_array_statement(table, tuple(key)), arrays))
+    connection.driver.execute(_RELEASE)
+    return known
+
+
+def _keys(table: sa.Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Row]:
+    places = [list(table.c.keys()).index(name) for name in key]
+    return set(zip(*(columns[place] for place in places), strict=True))
 
 
 def _literal(values: Sequence[Any]) -> str:
@@ -46,41 +64,54 @@ def _literal(values: Sequence[Any]) -> str:
 
 @lru_cache(16)
 def _array_statement(table: sa.Table, key: tuple[str, ...]) -> Executable:
+    """What returns the `key` of each new row; without one, how many are new."""
     from sqlalchemy.dialects import postgresql  # takes a while, and a load needs one dialect
 
     names = [column.name for column in table.c]
     arrays = (sa.cast(sa.bindparam(column.name, type_=sa.Text), postgresql.ARRAY(column.type)) for column in table.c)
     rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
     insert = postgresql.insert(table).from_select(names, sa.select(*(rows.c[name] for name in names)))
-    return insert.on_conflict_do_nothing().returning(*(table.c[name] for name in key))
+    insert = insert.on_conflict_do_nothing()
+    if key:
+        return insert.returning(*(table.c[name] for name in key))
+    new = insert.returning(sa.literal_column("1").label("one")).cte("new")
+    return sa.select(sa.func.count()).select_from(new)
 
 
 def insert_many(
-    connection: SqlConnection, table: sa.Table, key: Sequence[str], rows: Sequence[Row], *, compiled: bool = False
+    connection: SqlConnection,
+    table: sa.Table,
+    key: Sequence[str],
+    columns: Sequence[Sequence[Any]],
+    *,
+    compiled: bool = False,
 ) -> set[Row]:
-    """For SQLite: all of them where all are new, as nearly always; else one by one.
+    """For SQLite: all of them where all are new; else one by one.
 
     `compiled`: the connection knows the function of `sqlite_rows`, by which no other thread has to wait for each row.
     """
-    key_of = itemgetter(*(list(table.c.keys()).index(name) for name in key))
     driver = connection.driver
+    known: set[Row] = set()
     with connection.translated():
-        driver.execute("SAVEPOINT etl_new_rows")
-        if _insert(driver, table, rows, compiled=compiled) == len(rows):
-            new = set(map(key_of, rows))
-        else:
-            driver.execute("ROLLBACK TO SAVEPOINT etl_new_rows")
-            new = {key_of(row) for row in rows if driver.execute(_row_statement(table), row).rowcount}
-        driver.execute("RELEASE SAVEPOINT etl_new_rows")
-    return new
+        driver.execute(_SAVEPOINT)
+        if _insert(driver, table, columns, compiled=compiled) < len(columns[0]):
+            driver.execute(_UNDO)
+            statement, rows = _row_statement(table), list(zip(*columns, strict=True))
+            key_of = itemgetter(*(list(table.c.keys()).index(name) for name in key))
+            known = {key_of(row) for row in rows if not driver.execute(statement, row).rowcount}
+        driver.execute(_RELEASE)
+    return known
 
 
-def _insert(driver: sqlite3.Connection, table: sa.Table, rows: Sequence[Row], *, compiled: bool) -> int:
+def _insert(driver: sqlite3.Connection, table: sa.Table, columns: Sequence[Sequence[Any]], *, compiled: bool) -> int:
     """How many of them were new."""
     if not compiled:
-        return driver.executemany(_row_statement(table), rows).rowcount
-    width = len(table.c)
-    return driver.execute(_encoded_statement(table), (width, marshal.dumps(list(chain(*rows)), 2))).rowcount
+        return driver.executemany(_row_statement(table), zip(*columns, strict=True)).rowcount
+    width = len(columns)
+    values: list[Any] = [None] * (width * len(columns[0]))
+    for place, column in enumerate(columns):
+        values[place::width] = column
+    return driver.execute(_encoded_statement(table), (width, marshal.dumps(values, 2))).rowcount
 
 
 @lru_cache(16)

@@ -65,8 +65,8 @@ class PostgresConnection(SqlConnection):
     def lock(self) -> None:
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
 
-    def insert_new(self, table: sa.Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-        return insert_as_arrays(self, table, key, rows)
+    def insert_new(self, table: sa.Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[tuple[Any, ...]]:
+        return insert_as_arrays(self, table, key, columns)
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         statement = self._target.statements[table]

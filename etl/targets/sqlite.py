@@ -85,8 +85,8 @@ class SqliteConnection(SqlConnection):
     def lock(self) -> None:
         """BEGIN IMMEDIATE has taken it: there is one writer."""
 
-    def insert_new(self, table: sa.Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-        return insert_many(self, table, key, rows, compiled=self._target.compiled)
+    def insert_new(self, table: sa.Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[tuple[Any, ...]]:
+        return insert_many(self, table, key, columns, compiled=self._target.compiled)
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         insert, merging = self._inserts[table], self._target.merging

@@ -20,6 +20,7 @@ from lxml import etree
 
 from etl.mapping.paths import XSI_NAMESPACE, local_name
 from etl.messages import Bounds, MappedBatch, RejectedRecord, Run, Skeleton, Split
+from etl.packs import packed_counts, unpacked_split
 from etl.positions import RecordPositions
 from etl.record_schema import MAIN_TEXT, SKIP, WRAPPERS, Declared, RecordSchema
 from etl.transform.leaving_out import in_places, without
@@ -51,8 +52,9 @@ def validated(
         rejects = validator.rejects(RecordPositions(split))
         took = time.perf_counter() - began
         if rejects:
-            rest, kept = without(split, rejects)
+            rest, kept = without(unpacked_split(split), rejects)
             batch = in_places(run_split(rest), kept)
+            batch = replace(batch, counts=packed_counts(split, batch.counts))
         else:
             batch = run_split(split)
         return replace(batch, busy=batch.busy + took)

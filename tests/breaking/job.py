@@ -16,7 +16,8 @@ from pathlib import Path
 from random import Random
 
 from env_prep.generate_dump import KINDS, write_dump
-from etl.extract.source import MANY, SMALL_BYTES
+from etl.extract.member import SMALL_BYTES
+from etl.extract.source import MANY
 from tests.command import ETL
 from tests.packing import pack
 

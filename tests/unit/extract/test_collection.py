@@ -11,8 +11,9 @@ import zstandard
 
 from etl.errors import SourceError
 from etl.extract.collection import RECORDS_PER_PACKED_BYTE, Found, documents
+from etl.extract.member import SMALL_BYTES
 from etl.extract.members import ArchiveLimits
-from etl.extract.source import MANY, SMALL_BYTES, Source, expand
+from etl.extract.source import MANY, Source, expand
 from tests.packing import ARCHIVES, pack
 
 LIMITS = ArchiveLimits(250, 10**12)
