@@ -21,6 +21,7 @@ import typer
 from etl.errors import EXIT_FAILED, EXIT_STOPPED, EtlError, SettingsError, mask_password
 from etl.options import Settings, read_settings
 from etl.screen import console, show_error
+from etl.streams import STANDARD_OUTPUT, write_no_more
 
 logger = logging.getLogger("etl")
 
@@ -46,13 +47,22 @@ def clear_errors(
     except BrokenPipeError:
         raise typer.Exit(EXIT_FAILED) from None
     except OSError as error:
-        _fail(f"The system refuses: {error}.", EXIT_FAILED, error, verbose=verbose)
+        if error.filename == STANDARD_OUTPUT:
+            write_no_more(sys.stdout)  # or what waits to be written there is told once more
+        _fail(refusal(error), EXIT_FAILED, error, verbose=verbose)
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is a sentence too, its traceback by -v and --log
         what = " ".join(str(error).split())
         sentence = f"{type(error).__name__}: {what} (a defect in etl: please report it, with what -v prints)"
         _fail(sentence, EXIT_FAILED, error, verbose=verbose)
     finally:
         _on_interrupts(signal.SIG_IGN)
+
+
+def refusal(error: OSError) -> str:
+    """What the system refuses, in a sentence."""
+    if error.filename == STANDARD_OUTPUT:
+        return f"Cannot write to standard output: {error.strerror}."
+    return f"The system refuses: {error}."
 
 
 def _on_interrupts(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:

@@ -36,7 +36,7 @@ from etl.arguments import (
     Workers,
     Write,
 )
-from etl.command_line import ABORTED, check_apart, clear_errors, settings_of
+from etl.command_line import ABORTED, check_apart, clear_errors, refusal, settings_of
 from etl.errors import EXIT_FAILED, EtlError, MappingError, SettingsError, mask_password
 from etl.ledger_commands import add_to
 from etl.log_file import log_to
@@ -74,6 +74,10 @@ def main() -> None:
     prepare_streams()
     try:
         app()
+    except OSError as error:  # help is written outside of all commands
+        write_no_more(sys.stdout)
+        show_error(refusal(error))
+        sys.exit(EXIT_FAILED)
     finally:
         _flush_standard_output()
 
@@ -384,5 +388,5 @@ def _flush_standard_output() -> None:
     except OSError as error:
         write_no_more(sys.stdout)
         if not isinstance(error, BrokenPipeError):
-            show_error(f"Cannot write to standard output: {error.strerror}.")
+            show_error(refusal(error))
             sys.exit(EXIT_FAILED)

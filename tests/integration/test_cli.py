@@ -194,14 +194,30 @@ def test_a_reader_who_leaves_is_no_error_of_ours(folder: Path) -> None:
     assert err == b""
 
 
-@pytest.mark.parametrize("arguments", [["docs"], ["load", "items.xml.gz", "--json"], ["check", "items.xml.gz"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["load", "--help"],
+        ["rejects", "-h"],
+        ["--version"],
+        [],
+        ["docs"],
+        ["load", "items.xml.gz", "--json"],
+        ["check", "items.xml.gz"],
+        ["infer", "items.xml.gz"],
+        ["schema", "--map", "items.mapping.yaml"],
+    ],
+    ids=" ".join,
+)
 def test_output_that_cannot_be_written_is_named(folder: Path, arguments: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [ETL, *arguments], cwd=folder, stdout=full, stderr=subprocess.PIPE, env=environment(), text=True
         )
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert "standard output: No space left on device" in error
     if "--json" in arguments:
         assert "Loaded 2 records into sqlite:///items.db" in done.stderr
     assert "Traceback" not in done.stderr

@@ -115,7 +115,7 @@ ALLOWED = {
     "new_file": set(),
     "allocator": set(),
     "background": set(),
-    "command_line": {"errors", "options", "screen"},
+    "command_line": {"errors", "options", "screen", "streams"},
     "ledger_summary": {"ledger_reports", "progress"},
     "ledger_commands": {
         "arguments",
