@@ -19,6 +19,7 @@ from etl.errors import CallbackError, SettingsError, SourceError
 from etl.extract.doctype import given_dtd
 from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand, looked_at
+from etl.extract.subfolders import passed_over
 from etl.loading.result_thread import OnBatch, OnReject
 from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
@@ -156,29 +157,30 @@ def infer(
 ) -> str:
     """The text of a mapping file for the sources: commented YAML, inferred from a sample of 64 MiB (`full`: from all).
 
-    With `xsd`, the file of an XML Schema, it is what that says; of sources, if there are any, only the root elements
-    are looked at. What is doubtful about it stands in its first lines. Of `settings` those of `input` count. Raises
+    With `xsd`, the file of an XML Schema, it is what that says; sources, if there are any, say which of its elements
+    are meant. What is doubtful about it stands in its first lines. Of `settings` those of `input` count. Raises
     SourceError where a source cannot be read or is no XML, SettingsError.
     """
     settings, progress = settings or Settings(), progress or SilentProgress()
-    if xsd is None:
-        dtd = given_dtd(settings.input.dtd, progress.note)
-        found = _kept(_names(sources), settings)
-        for source in found:
-            if source.stream is not None:
-                source.stream.keep_no_more()
-        return infer_text(found, full=full, progress=progress, dtd=dtd, limits=settings.limits)
+    if xsd is not None:
+        return _of_schema(Path(xsd), sources, settings, progress, full=full)
+    dtd = given_dtd(settings.input.dtd, progress.note)
+    _tell_passed_over(_names(sources), progress)
+    found = _looked_at_once(_names(sources), settings)
+    return infer_text(found, full=full, progress=progress, dtd=dtd, limits=settings.limits)
+
+
+def _of_schema(xsd: Path, sources: SourceNames, settings: Settings, progress: Progress, *, full: bool) -> str:
     if full:
         raise SettingsError(
             "full (--full) is for what is inferred from documents; of a schema (--xsd) always everything is looked at."
         )
-    if settings.input.dtd is not None:
-        raise SettingsError(
-            "input.dtd (--dtd) is for what stands in documents; with a schema (--xsd) only their root elements are"
-            " looked at."
-        )
-    found = _found(_names(sources), settings) if sources else []
-    return text_from_schema(Path(xsd), found, progress)
+    for name, given in (("input.dtd (--dtd)", settings.input.dtd), ("input.repair (--repair)", settings.input.repair)):
+        if given and not sources:
+            raise SettingsError(f"{name} is for what stands in documents, and with the schema (--xsd) none is named.")
+    dtd = given_dtd(settings.input.dtd, progress.note)
+    found = _looked_at_once(_names(sources), settings) if sources else []
+    return text_from_schema(xsd, found, progress, dtd, settings.limits)
 
 
 def schema(mapping: str | Path | Mapping, target: str | None = None, settings: Settings | None = None) -> str:
@@ -195,12 +197,18 @@ def _prepare(
     progress: Progress,
 ) -> tuple[Mapping, list[Source]]:
     """The mapping, given or inferred, and the sources, both checked as far as can be told before any work."""
+    _tell_passed_over(names, progress)
     if mapping is None:
         found = _kept(names, settings)
         return inferred_mapping(found, save_as, progress, dtd, settings.limits), found
     checked = _read(mapping)
     check_functions(checked)
     return checked, _found(names, settings)
+
+
+def _tell_passed_over(names: Sequence[str], progress: Progress) -> None:
+    for sentence in passed_over(names):
+        progress.note(sentence)
 
 
 def _found(names: Sequence[str], settings: Settings) -> list[Source]:
@@ -210,6 +218,15 @@ def _found(names: Sequence[str], settings: Settings) -> list[Source]:
 def _kept(names: Sequence[str], settings: Settings) -> list[Source]:
     """The sources, what comes through a pipe so that it may be read twice, and seen to be an archive or not."""
     return [source if source.rereadable else looked_at(source.kept()) for source in _found(names, settings)]
+
+
+def _looked_at_once(names: Sequence[str], settings: Settings) -> list[Source]:
+    """The sources, for a sample alone."""
+    found = _kept(names, settings)
+    for source in found:
+        if source.stream is not None:
+            source.stream.keep_no_more()
+    return found
 
 
 def _read(mapping: str | Path | Mapping) -> Mapping:

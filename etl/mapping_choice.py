@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SAMPLE_BYTES = 64 * 2**20
 """Of the documents: seconds to read, and enough to see what is rare."""
 
+COMPARED_BYTES = 8 * 2**20
+"""Of the documents beside a schema: whether they have what it declares shows soon."""
+
 SLOW_SECONDS = 2.0
 """After which a schema that is still read is said to be large."""
 
@@ -68,19 +71,32 @@ def infer_text(
     return inferred.text
 
 
-def text_from_schema(file: Path, found: Sequence[Source], progress: Progress) -> str:
+def text_from_schema(
+    file: Path, found: Sequence[Source], progress: Progress, dtd: Dtd | None = None, limits: Limits | None = None
+) -> str:
     """The text of a mapping by an XML Schema, for the root elements of these sources if there are any.
 
-    Raises SettingsError where the schema is not usable, SourceError where a source cannot be read.
+    What `dtd` declares holds in all of them; `limits` (the defaults) are those of archives. Raises SettingsError where
+    the schema is not usable, SourceError where no source can be read.
     """
-    from etl.inference.openable import openables
+    from etl.inference.openable import archived, openables
+    from etl.inference.survey import survey
     from etl.inference.xsd import infer_from_schema
+
+    def look() -> Profile:
+        return survey(
+            openables(found),
+            archives=archived(found, limits or Limits()),
+            sample_bytes=COMPARED_BYTES,
+            on_bytes=lambda _seen: None,
+            dtd=dtd,
+        )
 
     slow = threading.Timer(SLOW_SECONDS, progress.note, [f"The schema {file} is a large one: this takes a while."])
     slow.daemon = True
     slow.start()
     try:
-        inferred = infer_from_schema(file, openables(found))
+        inferred = infer_from_schema(file, look if found else None)
     finally:
         slow.cancel()
     tables = _parsed(inferred.text, UNSAVED).tables

@@ -36,16 +36,16 @@ def infer_mapping(profile: Profile, label: str) -> Inferred:
     namespaces = Namespaces(profile)
     records, warnings = find_records(profile)
     tables = design_tables(records, namespaces, profile)
-    if profile.skipped:
-        warnings = [_skipped(profile), *warnings]
+    warnings = [*passed_over(profile), *warnings]
     text = write_mapping(list(_head(profile, label, warnings)), namespaces.prefixes, tables)
     return Inferred(text, tuple(warnings))
 
 
-def _skipped(profile: Profile) -> str:
-    if profile.skipped == 1:
-        return f"1 passage could not be read and was passed over: {profile.first_problem}"
-    return f"{profile.skipped:,} passages could not be read and were passed over; the first: {profile.first_problem}"
+def passed_over(profile: Profile) -> list[str]:
+    """A warning of what could not be read, if there is any."""
+    if profile.skipped <= 1:
+        return [f"1 passage could not be read and was passed over: {profile.first_problem}"] * profile.skipped
+    return [f"{profile.skipped:,} passages could not be read and were passed over; the first: {profile.first_problem}"]
 
 
 def _head(profile: Profile, label: str, warnings: Sequence[str]) -> Iterator[str]:

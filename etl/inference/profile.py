@@ -64,6 +64,8 @@ class Profile:
     of those of another."""
     files: dict[str, str] = field(default_factory=dict)
     """By root element: what all the files with it are called, numbers aside; "" where that differs, or says nothing."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """By root element: the first document that has it."""
     whole: bool = True
     """All of every document was looked at, be it that some of it did not parse."""
     prefixes: dict[str, str] = field(default_factory=dict)

@@ -198,6 +198,7 @@ class _Look:
             # Packed, it may be larger; but what is small is known to be.
             size = max(self.seen, self._opened.size or 0)
             profile.root_bytes[document.root] = profile.root_bytes.get(document.root, 0) + size
+            profile.labels.setdefault(document.root, self._opened.label)
             name = file_name(self._opened.label)
             if profile.files.setdefault(document.root, name) != name:
                 profile.files[document.root] = ""

@@ -1,63 +1,59 @@
 """A mapping from an XML Schema: a file, and documents if there are any, go in; the text of a mapping file comes out.
 
-The schema becomes a profile (`xsd_profile`), as documents do, and the same design makes tables of it. Of documents only
-the root elements are looked at: they say which of the schema's elements are meant.
+The schema becomes a profile (`xsd_profile`), as documents do, and the same design makes tables of it. The root elements
+of documents say which of the schema's elements are meant, and a sample of what is in them whether it is their schema.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lxml import etree
-
-from etl.errors import SettingsError, SourceError
-from etl.inference.choice import turns
-from etl.inference.design import WARNINGS_SHOWN, Inferred
+from etl.errors import SettingsError
+from etl.inference.design import WARNINGS_SHOWN, Inferred, passed_over
 from etl.inference.namespaces import Namespaces
-from etl.inference.openable import Openable
-from etl.inference.prolog import read_prolog
+from etl.inference.profile import Profile
 from etl.inference.records import find_records
 from etl.inference.shapes import SMALL
 from etl.inference.tables import design_tables
 from etl.inference.write import write_mapping
+from etl.inference.xsd_fit import differences, few
 from etl.inference.xsd_keys import declare_keys
 from etl.inference.xsd_profile import ANYTHING, RECURSIVE, TOO_DEEP, SchemaProfile, profile_of
-from etl.inference.xsd_schema import Missing, read_schema
+from etl.inference.xsd_schema import Missing, read_schema, readable
 from etl.mapping.paths import XSI_NAMESPACE
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
-_SHOWN = 3
 _ROOTS_SHOWN = 10
 
 
-def infer_from_schema(file: Path, documents: Sequence[Openable] = ()) -> Inferred:
-    """A mapping for what the schema in `file` allows, below the root elements of `documents` where any are given.
+def infer_from_schema(file: Path, look: Callable[[], Profile] | None = None) -> Inferred:
+    """A mapping for what the schema in `file` allows, below the root elements of documents where there are any.
 
-    A root that several small ones have is a record; of very many, some are looked at (`etl.inference.choice`).
-    Raises SettingsError where the schema is not usable or does not declare these, SourceError where one cannot be read.
+    `look` looks at a sample of these, once the schema is known to be one. A root that several small ones have is a
+    record. Raises SettingsError where the schema is not usable, or not that of the documents.
     """
     schema, missing = read_schema(file)
-    wanted: dict[str, list[Openable]] = {}
-    for turn in turns(documents, SMALL):
-        wanted.setdefault(_root_of(turn.document), []).append(turn.document)
-    roots = [_declared(schema, file, name, found[0].label) for name, found in wanted.items()] or _roots(schema, file)
-    seen = profile_of(roots)
-    seen.profile.small_roots.update(name for name, found in wanted.items() if _are_many_small(found))
-    declare_keys(seen.roots)
+    documents = Profile() if look is None else look()
+    with readable(file):
+        roots = [_declared(schema, file, name, documents) for name in documents.roots] or _roots(schema, file)
+        seen = profile_of(roots)
+        declare_keys(seen.roots)
+    seen.profile.small_roots.update(name for name in documents.roots if _are_many_small(name, documents))
+    differing = differences(documents, seen, str(file))
     seen.profile.prefixes.update(_prefixes(schema))
     namespaces = Namespaces(seen.profile)
     records, warnings = find_records(seen.profile)
     tables = design_tables(records, namespaces, seen.profile)
-    warnings = [*map(_not_read, missing), *_warnings(seen), *warnings]
-    if len(roots) > 1 and not wanted:
+    warnings = [*differing, *passed_over(documents), *map(_not_read, missing), *_warnings(seen), *warnings]
+    if len(roots) > 1 and look is None:
         warnings.append(
-            f"It declares {len(roots):,} elements that may be roots: {_few([root.local_name for root in roots])}. Name"
+            f"It declares {len(roots):,} elements that may be roots: {few([root.local_name for root in roots])}. Name"
             " a document beside it for the tables of its root alone"
         )
     head = [
-        f"From the schema {file}, below {_few([f'/{root.local_name}' for root in roots])}.",
+        f"From the schema {file}, below {few([f'/{root.local_name}' for root in roots])}.",
         "Edit it as you like (`etl docs mapping`). Comments: what the schema says; `required` is what a valid document",
         "always has.",
         *(f"Note: {warning}." for warning in warnings[:WARNINGS_SHOWN]),
@@ -71,10 +67,9 @@ def infer_from_schema(file: Path, documents: Sequence[Openable] = ()) -> Inferre
 # --- roots ---
 
 
-def _are_many_small(documents: Sequence[Openable]) -> bool:
-    sizes = [document.document_bytes for document in documents]
-    known = [size for size in sizes if size is not None]
-    return len(documents) > 1 and len(known) == len(sizes) and sum(known) < SMALL * len(documents)
+def _are_many_small(root: str, documents: Profile) -> bool:
+    number = documents.roots[root].count
+    return number > 1 and documents.root_bytes[root] < SMALL * number
 
 
 def _roots(schema: Any, file: Path) -> list[Any]:
@@ -102,41 +97,15 @@ def _used(schema: Any) -> set[str]:
     return used
 
 
-def _declared(schema: Any, file: Path, name: str, label: str) -> Any:
+def _declared(schema: Any, file: Path, name: str, documents: Profile) -> Any:
     found = schema.maps.elements.get(name)
     if found is None or name.startswith(_XS):
-        known = _few(list(schema.elements)[:_ROOTS_SHOWN]) or "none"
+        known = few(list(schema.elements)[:_ROOTS_SHOWN]) or "none"
         raise SettingsError(
-            f"{label} has the root element {name}, which the schema {file} does not declare (it declares {known}): is"
-            " it the schema of this document?"
+            f"{documents.labels[name]} has the root element {name}, which the schema {file} does not declare (it"
+            f" declares {known}): is it the schema of this document?"
         )
     return found
-
-
-def _root_of(document: Openable) -> str:
-    """The name of a document's root element, as lxml writes it."""
-    parser = etree.XMLPullParser(
-        events=("start",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True
-    )
-    with document.open() as chunks:
-        prolog = read_prolog(chunks, document.label)
-        try:
-            parser.feed(prolog.subset + prolog.rest)
-            for chunk in chunks:
-                if tag := _first(parser):
-                    return tag
-                parser.feed(chunk)
-        except etree.XMLSyntaxError as error:
-            if not (tag := _first(parser)):
-                raise SourceError(f"The root element of {document.label} cannot be read: {error.msg}.") from error
-            return tag
-    if tag := _first(parser):
-        return tag
-    raise SourceError(f"The root element of {document.label} is not complete.")
-
-
-def _first(parser: Any) -> str:
-    return next((str(element.tag) for _, element in parser.read_events()), "")
 
 
 # --- what there is to say ---
@@ -149,21 +118,16 @@ def _warnings(seen: SchemaProfile) -> list[str]:
         ANYTHING: "The schema does not say what stands in {}: it is kept as XML",
         TOO_DEEP: "What is in {} lies beyond what a mapping shows: it is kept as XML",
     }
-    warnings = [sentence.format(_few(seen.cut[why])) for why, sentence in sentences.items() if why in seen.cut]
+    warnings = [sentence.format(few(seen.cut[why])) for why, sentence in sentences.items() if why in seen.cut]
     if seen.open:
         warnings.append(
-            f"Elements that the schema does not name (xs:any) may stand in {_few(seen.open)}: no column takes them"
+            f"Elements that the schema does not name (xs:any) may stand in {few(seen.open)}: no column takes them"
         )
     return warnings
 
 
 def _not_read(missing: Missing) -> str:
     return f"{missing}: what it declares is in no table"
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _prefixes(schema: Any) -> dict[str, str]:

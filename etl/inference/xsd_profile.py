@@ -121,7 +121,7 @@ class _Builder:
         if model.is_emptiable:
             element.leaves = element.count * 3 // 8
         if model.wildcard:
-            self._open.append(_shown(node.path))
+            self._open.append(shown(node.path))
             element.says = _joined(["other elements may stand in it (xs:any)", element.says])
         nillable = any(one.nillable for one in node.declarations)
         for name, one in model.children.items():
@@ -168,7 +168,7 @@ class _Builder:
         element.cut = why
         element.others = element.count
         element.mixed = element.count if _is_mixed(node) else 0
-        self._cut.setdefault(why, []).append(_shown(node.path))
+        self._cut.setdefault(why, []).append(shown(node.path))
 
     # --- attributes ---
 
@@ -258,5 +258,6 @@ def _joined(parts: Sequence[str]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _shown(path: Sequence[str]) -> str:
+def shown(path: Sequence[str]) -> str:
+    """A path of tags as a person reads it."""
     return "/" + "/".join(map(local_name, path))

@@ -1,14 +1,15 @@
 """An XML Schema, read from files: a path goes in, the library's schema object comes out, or a sentence about why not.
 
-Nothing is fetched: what a schema names elsewhere than in files is left out, and told. `xmlschema` is imported by the
-first call, not with this module, since only who has a schema should wait for it.
+Nothing is fetched: what a schema names elsewhere than in files is left out, and told. Files that it names are read
+where `etl.inference.xsd_files` allows it. `xmlschema` is imported by the first call, not with this module, since only
+who has a schema should wait for it.
 """
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from urllib.parse import unquote, urlsplit
 from lxml import etree
 
 from etl.errors import SettingsError
+from etl.inference.xsd_files import REMOTE, SchemaFiles
+from etl.inference.xsd_size import check_size
 
 if TYPE_CHECKING:
     from xmlschema import XMLSchema10
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 _INCLUSIONS = {f"{_XS}include", f"{_XS}redefine", f"{_XS}override"}
 _MIN_VERSION = "{http://www.w3.org/2007/XMLSchema-versioning}minVersion"
-_REMOTE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.\-]+:")
 _MOST_FILES = 1000
 """Of one schema; `xmlschema` takes no more either."""
 _SHOWN = 3
@@ -43,76 +45,81 @@ class Missing:
 
     def __str__(self) -> str:
         named = self.location or self.namespace
-        why = "which is not fetched" if _REMOTE.match(self.location) else "which is not there"
+        why = "which is not fetched" if REMOTE.match(self.location) else "which is not there"
         return f"{self.file}, line {self.line}, names {named}, {why if self.location else 'without a file to read'}"
 
 
 def read_schema(path: Path) -> tuple[XMLSchema10, list[Missing]]:
     """The schema in a file, with all that it imports and includes from other files; and what of that is not there.
 
-    Raises SettingsError where it is no schema, or where what is not there is needed.
+    Raises SettingsError where it is no schema, or is one that leads to other places or beyond all bounds, and where
+    what is not there is needed.
     """
-    from xmlschema import XMLSchema10, XMLSchema11, XMLSchemaException, XMLSchemaParseError
+    from xmlschema import XMLSchema10, XMLSchema11, XMLSchemaParseError
     from xmlschema.locations import FALLBACK_LOCATIONS, LOCATIONS
 
-    root, missing = _look_through(path)
+    files = SchemaFiles(path)
+    root, missing = _look_through(files)
     newest = root.get(_MIN_VERSION, "1.0") >= "1.1"
     first = None
+    url, opener = files.first.as_uri(), files.opener()
     for version in [XMLSchema11] if newest else [XMLSchema10, XMLSchema11]:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), readable(path):
                 # What it warns of is what `missing` tells, with lines.
                 warnings.simplefilter("ignore")
-                schema: Any = version(path.resolve().as_uri(), allow="local", defuse="always")
+                schema: Any = version(url, allow="local", defuse="always", opener=opener)
         except XMLSchemaParseError as error:
             first = first or error
-        except (XMLSchemaException, SyntaxError, OSError, RecursionError) as error:
-            raise SettingsError(_refused(path, error)) from error
         else:
             needed = [one for one in missing if not one.namespace or one.namespace not in schema.maps.namespaces]
             return schema, needed
     assert first is not None, "one of the versions was tried"
     # The library has schemas of its own for these.
     unread = [one for one in missing if one.namespace not in {**LOCATIONS, **FALLBACK_LOCATIONS}]
-    raise SettingsError(_sentence(path, first, unread)) from first
+    raise SettingsError(_sentence(files, first, unread)) from first
 
 
-def _look_through(path: Path) -> tuple[Any, list[Missing]]:
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What `xmlschema` raises within, while the schema in that file is looked at, is a SettingsError; but not what it
+    has to say of an invalid one."""
+    from xmlschema import XMLSchemaException, XMLSchemaParseError
+
+    try:
+        yield
+    except XMLSchemaParseError:
+        raise
+    except (XMLSchemaException, SyntaxError, OSError, RecursionError) as error:
+        raise SettingsError(_refused(path, error)) from error
+
+
+def _look_through(files: SchemaFiles) -> tuple[Any, list[Missing]]:
     """The root of the schema, and what it or a schema it names leads to in vain."""
     missing: list[Missing] = []
-    waiting, seen = [path.resolve()], set[Path]()
-    shown = {path.resolve(): path}
-    first: Any = None
-    while waiting and len(seen) < _MOST_FILES:
+    waiting, roots = [files.first], dict[Path, Any]()
+    while waiting and len(roots) < _MOST_FILES:
         file = waiting.pop(0)
-        seen.add(file)
-        root = _parsed(shown.get(file, file))
-        first = root if first is None else first
-        for element, target in _references(root, file):
+        root = roots[file] = _parsed(files, file)
+        for element in root.iterchildren(f"{_XS}import", *_INCLUSIONS):
             location = (element.get("schemaLocation") or "").strip()
-            if target is not None and target.is_file():
-                if target not in seen and target not in waiting:
+            target = files.target(location, file)
+            if target is not None:
+                files.check_inside(target, f"{files.shown(file)}, line {element.sourceline}, names {location}")
+                if target not in roots and target not in waiting:
                     waiting.append(target)
             elif location or element.tag not in _INCLUSIONS:
-                place = shown.get(file, file)
-                missing.append(Missing(place, element.sourceline, element.get("namespace") or "", location))
-    return first, missing
+                namespace = (element.get("namespace") or "").strip()
+                missing.append(Missing(files.shown(file), element.sourceline, namespace, location))
+    check_size(roots.values(), str(files.shown(files.first)))
+    return roots[files.first], missing
 
 
-def _references(root: Any, file: Path) -> Iterator[tuple[Any, Path | None]]:
-    for element in root.iterchildren(f"{_XS}import", *_INCLUSIONS):
-        location = (element.get("schemaLocation") or "").strip()
-        if not location or _REMOTE.match(location):
-            yield element, None
-        else:
-            part = unquote(urlsplit(location).path)
-            yield element, (file.parent / part).resolve()
-
-
-def _parsed(path: Path) -> Any:
+def _parsed(files: SchemaFiles, file: Path) -> Any:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    path = files.shown(file)
     try:
-        root = etree.fromstring(path.read_bytes(), parser)
+        root = etree.fromstring(files.contents(file), parser)
     except OSError as error:
         raise SettingsError(f"The schema {path} cannot be read: {error.strerror or error}.") from error
     except etree.XMLSyntaxError as error:
@@ -128,13 +135,18 @@ def _refused(path: Path, error: BaseException) -> str:
             f"The schema {path} is not read: it, or one it names, has a DOCTYPE with entities or an external DTD, which"
             " could lead anywhere. Take that out."
         )
-    if isinstance(error, RecursionError):
+    if "block access" in str(error):
+        return (
+            f"The schema {path} is not read: it, or one it names, includes one from an address, and nothing is fetched."
+            " Save that beside it, and write its file name as schemaLocation."
+        )
+    if isinstance(error, RecursionError) or "depth" in str(error):
         return f"The schema {path} cannot be read: it is nested too deeply."
     return f"The schema {path} cannot be read: {_first_line(str(error))}."
 
 
-def _sentence(path: Path, error: Any, missing: list[Missing]) -> str:
-    sentence = f"The schema is not valid: {_place(path, error)}: {_first_line(error.message)}."
+def _sentence(files: SchemaFiles, error: Any, missing: list[Missing]) -> str:
+    sentence = f"The schema is not valid: {_place(files, error)}: {_first_line(error.message)}."
     if missing:
         more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
         sentence += (
@@ -144,20 +156,20 @@ def _sentence(path: Path, error: Any, missing: list[Missing]) -> str:
     return sentence
 
 
-def _place(path: Path, error: Any) -> str:
+def _place(files: SchemaFiles, error: Any) -> str:
     """File and line of the component that is wrong; `xmlschema` knows only the way to it."""
     url = error.schema_url
-    file = Path(unquote(urlsplit(url).path)) if isinstance(url, str) and url.startswith("file:") else path
-    shown = str(path if file == path.resolve() else file)
+    is_file = isinstance(url, str) and url.startswith("file:")
+    file = Path(unquote(urlsplit(url).path)) if is_file else files.first
     way = error.path
     if way:
         try:
-            found: Any = _parsed(file).xpath(way, namespaces={"xs": _XS[1:-1], "xsd": _XS[1:-1]})
+            found: Any = _parsed(files, file).xpath(way, namespaces={"xs": _XS[1:-1], "xsd": _XS[1:-1]})
         except (etree.XPathError, SettingsError):
-            return shown
+            return str(files.shown(file))
         if found:
-            return f"{shown}, line {found[0].sourceline}"
-    return shown
+            return f"{files.shown(file)}, line {found[0].sourceline}"
+    return str(files.shown(file))
 
 
 def _first_line(message: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lxml import etree
 
 from etl.errors import SettingsError
-from etl.inference.xsd_schema import read_schema
+from etl.inference.xsd_schema import read_schema, readable
 from etl.mapping.model import Mapping
 from etl.record_schema import RecordSchema
 from etl.transform.validation import compile_schema
@@ -36,9 +36,10 @@ class SchemaFile:
 
         Raises SettingsError where it declares nothing at a place that has records, or is more than XML Schema 1.0.
         """
-        texts = SchemaTexts(self._schema)
         paths = [path for table in mapping.tables for path in table.records]
-        declarations = Declarations(self._schema, paths, texts)
+        with readable(self._file):
+            texts = SchemaTexts(self._schema)
+            declarations = Declarations(self._schema, paths, texts)
         unmet = declarations.unmet()
         if unmet:
             raise SettingsError(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _XSD = "http://www.w3.org/2001/XMLSchema"
 _XS = f"{{{_XSD}}}"
+_REFERENCES = (f"{_XS}include", f"{_XS}redefine", f"{_XS}import")
 _CONSTRAINTS = (f"{_XS}key", f"{_XS}unique", f"{_XS}keyref")
 _ANY = (
     '<xs:element name="{name}"><xs:complexType><xs:sequence>'
@@ -44,7 +45,7 @@ class SchemaTexts:
         self._wrappers: list[str] = []
         self.main = self._add(schema)
         for document in self._documents:  # grows meanwhile
-            for _, other in document.references():
+            for other in document.references():
                 self._add(other)
 
     def _add(self, schema: Any) -> _Document:
@@ -113,6 +114,10 @@ class _Document:
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
         with schema.source.open() as file:
             self._root = etree.fromstring(file.read(), parser)
+        # As the library: of another version of XML Schema, so not there.
+        pruned: list[Any] = [one for one in self._root.iterdescendants("*") if not schema.version_check(one)]
+        for element in pruned:
+            element.getparent().remove(element)
         self._elements = list(self._root.iter("*"))
         self._groups: list[bytes] = []
 
@@ -128,21 +133,31 @@ class _Document:
 
     def text(self, names: Mapping[int, str]) -> bytes:
         """Its text; `names` are those of all documents, by the identities of their schemas."""
-        for element, other in list(self.references()):
-            element.set("schemaLocation", names[id(other)])
+        for element in list(self._root.iterchildren(*_REFERENCES)):
+            other = self._referred(element)
+            if other is None:
+                self._root.remove(element)
+            else:
+                element.set("schemaLocation", names[id(other)])
         text = etree.tostring(self._root, encoding="utf-8", with_tail=False)
         if not self._groups:
             return text
         end = text.rindex(b"</")
         return b"".join((text[:end], *self._groups, text[end:]))
 
-    def references(self) -> Iterator[tuple[Any, Any]]:
-        """Its inclusions and imports, each with the schema that it leads to."""
-        for element in self._root.iterchildren(f"{_XS}include", f"{_XS}redefine"):
-            yield element, self.schema.includes[element.get("schemaLocation")]
-        for element in self._root.iterchildren(f"{_XS}import"):
+    def references(self) -> Iterator[Any]:
+        """The schemas that it includes and imports."""
+        for element in self._root.iterchildren(*_REFERENCES):
+            other = self._referred(element)
+            if other is not None:
+                yield other
+
+    def _referred(self, element: Any) -> Any:
+        """The schema that an inclusion or an import leads to; None where it is this one itself, or not needed."""
+        if element.tag == f"{_XS}import":
             # As the library: a namespace has one schema, whoever imports it first.
-            yield element, self.schema.maps.namespaces[element.get("namespace", "")][0]
+            return next(iter(self.schema.maps.namespaces.get(element.get("namespace", "").strip(), ())), None)
+        return self.schema.includes.get(element.get("schemaLocation"))
 
 
 def _rename_constraints(copy: Any, group: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,29 @@ def test_a_document_beside_the_schema_and_standard_input(folder: Path) -> None:
     assert etl.infer(xsd=folder / "orders.xsd").partition("\n\n")[2] == MAPPING
 
 
+def test_documents_are_looked_at_as_they_are_loaded(folder: Path) -> None:
+    alone = command("infer", "--xsd", "orders.xsd", cwd=folder)
+    (folder / "dirty.xml").write_bytes(b"\0" + DOCUMENT.encode().replace(b"Pen", b"Pen &pen; &"))
+    (folder / "pen.dtd").write_text('<!ENTITY pen "a">')
+    given = ("--repair", "--dtd", "pen.dtd")
+    mended = command("infer", "--xsd", "orders.xsd", "dirty.xml", *given, cwd=folder)
+    assert (mended.code, mended.out) == (0, alone.out), mended.err
+    assert "passed over" not in mended.err
+    broken = command("infer", "--xsd", "orders.xsd", "dirty.xml", cwd=folder)
+    assert (broken.code, broken.out) == (1, "")
+    with zipfile.ZipFile(folder / "orders.zip", "w") as archive:
+        archive.write(folder / "orders.xml", "orders.xml")
+    assert command("infer", "--xsd", "orders.xsd", "orders.zip", "-q", cwd=folder).out == alone.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["--xsd", "orders.xsd", "--full"], 2, "of a schema (--xsd) always everything is looked at"),
         (["--xsd", "orders.xsd", "orders.xml", "--full"], 2, "of a schema (--xsd) always everything is looked at"),
-        (["--xsd", "orders.xsd", "orders.xml", "--dtd", "orders.xsd"], 2, "only their root elements"),
+        (["--xsd", "orders.xsd", "--dtd", "orders.dtd"], 2, "input.dtd (--dtd) is for what stands in documents, and"),
+        (["--xsd", "orders.xsd", "--repair"], 2, "input.repair (--repair) is for what stands in documents, and"),
+        (["--xsd", "orders.xsd", "other.xml"], 2, "other.xml has in its root element orders none of the elements"),
         ([], 2, "Neither a SOURCE nor a schema (--xsd FILE) is given"),
         (["--xsd", "none.xsd"], 2, "The schema none.xsd cannot be read: No such file"),
         (["--xsd", "orders.xml"], 2, "orders.xml is no XML Schema: its root element is orders"),
@@ -64,6 +82,7 @@ def test_a_document_beside_the_schema_and_standard_input(folder: Path) -> None:
 )
 def test_what_makes_no_sense_is_refused(folder: Path, arguments: list[str], code: int, said: str) -> None:
     (folder / "empty.xml").touch()
+    (folder / "other.xml").write_text("<orders><invoice/></orders>")
     refused = command("infer", *arguments, cwd=folder)
     assert refused.code == code
     assert refused.out == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from lxml import etree
 import etl
 from etl.errors import SettingsError
 from etl.inference.openable import Openable, openables
+from etl.inference.survey import survey
 from etl.inference.xsd import infer_from_schema
 from etl.mapping.model import Column, FromPath, Mapping
 from etl.mapping.reader import parse_mapping
+from etl.mapping_choice import COMPARED_BYTES
 from tests.profiles import columns_of, each_of
 
 XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
@@ -47,7 +50,8 @@ class Made:
         self.folder = folder
         self.file = folder / "schema.xsd"
         self.file.write_text(text, "utf-8")
-        inferred = infer_from_schema(self.file, documents)
+        look = partial(survey, documents, sample_bytes=COMPARED_BYTES, on_bytes=lambda _: None)
+        inferred = infer_from_schema(self.file, look if documents else None)
         self.text, self.warnings = inferred.text, inferred.warnings
         self.mapping: Mapping = parse_mapping(self.text, "inferred")
 
@@ -516,6 +520,71 @@ def test_a_document_of_another_schema(tmp_path: Path) -> None:
         SettingsError, match=r"0\.xml has the root element \{urn:x\}a, which the schema .* does not declare"
     ):
         Made(TWO_ROOTS, tmp_path, *opened(tmp_path, "<a xmlns='urn:x'/>"))
+
+
+SHOP = schema(
+    '<xs:element name="shop"><xs:complexType><xs:sequence><xs:element name="item" type="Item" maxOccurs="unbounded"/>'
+    '<xs:element name="free" minOccurs="0" type="xs:anyType"/></xs:sequence></xs:complexType></xs:element>',
+    '<xs:complexType name="Item"><xs:sequence><xs:element name="name" type="xs:string"/>'
+    '<xs:element name="price" minOccurs="0" type="xs:int"/>'
+    '<xs:element name="note" type="xs:string" minOccurs="0" maxOccurs="9"/></xs:sequence></xs:complexType>',
+)
+FREE = "The schema does not say what stands in /shop/free: it is kept as XML"
+
+
+def test_what_documents_have_beside_a_schema_is_told(tmp_path: Path) -> None:
+    document = "<shop><item><name>a</name><colour><red/></colour><size>1</size></item><owner/><free><x/></free></shop>"
+    found = Made(SHOP, tmp_path, *opened(tmp_path, document))
+    assert found.warnings == (
+        "It does not declare /shop/item/colour, /shop/item/size, /shop/owner, which the documents have: no table takes"
+        " that. It may be the schema of another version, or of other documents",
+        FREE,
+    )
+    assert "# Note: It does not declare /shop/item/colour" in found.text
+
+
+def test_what_most_of_a_schema_is_not_in_the_documents_is_told(tmp_path: Path) -> None:
+    found = Made(SHOP, tmp_path, *opened(tmp_path, "<shop><item/></shop>"))
+    assert found.warnings == (
+        "The documents, as far as they were looked at, have 1 of 5 elements that it declares, and not /shop/item/name,"
+        " /shop/item/price, /shop/item/note and 1 more",
+        FREE,
+    )
+    found = Made(SHOP, tmp_path, *opened(tmp_path, "<shop><item><name>a</name><price>1</price></item></shop>"))
+    assert found.warnings == (FREE,)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (
+            "<shop><order/><order><item/></order></shop>",
+            r"0\.xml has in its root element shop none of the elements that the schema .*schema\.xsd declares there: it"
+            r" has order, declared is item, free; is it the schema of this document\?",
+        ),
+        (
+            "<shop><item xmlns='urn:s'/></shop>",
+            r"it has \{urn:s\}item, declared is item, free; they differ in their namespaces",
+        ),
+    ],
+)
+def test_a_document_of_which_nothing_fits_but_the_root(document: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Made(SHOP, tmp_path, *opened(tmp_path, document))
+
+
+def test_what_stands_in_documents_that_a_schema_leaves_open_is_not_missed(tmp_path: Path) -> None:
+    wildcard = '<xs:any namespace="##other" processContents="lax"/>'
+    left_open = SHOP.replace('<xs:element name="free" minOccurs="0" type="xs:anyType"/>', wildcard)
+    document = "<shop><item><name/><price>1</price></item><else xmlns='urn:x'><a/></else></shop>"
+    found = Made(left_open, tmp_path, *opened(tmp_path, document))
+    assert [warning.partition(" ")[0] for warning in found.warnings] == ["Elements"]
+
+
+def test_a_document_that_is_broken_beside_others_is_told(tmp_path: Path) -> None:
+    found = Made(TWO_ROOTS, tmp_path, *opened(tmp_path, "<bs><b>1</b></bs>", "<bs><b></bs>"))
+    assert each_of(found.mapping) == {"bs": ["/bs"], "bs_b": ["b"]}
+    assert "1 passage could not be read and was passed over" in found.warnings[0]
 
 
 def test_a_schema_without_elements(tmp_path: Path) -> None:
