@@ -24,12 +24,10 @@ from etl.extract.member import SMALL_BYTES
 from etl.extract.members import ArchiveLimits, open_members
 from etl.extract.reader import SourceReader
 from etl.extract.repair import Repair
+from etl.extract.subfolders import is_taken, subfolders
 from etl.fingerprints import FOLDER, repaired
 
 STANDARD_INPUT = "-"
-_COMPANIONS = (".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md")
-"""In a directory these are taken for what goes along with dumps: mappings, schemas, databases, checksums, notes."""
-
 SourceKind = Literal["document", "archive", "folder"]
 """`folder`: many small files, each a document, that are taken together."""
 
@@ -213,13 +211,10 @@ def _named(name: str) -> list[_File]:
 
 def _directory(name: str) -> list[_File]:
     with os.scandir(name) as entries:
-        files = sorted(
-            _File(entry.path, entry.stat())
-            for entry in entries
-            if entry.is_file() and not entry.name.startswith(".") and not entry.name.endswith(_COMPANIONS)
-        )
+        files = sorted(_File(entry.path, entry.stat()) for entry in entries if entry.is_file() and is_taken(entry.name))
     if not files:
-        raise SourceError(f"The directory {name} has no file to load (files in subdirectories do not count).")
+        below = subfolders(name)
+        raise SourceError(f"The directory {name} has no file to load{f', but {below}' if below else ''}.")
     return files
 
 

@@ -223,6 +223,23 @@ def test_output_that_cannot_be_written_is_named(folder: Path, arguments: list[st
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [["load", "--map", "map.yaml", "--to", "sqlite:///a.db"], ["check", "--map", "map.yaml"], ["infer"]]
+)
+def test_subfolders_are_not_passed_over_in_silence(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "map.yaml").write_text(MAPPING)
+    for file in ("a.xml", "x/b.xml"):
+        (tmp_path / "my dumps" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "my dumps" / file).write_bytes(document(item(1), item(2)))
+    told = "my dumps has 1 subfolder, which is not looked into; a pattern takes the files in it too, as in "
+    (line,) = [line for line in etl(*command, "my dumps", cwd=tmp_path).err.splitlines() if "subfolder" in line]
+    pattern = "my dumps/**/*.xml"
+    assert line == f"{told}'{pattern}'."
+    whole = etl(*command, pattern, cwd=tmp_path)
+    assert whole.code == 0, whole.err
+    assert "subfolder" not in whole.err
+
+
 def test_closed_streams_are_no_error(folder: Path) -> None:
     done = subprocess.run(f'exec "{ETL}" load items.xml.gz --json >&- 2>&-', shell=True, cwd=folder, env=environment())
     assert done.returncode == 3

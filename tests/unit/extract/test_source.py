@@ -53,7 +53,12 @@ def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
         ("below/missing/c.xml", "There is no file below/missing/c.xml."),
         ("b.xml/c.xml", "b.xml/c.xml cannot be read: Not a directory."),
         ("*.zip", "No file matches *.zip."),
-        ("empty", "The directory empty has no file to load (files in subdirectories do not count)."),
+        ("empty", "The directory empty has no file to load."),
+        (
+            "outer",
+            "The directory outer has no file to load, but 1 subfolder, which is not looked into; a pattern takes the"
+            " files in it too, as in 'outer/**/*.xml'.",
+        ),
         ("nul\0.xml", "nul\0.xml cannot be read: embedded null byte."),
         ("", "There is no file ."),
     ],
@@ -61,6 +66,8 @@ def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
 def test_names_that_stand_for_nothing(folder: Path, name: str, message: str) -> None:
     (folder / "empty").mkdir()
     (folder / "empty" / "sub").mkdir()
+    (folder / "outer" / "sub").mkdir(parents=True)
+    (folder / "outer" / "sub" / "a.xml").touch()
     with pytest.raises(SourceError) as raised:
         expand(["b.xml", name])
     assert str(raised.value) == message
