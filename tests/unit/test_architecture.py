@@ -14,7 +14,7 @@ import etl
 PACKAGE = Path(etl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CONTRACTS = {"errors", "messages", "options", "metrics", "mapping"}
+CONTRACTS = {"errors", "messages", "options", "metrics", "mapping", "packs"}
 """What every stage may see."""
 
 ALLOWED = {
@@ -55,17 +55,18 @@ ALLOWED = {
     "mapping": {"errors", "messages", "options", "metrics"},
     "dtd_hint": {"errors", "extract", "report", "shell_text"},
     "entities": set(),
-    "extract": CONTRACTS | {"entities", "fingerprints", "native"},
+    "extract": CONTRACTS | {"entities", "fingerprints", "native", "shell_text"},
     "transform": CONTRACTS | {"entities", "positions", "record_schema"},
     "inference": CONTRACTS | {"extract", "transform.parser"},
     "targets": CONTRACTS | {"faults", "native"},
     "engines": CONTRACTS | {"batches", "positions", "record_schema"},
-    "batches": {"messages"},
+    "batches": {"messages", "packs"},
     "loading": CONTRACTS
     | {
         "faults",
         "fingerprints",
         "measuring",
+        "native",
         "positions",
         "targets.base",
         "targets.own_tables",
@@ -73,7 +74,8 @@ ALLOWED = {
     },
     "faults": set(),
     "finishing": CONTRACTS | {"faults", "fed_source", "loading.ledger", "loading.retries", "targets.base"},
-    "positions": {"messages"},
+    "packs": {"messages"},
+    "positions": {"messages", "packs"},
     "record_schema": set(),
     "validation": CONTRACTS | {"inference.xsd_schema", "record_schema", "transform.validation"},
     "worker": CONTRACTS | {"batches", "extract", "transform", "engines.base", "engines.pipe", "native", "positions"},
