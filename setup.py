@@ -20,9 +20,14 @@ SOURCES = {
     "_clean": (CORE / "clean.c", CORE / "chars.c"),
     "_cutter": (CORE / "cut.c", CORE / "root.c"),
     "_documents": tuple(CORE / f"{name}.c" for name in ("blake2b", "cut", "documents", "files", "root", "tar")),
+    "_zip": (NATIVE / "zlib" / "zip.c",),
     "_sqlite_rows": (NATIVE / "sqlite" / "marshalled_rows.c",),
 }
-"""What a binding needs, where that is not the whole core. SQLite's own header comes with `libsqlite3-dev`."""
+"""What a binding needs, where that is not the whole core. The headers of SQLite and zlib come with `libsqlite3-dev` and
+`zlib1g-dev`.
+"""
+
+LIBRARIES = {"_zip": ["z"]}
 
 UNIX_FLAGS = ["-O3", "-g0", "-std=c11", "-fvisibility=hidden"]
 """Without -march: a wheel runs on every processor of its architecture."""
@@ -37,7 +42,8 @@ def extension(binding: Path) -> Extension:
         f"etl.native.{name}",
         sources=[binding.as_posix(), *(file.as_posix() for file in sources)],
         depends=[file.as_posix() for file in sorted([*NATIVE.glob("*/*.h"), *NATIVE.glob("*.pxd")])],
-        include_dirs=[CORE.as_posix(), (NATIVE / "sqlite").as_posix()],
+        include_dirs=[CORE.as_posix(), (NATIVE / "sqlite").as_posix(), (NATIVE / "zlib").as_posix()],
+        libraries=LIBRARIES.get(name, []),
         optional=True,
     )
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.archive_kinds import archive_kind
-from etl.extract.bunch import MOST, Bunch, bunched, can_bunch, read_files
+from etl.extract.bunch import MOST, Bunch, bunched, can_bunch, encoded_names, read_files
 from etl.extract.decompress import begun, compression
 from etl.extract.encoding import detect
 from etl.extract.member import FOLDER, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, described_skips
@@ -129,16 +129,20 @@ class _Reading:
 
     def files(self) -> Iterator[Found | Bunch]:
         files, position, at = self._source.files, 0, 0
+        names: list[bytes] = []
         while at < len(files):
             if self._bunches:
-                text, sizes = read_files(files[at : at + MOST], self._most_bytes, SMALL_BYTES)
+                names = names or encoded_names(files[at : at + MOST])
+                text, sizes = read_files(names, self._most_bytes, SMALL_BYTES)
                 position += len(text)
                 yield from self._looked_at(files[at : at + len(sizes)], text, sizes, position)
                 at += len(sizes)
+                names = names[len(sizes) :]
                 if sizes:
                     continue
             yield self._file(files[at], position)
             at += 1
+            names = names[1:]
 
     def _file(self, file: str, position: int) -> Found:
         try:

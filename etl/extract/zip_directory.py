@@ -126,13 +126,38 @@ def _big_end(raw: RawFile, end: int) -> tuple[int, tuple[int, ...]] | None:
     raise damaged(raw.label, "the end of its directory is not where it should be")
 
 
-def entries(raw: RawFile, directory: Directory) -> Iterator[Entry]:
-    """All members. Raises SourceError where the directory is damaged."""
-    window = Window(raw, directory.end)
-    at = directory.begin
-    number = 0
-    while at < directory.end:
-        number += 1
+class Entries:
+    """The entries of a directory, one after the other."""
+
+    def __init__(self, raw: RawFile, directory: Directory) -> None:
+        self.at = directory.begin
+        """Where in the file the next one stands."""
+        self.number = 0
+        """How many are before it."""
+        self.window = Window(raw, directory.end)
+        self._label = raw.label
+        self._directory = directory
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All that are left. Raises SourceError where the directory is damaged."""
+        while (entry := self.next()) is not None:
+            yield entry
+
+    def next(self) -> Entry | None:
+        """Go to behind the next one; None at the end. Raises SourceError where the directory is damaged."""
+        read = self.read() if self.at < self._directory.end else None
+        if read is None:
+            if self.at != self._directory.end or (self.number - self._directory.members) & _LONG:
+                raise damaged(self._label, f"what its directory says of member {self.number + 1} makes no sense")
+            return None
+        self.number += 1
+        entry, size = read
+        self.at += size
+        return entry
+
+    def read(self) -> tuple[Entry, int] | None:
+        """The next one and its bytes; None where none stands there."""
+        window, at = self.window, self.at
         try:
             start = window.at(at, _ENTRY.size)
             (
@@ -150,8 +175,6 @@ def entries(raw: RawFile, directory: Directory) -> Iterator[Entry]:
                 attributes,
                 offset,
             ) = _ENTRY.unpack_from(window.data, start)
-            if signature != _ENTRY_SIGNATURE:
-                break
             name_at = start + _ENTRY.size
             if name_at + name_bytes + extra_bytes > len(window.data):
                 name_at = window.at(at + _ENTRY.size, name_bytes + extra_bytes)
@@ -161,15 +184,12 @@ def entries(raw: RawFile, directory: Directory) -> Iterator[Entry]:
             if compressed == _BIG or size == _BIG or offset == _BIG:
                 size, compressed, offset = _big_sizes(extra, size, compressed, offset)
         except (EOFError, struct.error):
-            break
-        if disk not in (0, _LONG):
-            break
-        yield Entry(
-            system, flags, method, checksum, compressed, size, attributes, offset + directory.shift, name, extra
-        )
-        at += _ENTRY.size + name_bytes + extra_bytes + comment_bytes
-    if at != directory.end or (number - directory.members) & _LONG:
-        raise damaged(raw.label, f"what its directory says of member {number} makes no sense")
+            return None
+        if signature != _ENTRY_SIGNATURE or disk not in (0, _LONG):
+            return None
+        offset += self._directory.shift
+        entry = Entry(system, flags, method, checksum, compressed, size, attributes, offset, name, extra)
+        return entry, _ENTRY.size + name_bytes + extra_bytes + comment_bytes
 
 
 def _big_sizes(extra: bytes, *small: int) -> list[int]:
@@ -203,7 +223,7 @@ def check_directory(raw: RawFile, directory: Directory, limits: ArchiveLimits) -
     begins, ends = array("Q"), array("Q")
     total = last = 0
     in_order = True
-    for entry in entries(raw, directory):
+    for entry in Entries(raw, directory):
         begin = entry.offset
         end = begin + LOCAL_BYTES + len(entry.name) + entry.compressed
         if end > directory.begin:

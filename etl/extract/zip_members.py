@@ -10,7 +10,6 @@ import bz2
 import lzma
 import stat
 import zlib
-from array import array
 from collections.abc import Callable, Iterator
 from struct import Struct
 
@@ -24,13 +23,14 @@ from etl.extract.raw_file import RawFile
 from etl.extract.zip_directory import (
     LOCAL_BYTES,
     Directory,
+    Entries,
     Entry,
     check_directory,
-    entries,
     extra_field,
     find_directory,
 )
 from etl.extract.zip_window import Window
+from etl.native import problem
 
 _STORED, _DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ = 0, 8, 12, 14, 93, 95
 _ENCRYPTED, _UTF8, _HIDDEN_DIRECTORY = 1 << 0, 1 << 11, 1 << 13
@@ -108,51 +108,48 @@ _DECOMPRESSORS: dict[int, tuple[Callable[[int], Decompressor], int]] = {
 
 
 def zip_members(raw: RawFile, limits: ArchiveLimits, together: int | None = None) -> Iterator[Member | SmallMembers]:
-    """All members; with `together` small files in groups of about so many bytes, where nothing is wrong with them.
+    """All members; with `together` those of which nothing is unusual come together, about so many bytes at once.
 
     Raises SourceError, before the first, where the directory is damaged or that of a bomb.
     """
     directory = find_directory(raw)
     check_directory(raw, directory, limits)
-    members = _members(raw, directory, limits)
-    return members if together is None else _grouped(members, together)
+    return _members(raw, directory, limits, None if together is None or problem("_zip") else together)
 
 
-def _members(raw: RawFile, directory: Directory, limits: ArchiveLimits) -> Iterator[ZipMember]:
+def _members(
+    raw: RawFile, directory: Directory, limits: ArchiveLimits, together: int | None
+) -> Iterator[Member | SmallMembers]:
     window = Window(raw, directory.begin)
-    for entry in entries(raw, directory):
-        yield ZipMember(entry, window, raw.label, limits)
+    entries = Entries(raw, directory)
+    while True:
+        if together is not None and (small := _small_members(entries, window, directory.shift, together)) is not None:
+            yield small
+        elif (entry := entries.next()) is not None:
+            yield ZipMember(entry, window, raw.label, limits)
+        else:
+            return
 
 
-def _grouped(members: Iterator[ZipMember], most_bytes: int) -> Iterator[Member | SmallMembers]:
-    names: list[str] = []
-    contents: list[bytes] = []
-    size = 0
-    for member in members:
-        content = _content(member)
-        if content is not None:
-            names.append(member.name)
-            contents.append(content)
-            size += member.size
-            if size < most_bytes and len(names) < MOST:
-                continue
-        if names:
-            yield SmallMembers(names, b"".join(contents), array("I", map(len, contents)))
-            names, contents, size = [], [], 0
-        if content is None:
-            yield member
-    if names:
-        yield SmallMembers(names, b"".join(contents), array("I", map(len, contents)))
+def _small_members(entries: Entries, window: Window, shift: int, most_bytes: int) -> SmallMembers | None:
+    """Usual ones that come next, as far as what is read reaches; None where the next one is not so."""
+    from etl.native import _zip
 
-
-def _content(member: ZipMember) -> bytes | None:
-    """That of a small file; None where it is none, or is damaged: who reads it again is told."""
-    if member.skipped or member.size > SMALL_BYTES:
+    read = entries.read()
+    if read is None or read[0].method not in (_STORED, _DEFLATE) or read[0].size > SMALL_BYTES:
         return None
+    entry = read[0]
     try:
-        return member.read()
-    except SourceError:
+        window.at(entry.offset, LOCAL_BYTES + len(entry.name) + entry.compressed)
+    except EOFError:
         return None
+    at = entries.window.at(entries.at, LOCAL_BYTES)
+    names, text, sizes, behind = _zip.unpack(
+        entries.window.data, at, window.data, window.begin, shift, MOST, most_bytes, SMALL_BYTES
+    )
+    entries.at += behind - at
+    entries.number += len(names)
+    return SmallMembers([_shown_name(name) for name in names], text, sizes) if names else None
 
 
 class ZipMember(Member):
@@ -258,7 +255,11 @@ def _name(entry: Entry) -> str:
             raw = better[5:]
         elif not entry.flags & _UTF8:
             return shown(_as_it_is_meant(raw))
-    return shown(raw.decode("utf-8", "backslashreplace"))
+    return _shown_name(raw)
+
+
+def _shown_name(name: bytes) -> str:
+    return shown(name.decode("utf-8", "backslashreplace"))
 
 
 def _as_it_is_meant(raw: bytes) -> str:

@@ -15,13 +15,14 @@ _NEAR_BYTES = 1 << 16
 class Window:
     """Some bytes of a file, `data`, which move along with what is asked for."""
 
-    __slots__ = ("_begin", "_end", "_raw", "data")
+    __slots__ = ("_end", "_raw", "begin", "data")
 
     def __init__(self, raw: RawFile, end: int) -> None:
         """Nothing is read from `end` on."""
         self._raw = raw
         self._end = end
-        self._begin = 0
+        self.begin = 0
+        """Of `data` in the file."""
         self.data = b""
 
     def at(self, offset: int, size: int, likely: int = 0) -> int:
@@ -29,16 +30,16 @@ class Window:
 
         Raises EOFError if there are fewer.
         """
-        start = offset - self._begin
+        start = offset - self.begin
         if start < 0 or start + size > len(self.data):
             self._load(offset, size, likely)
             return 0
         return start
 
     def _load(self, offset: int, size: int, likely: int) -> None:
-        follows = 0 <= offset - self._begin <= len(self.data) + _NEAR_BYTES
+        follows = 0 <= offset - self.begin <= len(self.data) + _NEAR_BYTES
         length = max(size, likely, _AHEAD_BYTES if follows else _APART_BYTES)
         self.data = self._raw.read_at(offset, max(0, min(length, self._end - offset)))
-        self._begin = offset
+        self.begin = offset
         if len(self.data) < size:
             raise EOFError(f"{size} bytes should be there, but only {len(self.data)} are")
