@@ -26,7 +26,7 @@ from etl.extract.encoding import detect
 from etl.extract.member import FOLDER, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, described_skips
 from etl.extract.members import open_members
 from etl.extract.mends import Mend
-from etl.extract.reader import Readable, SourceReader
+from etl.extract.reader import Readable, SourceReader, read_whole
 from etl.extract.repair import Repair, mended_beginning, new_mender
 from etl.extract.source import Source, content_fingerprint, is_changed, open_archive, unreadable
 from etl.fingerprints import repaired
@@ -266,9 +266,7 @@ def _small(
             opened = partial(_reader, io.BytesIO(content), label, repair, held.check_of(label) if held else None)
             return Found(label, position, fingerprint, open=opened, records_most=most)
         try:
-            with _reader(io.BytesIO(content), label, repair) as reader:
-                content = b"".join(reader)
-                mends = reader.mends
+            content, mends = read_whole(content, label, repair)
         except SourceError as error:
             return Found(label, position, fingerprint, content, records_most=1, problem=str(error))
     return Found(label, position, fingerprint, content, records_most=records_most(len(content)), mends=mends)

@@ -39,6 +39,19 @@ class Readable(Protocol):
     ) -> object: ...
 
 
+def read_whole(content: bytes, label: str, repair: Repair | None) -> tuple[bytes, tuple[Mend, ...]]:
+    """A document that is in memory, and not compressed, as a reader gives it, and what was mended in it.
+
+    Raises SourceError where it is empty, not XML, or in an encoding that is not known.
+    """
+    chunks = to_utf8([content], label)
+    if repair is None:
+        return b"".join(_check_is_xml(chunks, label)), ()
+    mender = new_mender(repair)
+    mended = b"".join(_check_is_xml(mender.mended(chunks), label))
+    return mended, mender.mends
+
+
 class SourceReader:
     """Iterator of a document's chunks (about 1 MiB of UTF-8 each), read ahead by a thread.
 
