@@ -84,7 +84,10 @@ class Finishing:
     def _gaps(self, source: FedSource) -> tuple[Gap, ...]:
         number, told = source.info.number, source.documents
         if told is None:
-            return self._ledger.mark_rows_done(number)
+            # The documents of a collection were found there by the run that marked it. Should a server lose them since,
+            # it loses that mark, too, which the next mark notices.
+            marked = source.state != "loading" and not self._ledger.done(number)
+            return () if marked else self._ledger.mark_rows_done(number)
         whole = self._ledger.mark_documents_done(number, told.first, told.finished, told.resumed, told.elsewhere)
         # Which ones it has lost, the ledger tells when the collection is read again.
         return () if whole else (Gap(0, None),)
