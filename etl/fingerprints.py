@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterable
 
 FOLDER = "folder:"
 """What the identity of a folder begins with: of its path, not its content."""
@@ -40,3 +41,8 @@ def content_of(fingerprint: str) -> str:
 def reading_of(fingerprint: str) -> str:
     """How it is read: `AS_IT_IS`, or a `mended_reading`."""
     return fingerprint.removeprefix(content_of(fingerprint))
+
+
+def digest_of(parts: Iterable[bytes]) -> str:
+    """A short digest of what documents are read with, whose parts hold no NUL."""
+    return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()

@@ -84,7 +84,7 @@ def load(
     with closing(open_target(url, settings)) as place:
         schema = open_schema(settings.input.validate_by)
         checked, found = _prepare(mapping, names, settings, dtd, Path(save_mapping) if save_mapping else None, progress)
-        pipeline = Pipeline(checked, place, settings, progress, schema(checked))
+        pipeline = Pipeline(checked, place, settings, progress, schema(checked), dtd)
         report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
         report = with_dtd_hint(report, found, settings.input.dtd)
     if on_complete is not None:

@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from etl.bottleneck import slow_phase
 from etl.errors import EtlError, InternalError, SourceError, TargetError
@@ -22,7 +24,7 @@ from etl.finishing import Finishing
 from etl.loading.ledger import open_ledger
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
-from etl.mapping.model import Mapping
+from etl.mapping.model import Mapping, Reading
 from etl.messages import RejectedRecord
 from etl.metrics import peak_memory
 from etl.native import unavailable
@@ -39,6 +41,9 @@ from etl.stages import INLINE_BELOW, Callbacks, Stages
 from etl.targets.base import Target
 from etl.targets.memory import MemoryTarget
 from etl.targets.merging import check_keys
+
+if TYPE_CHECKING:
+    from etl.extract.dtd import Dtd
 
 PASSED_SHOWN = 5
 """Paths of elements that are no records: enough to see what a document is."""
@@ -57,14 +62,16 @@ class Pipeline:
         settings: Settings,
         progress: Progress,
         schema: RecordSchema | None = None,
+        dtd: Dtd | None = None,
     ) -> None:
-        """`schema`: what records are validated by."""
+        """`schema`: what records are validated by; `dtd`: what the settings name, read."""
         self._schema = schema
         self._mapping = mapping
         self._target = target
         self._settings = settings
         self._progress = progress
-        self._ledger = open_ledger(target, settings.ledger.database_schema, mapping)
+        reading = Reading(dtd.digest if dtd is not None else "", schema.digest if schema is not None else "")
+        self._ledger = open_ledger(target, settings.ledger.database_schema, replace(mapping, reading=reading))
         self._tally = Tally(rows=[0] * len(mapping.tables))
         self._sources: list[FedSource] = []
         self._nameless: set[int] = set()

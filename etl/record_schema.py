@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from etl.fingerprints import digest_of
+
 MAIN_TEXT = "etl.xsd"
 """Name of the document that refers to all others and declares the wrappers."""
 
@@ -43,3 +45,8 @@ class RecordSchema:
     """Its documents by name; they refer to each other by these names, and to nothing else."""
     places: tuple[Declared, ...]
     """The first one is the document's."""
+
+    @property
+    def digest(self) -> str:
+        """Of its documents, as they are written."""
+        return digest_of(part for name, text in sorted(self.texts.items()) for part in (name.encode(), text))

@@ -18,6 +18,7 @@ from xml.parsers import expat
 
 from etl.entities import Entities
 from etl.errors import SettingsError
+from etl.fingerprints import digest_of
 
 MAX_DTD_BYTES = 1 << 20
 """More than any known DTD has. What it declares goes with every split, and bounds what entities can be made of."""
@@ -72,6 +73,11 @@ class Dtd:
         """Where documents declare nothing."""
 
         self._below: dict[bytes, Flat | None] = {}
+
+    @property
+    def digest(self) -> str:
+        """Of what it declares, however it is written."""
+        return digest_of([self.alone.declarations, *sorted(self.alone.elsewhere)])
 
     def below(self, internal: bytes) -> Flat | None:
         """With an internal subset, whose declarations come first; None where that is ill-formed."""

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from etl.errors import MappingError, SourceHeld, TargetError
+from etl.loading import readings
 from etl.loading.documents import DocumentRows
 from etl.loading.growing import find_grown
 from etl.loading.holds import Holds
@@ -25,7 +26,7 @@ from etl.loading.known_documents import KnownDocuments
 from etl.loading.ledger_base import KnownDocument, Prefix, RegisteredSource, Totals, now
 from etl.loading.ledger_queries import forget, next_number, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
-from etl.loading.mapping_digest import conversion_digest, differences, structure_digest
+from etl.loading.mapping_digest import differences, structure_digest
 from etl.loading.source_rows import SourceRow, SourceRows
 from etl.loading.stored_text import storable, storable_yaml
 from etl.mapping.model import Mapping
@@ -39,8 +40,6 @@ _MEETING: dict[Write, str] = {
     "upsert": "its records take the place of those with the same keys, and all others stay",
     "skip": "those rows stay, and of these the records with other keys are added",
 }
-_OF_VALUES = "defaults, nulls, strip, transforms, formats, timezone, on_error"
-"""What of a mapping only decides what becomes of a value."""
 
 
 class Registration:
@@ -51,7 +50,6 @@ class Registration:
         self._tables = tables
         self._mapping = mapping
         self._structure = structure_digest(mapping)
-        self._conversions = conversion_digest(mapping)
         self._names = {table.name for table in mapping.tables}
         self._load_id = str(uuid.uuid4())
         self._rows = SourceRows(target, tables, self._load_id)
@@ -237,7 +235,7 @@ class Registration:
         self, connection: TargetConnection, row: SourceRow, totals: Totals, *, open_ended: bool = False
     ) -> RegisteredSource:
         """A source that is known; if it is unfinished, it is this load's from now on."""
-        notices = self._changed_conversions(row, totals)
+        notices = readings.changed(row, totals.records, self._mapping)
         if open_ended and row.state != "loading":
             self._update(connection, row.number, state="loading", finished_at=None)
             row = dataclasses.replace(row, state="loading")
@@ -249,21 +247,6 @@ class Registration:
         info = SourceInfo(row.number, row.label, row.load_id, row.started_at)
         done = tuple((tile.start, tile.end) for tile in tiles_of(connection, self._tables, row.number))
         return RegisteredSource(info, row.state, done, totals, notices)
-
-    def _changed_conversions(self, row: SourceRow, totals: Totals) -> tuple[str, ...]:
-        if row.conversion_digest == self._conversions or not totals.records:
-            return ()
-        if row.state == "finished":
-            return (
-                f"{row.label} was loaded (on {row.started_at}) when {self._mapping.label} made other values of the same"
-                f" columns ({_OF_VALUES}): its rows stay as they are. To load it by what the mapping says now, use"
-                " --again, where only this source filled its tables, or load into another database.",
-            )
-        return (
-            f"{self._mapping.label} makes other values of the same columns ({_OF_VALUES})"
-            f" than when {row.label} began to be loaded: its {totals.records:,} records of before stay as"
-            " they were, and the rest goes by what the mapping says now.",
-        )
 
     def _other_mapping(self, connection: TargetConnection, label: str, row: SourceRow) -> TargetError:
         common = ", ".join(sorted(self._names & row.tables))
@@ -358,7 +341,7 @@ class Registration:
             "mapping": storable_yaml(self._mapping.text, connection.encoding),
             "mapping_file": storable(str(file.absolute()), connection.encoding) if file.is_file() else None,
             "mapping_digest": self._structure,
-            "conversion_digest": self._conversions,
+            "conversion_digest": readings.kept(self._mapping),
         }
 
     def _update(self, connection: TargetConnection, number: int, **values: Any) -> None:

@@ -221,6 +221,16 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a load reads documents with beside its mapping, as digests; empty where it has none."""
+
+    dtd: str = ""
+    """Of what the DTD that the user names declares."""
+    schema: str = ""
+    """Of the schema that records are validated by."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """A whole checked mapping file."""
 
@@ -230,6 +240,8 @@ class Mapping:
     """The file's name, for messages."""
     text: str
     """The file as written: the ledger keeps it."""
+    reading: Reading = Reading()
+    """Of the load that goes by it; the ledger keeps it, too."""
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)

@@ -76,7 +76,7 @@ ALLOWED = {
     "finishing": CONTRACTS | {"faults", "fed_source", "loading.ledger", "loading.retries", "targets.base"},
     "packs": {"messages"},
     "positions": {"messages", "packs"},
-    "record_schema": set(),
+    "record_schema": {"fingerprints"},
     "validation": CONTRACTS | {"inference.xsd_schema", "record_schema", "transform.validation"},
     "worker": CONTRACTS | {"batches", "extract", "transform", "engines.base", "engines.pipe", "native", "positions"},
     "parallel_coordinator": CONTRACTS | {"measuring", "engines.base", "loading.insert_queue"},
