@@ -36,7 +36,7 @@ def infer_mapping(profile: Profile, label: str) -> Inferred:
     namespaces = Namespaces(profile)
     records, warnings = find_records(profile)
     tables = design_tables(records, namespaces, profile)
-    warnings = [*passed_over(profile), *warnings]
+    warnings = [*passed_over(profile), *profile.mixed, *warnings]
     text = write_mapping(list(_head(profile, label, warnings)), namespaces.prefixes, tables)
     return Inferred(text, tuple(warnings))
 

@@ -74,6 +74,8 @@ class Profile:
     """Passages that did not parse, and sources that could not be read: they were passed over."""
     first_problem: str = ""
     """Why the first of them did not parse, and where."""
+    mixed: list[str] = field(default_factory=list)
+    """Warnings of places where documents have records of different kinds."""
     declared: bool = False
     """It is made from a schema: numbers tell what must be from what may be, and nothing was seen."""
     small_roots: set[str] = field(default_factory=set)

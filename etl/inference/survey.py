@@ -16,6 +16,7 @@ from etl.errors import SourceError
 from etl.extract.dtd import Dtd
 from etl.inference import choice
 from etl.inference.document import Document
+from etl.inference.mixed import Mixed
 from etl.inference.openable import Openable
 from etl.inference.pieces import PIECE_BYTES, pieces
 from etl.inference.profile import Profile
@@ -65,6 +66,7 @@ class _Survey:
         self._dtd = dtd
         self._profile = Profile()
         self._tallies = Tallies()
+        self._mixed = Mixed()
         self._roots: set[bytes] = set()
         self._failure: SourceError | None = None
 
@@ -78,6 +80,8 @@ class _Survey:
             return
         if looked:
             look.add_to(self._profile)
+            if look.root in self._tallies.roots:
+                self._mixed.add(self._tallies.roots[look.root], document.label)
             self.seen += look.seen
         else:
             self._profile.whole = False
@@ -105,6 +109,7 @@ class _Survey:
         """What was seen. Raises SourceError where that is nothing."""
         profile = self._profile
         self._tallies.finish(profile)
+        profile.mixed = self._mixed.warnings()
         if self._failure is not None and not profile.documents:
             raise self._failure
         if not profile.roots:
@@ -188,6 +193,11 @@ class _Look:
 
     def _feed_passage(self, passage: bytes) -> None:
         self._feed(pieces([passage]), None)
+
+    @property
+    def root(self) -> str:
+        """`Document.root`."""
+        return self._document.root
 
     def add_to(self, profile: Profile) -> None:
         """Add what there is to say about the document."""

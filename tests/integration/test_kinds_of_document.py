@@ -68,6 +68,35 @@ def test_the_example_of_the_documentation(tmp_path: Path) -> None:
     assert indent(dedent(shown[1]), "  ").rstrip() in told.err
 
 
+def test_kinds_at_the_same_path_share_a_table_and_that_is_told_with_a_way_out(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "Users.xml").write_bytes(rows("data", 30, "Name"))
+    (folder / "Posts.xml").write_bytes(rows("data", 30, "Body").replace(b"/>", b' Score="1"/>'))
+    inferred = command("infer", "site", cwd=tmp_path)
+    assert "  row:  # 60 seen" in inferred.out
+    (said,) = (line for line in inferred.err.splitlines() if "is not the same in all documents" in line)
+    assert "/data/row" in said
+    assert "(in site/Posts.xml @Body, @Id, @Score; in site/Users.xml @Id, @Name)" in said
+    for name in ("Users", "Posts"):
+        apart = command("infer", f"site/{name}.xml", cwd=tmp_path)
+        assert "not the same" not in apart.err
+        (tmp_path / f"{name}.yaml").write_text(apart.out, "utf-8")
+        loaded = command("load", f"site/{name}.xml", "--map", f"{name}.yaml", "--to", "sqlite:///a.db", cwd=tmp_path)
+        assert loaded.code == 0, loaded.err
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    assert (count(url, "user"), count(url, "post")) == (30, 30)
+
+
+def test_the_same_records_with_other_optional_values_are_one_kind(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "a.xml").write_bytes(rows("data", 30, "Name").replace(b"/>", b' City="x"/>', 20))
+    (folder / "b.xml").write_bytes(rows("data", 30, "Name").replace(b"/>", b' Age="1"/>'))
+    (folder / "c.xml").write_bytes(rows("data", 3, "Body"))
+    assert "not the same" not in command("infer", "site", cwd=tmp_path).err
+
+
 def test_small_documents_of_two_kinds_are_records_each(tmp_path: Path) -> None:
     documents = tmp_path / "inbox"
     documents.mkdir()
