@@ -19,8 +19,8 @@ from tests.packing import pack
 from tests.property.small_documents import CHILDREN, MAPPING, RECORDS, SmallDocument, fillers, without_twins
 
 KINDS = ("docs", "docs.zip", "docs.tar", "docs.tar.gz")
-FILLERS = fillers(101)
-"""With so many beside them the files of a folder are one source."""
+FILLERS = {roots: fillers(101, roots=roots) for roots in (False, True)}
+"""With so many beside them the files of a folder are one source. Their records are below roots, or are these."""
 
 Row = tuple[Any, ...]
 
@@ -47,11 +47,12 @@ class Loaded:
 class Packed:
     """Documents in a place of their own."""
 
-    def __init__(self, folder: Path, kind: str, documents: Sequence[SmallDocument], mapping: str = MAPPING) -> None:
-        self.documents = [*documents, *FILLERS]
+    def __init__(self, folder: Path, kind: str, documents: Sequence[SmallDocument], *, roots: bool = False) -> None:
+        self.own = documents
+        self.documents = sorted([*documents, *FILLERS[roots]], key=lambda document: document.name)
         self.source = pack(kind, folder, {document.name: document.content for document in self.documents})
         self.mapping = folder / "docs.mapping.yaml"
-        self.mapping.write_text(mapping, "utf-8")
+        self.mapping.write_text(MAPPING, "utf-8")
         self.folder = folder
         if kind == "docs":  # of files that hold the same one is loaded
             self.documents = without_twins(self.documents)
@@ -148,7 +149,7 @@ def one_by_one(packed: Packed, url: str) -> Path:
     """Load each document, but no filler, as a file of its own; where the files are."""
     folder = packed.folder / "single"
     folder.mkdir()
-    for document in packed.documents[: -len(FILLERS)]:
+    for document in packed.own:
         (folder / document.name).write_bytes(document.content)
         with contextlib.suppress(etl.SourceError):  # some are broken: what is in front of that is loaded
             etl.load(folder / document.name, mapping=packed.mapping, target=url, settings=chosen())

@@ -57,6 +57,8 @@ RECORDS = ("item", "invoice", "entry")
 CHILDREN = {"part": "item", "invoice_line": "invoice"}
 
 _BIG = 70_000
+_APART = 4
+"""Fillers between one document and the next."""
 _PER_DOCUMENT = 100
 """Records of one document have ids from its number times this on."""
 
@@ -86,9 +88,16 @@ def _form(make: _Make) -> _Make:
 
 
 def small_documents(most: int = 12) -> st.SearchStrategy[list[SmallDocument]]:
-    """Documents in the order of their names; the same content may stand in several."""
-    one = st.tuples(st.sampled_from([*_FORMS]), st.integers(1, 3), st.booleans())
-    return st.lists(one, min_size=1, max_size=most).map(_build)
+    """Documents in the order of their names; the same content may stand in several. Often all of them are records as a
+    whole, or nearly.
+    """
+    roots = [form for form in _FORMS if form.startswith("root")]
+    form = st.one_of(st.sampled_from([*_FORMS]), st.sampled_from(roots))
+    some, only = (
+        st.lists(st.tuples(which, st.integers(1, 3), st.booleans()), min_size=1, max_size=most)
+        for which in (form, st.sampled_from(roots))
+    )
+    return st.one_of(some, only).map(_build)
 
 
 def every_form() -> list[SmallDocument]:
@@ -101,7 +110,7 @@ def _build(chosen: Sequence[tuple[str, int, bool]]) -> list[SmallDocument]:
     for place, (form, records, again) in enumerate(chosen):
         made = built[place // 2] if again and built else _FORMS[form](place + 1, records)
         suffix = made.name.rpartition(".")[2]
-        built.append(SmallDocument(f"{place:03}-{form}.{suffix}", made.content, *_rest(made)))
+        built.append(SmallDocument(f"{place * _APART:03}-{form}.{suffix}", made.content, *_rest(made)))
     return built
 
 
@@ -117,11 +126,11 @@ def without_twins(documents: Sequence[SmallDocument]) -> list[SmallDocument]:
     return [document for document in documents if document.skipped or first[document.content] is document]
 
 
-def fillers(number: int) -> list[SmallDocument]:
-    """So many plain documents, named behind all others."""
-    return [
-        SmallDocument(f"z{place:03}.xml", _items(9000 + place, 1), _ids(9000 + place, 1)) for place in range(number)
-    ]
+def fillers(number: int, *, roots: bool) -> list[SmallDocument]:
+    """So many plain documents, named between and behind the others; `roots`: each is a record as a whole."""
+    make = _root if roots else _plain
+    made = [make(9000 + place, 1) for place in range(number)]
+    return [SmallDocument(f"{place:03}.xml", one.content, one.ids) for place, one in enumerate(made)]
 
 
 def _ids(number: int, records: int) -> tuple[int, ...]:
@@ -154,6 +163,64 @@ def _plain(number: int, records: int) -> SmallDocument:
 def _root(number: int, records: int) -> SmallDocument:
     lines = "<line>é</line>\n" * records
     return _loads(f'<invoice number="{number}01"><customer>Ada</customer>{lines}</invoice>'.encode(), number, 1)
+
+
+@_form
+def _root_surrounded(number: int, records: int) -> SmallDocument:
+    before = "<?xml version='1.0'?>\r\n<!-- <invoice> -->\n" * (records == 1) + "\n<?pi?><!---->" * records
+    text = (
+        f'{before}<invoice number="{number}01"\n><customer><![CDATA[</invoice>]]></customer></invoice\t>\r\n<!-- -->\n'
+    )
+    return _loads(text.encode(), number, 1)
+
+
+@_form
+def _root_marked(number: int, records: int) -> SmallDocument:
+    return _loads(b"\xef\xbb\xbf" + _root(number, records).content, number, 1)
+
+
+@_form
+def _root_latin1(number: int, records: int) -> SmallDocument:
+    declared = '<?xml version="1.0" encoding="ISO-8859-1"?>' + _root(number, records).content.decode()
+    return _loads(declared.encode("latin-1"), number, 1)
+
+
+@_form
+def _root_big(number: int, records: int) -> SmallDocument:
+    return _loads(_root(number, records).content.replace(b"Ada", b"A" * _BIG), number, 1)
+
+
+@_form
+def _root_entity(number: int, records: int) -> SmallDocument:
+    subset = f'<!DOCTYPE invoice [<!ENTITY co "Acme {number}"><!ATTLIST invoice number CDATA "{number}01">]>'
+    text = _root(number, records).content.decode().replace("Ada", "&co;").replace(f' number="{number}01"', "")
+    return _loads((subset + text).encode(), number, 1)
+
+
+@_form
+def _root_undefined_entity(number: int, records: int) -> SmallDocument:
+    return SmallDocument(".xml", _root(number, records).content.replace(b"Ada", b"&nobody;"), rejects=1)
+
+
+@_form
+def _root_broken_inside(number: int, records: int) -> SmallDocument:
+    return SmallDocument(".xml", _root(number, records).content.replace(b"Ada", b"A & a"), rejects=1)
+
+
+@_form
+def _root_cut_off(number: int, records: int) -> SmallDocument:
+    return SmallDocument(".xml", _root(number, records).content[:-3], rejects=1, whole=False)
+
+
+@_form
+def _root_followed(number: int, records: int) -> SmallDocument:
+    content = _root(number, records).content + b"\n<!-- -->\n" * records + b"more"
+    return SmallDocument(".xml", content, _ids(number, 1), 1, whole=False)
+
+
+@_form
+def _root_followed_by_another(number: int, records: int) -> SmallDocument:
+    return SmallDocument(".xml", _root(number, records).content * 2, _ids(number, 1), 1, whole=False)
 
 
 @_form

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from etl.errors import CallbackError
 from etl.native import SWITCH
-from tests.property.collections_loaded import FILLERS, KINDS, Loaded, Packed, chosen, loaded, one_by_one
+from tests.property.collections_loaded import KINDS, Loaded, Packed, chosen, loaded, one_by_one
 from tests.property.small_documents import CHILDREN, RECORDS, SmallDocument, every_form, small_documents, without_twins
 from tests.property.test_end_to_end import emptied
 
@@ -59,12 +59,12 @@ def _stop(packed: Packed, url: str, commits: int, sections: dict[str, Any]) -> N
 
 
 @SOME
-@given(small_documents())
-def test_what_they_are_packed_in_makes_no_difference(documents: list[SmallDocument]) -> None:
+@given(small_documents(), st.booleans())
+def test_what_they_are_packed_in_makes_no_difference(documents: list[SmallDocument], roots: bool) -> None:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for kind in KINDS:
-            packed = Packed(Path(folder), kind, without_twins(documents))
+            packed = Packed(Path(folder), kind, without_twins(documents), roots=roots)
             url = packed.url(kind)
             found[kind] = packed.check(url, packed.load(url))
     assert dict.fromkeys(KINDS, found["docs"]) == found
@@ -73,6 +73,7 @@ def test_what_they_are_packed_in_makes_no_difference(documents: list[SmallDocume
 @MANY
 @given(
     documents=small_documents(),
+    roots=st.booleans(),
     kind=st.sampled_from(KINDS),
     split=SPLITS,
     batch=BATCHES,
@@ -83,6 +84,7 @@ def test_what_they_are_packed_in_makes_no_difference(documents: list[SmallDocume
 )
 def test_how_they_are_loaded_makes_no_difference(
     documents: list[SmallDocument],
+    roots: bool,
     kind: str,
     split: int,
     batch: int,
@@ -95,7 +97,7 @@ def test_how_they_are_loaded_makes_no_difference(
     if threads:
         sections |= {"workers": {"kind": "thread", "count": 2}}
     with tempfile.TemporaryDirectory() as folder:
-        packed = Packed(Path(folder), kind, documents)
+        packed = Packed(Path(folder), kind, documents, roots=roots)
         expected = packed.check(packed.url(), packed.load(packed.url()))
         with pytest.MonkeyPatch.context() as patch:
             if not compiled:
@@ -104,40 +106,48 @@ def test_how_they_are_loaded_makes_no_difference(
         assert found == expected
 
 
-@pytest.mark.parametrize("sections", [{"split": {"bytes": 500}}, {"split": {"bytes": "16MiB"}}], ids=["tiny", "huge"])
+@pytest.mark.parametrize("roots", [False, True], ids=["below roots", "roots"])
 @pytest.mark.parametrize("kind", ["docs", "docs.tar.gz"])
 @pytest.mark.usefixtures("both_ways")
-def test_processes_make_no_difference(tmp_path: Path, kind: str, sections: dict[str, Any]) -> None:
-    packed = Packed(tmp_path, kind, every_form())
+def test_processes_make_no_difference(tmp_path: Path, kind: str, roots: bool) -> None:
+    packed = Packed(tmp_path, kind, every_form(), roots=roots)
     expected = packed.check(packed.url(), packed.load(packed.url()))
-    found = load_in_runs(packed, packed.url("other"), "limit", 70, workers={"kind": "process", "count": 2}, **sections)
+    how = {"split": {"bytes": 1000}, "workers": {"kind": "process", "count": 2}}
+    found = load_in_runs(packed, packed.url("other"), "limit", 70, **how)
     assert found == expected
 
 
 @FEW
-@given(documents=small_documents(), kind=st.sampled_from(KINDS), split=SPLITS, runs=RUNS, place=st.integers(1, 40))
+@given(
+    documents=small_documents(),
+    roots=st.booleans(),
+    kind=st.sampled_from(KINDS),
+    split=SPLITS,
+    runs=RUNS,
+    place=st.integers(1, 40),
+)
 def test_postgresql_makes_no_difference(
-    documents: list[SmallDocument], kind: str, split: int, runs: str, place: int, postgres_url: str
+    documents: list[SmallDocument], roots: bool, kind: str, split: int, runs: str, place: int, postgres_url: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        packed = Packed(Path(folder), kind, documents)
+        packed = Packed(Path(folder), kind, documents, roots=roots)
         expected = packed.check(packed.url(), packed.load(packed.url()))
         found = load_in_runs(packed, emptied(postgres_url), runs, place, split={"bytes": split})
     assert found == expected
 
 
 def test_the_documents_one_by_one_make_no_difference_but_for_keys(tmp_path: Path) -> None:
-    packed = Packed(tmp_path, "docs", every_form())
+    packed = Packed(tmp_path, "docs", every_form(), roots=True)
     packed.load(packed.url())
     single = one_by_one(packed, packed.url("single"))
-    assert _by_place(loaded(packed.url("single"), f"{single}/")) == _by_place(packed.loaded(packed.url()))
+    names = {one.name for one in packed.own}
+    found = _by_place(packed.loaded(packed.url()), names)
+    assert _by_place(loaded(packed.url("single"), f"{single}/"), names) == found
 
 
-def _by_place(found: Loaded) -> dict[str, list[Any]]:
-    """Rows by their documents and numbers in these, in place of keys, of documents that are no fillers."""
-    fillers = {one.name for one in FILLERS}
-    rows = {table: sorted(row[1:] for row in found.rows[table] if row[-4] not in fillers) for table in RECORDS}
-    own = {row[0]: row[-4:] for table in RECORDS for row in found.rows[table] if row[-4] not in fillers}
-    return rows | {
-        table: sorted((own[row[0]], *row[1:]) for row in found.rows[table] if row[0] in own) for table in CHILDREN
-    }
+def _by_place(found: Loaded, names: set[str]) -> dict[str, list[Any]]:
+    """Rows of these documents, by their documents and numbers in these, in place of keys."""
+    own = {row[0]: row[-4:] for table in RECORDS for row in found.rows[table] if row[-4] in names}
+    records = {table: sorted(row[1:] for row in found.rows[table] if row[0] in own) for table in RECORDS}
+    children = {table: [row for row in found.rows[table] if row[0] in own] for table in CHILDREN}
+    return records | {table: sorted((own[row[0]], *row[1:]) for row in rows) for table, rows in children.items()}
