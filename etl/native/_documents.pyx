@@ -163,8 +163,9 @@ def look(bytes text not None, array.array sizes not None, list salts):
     cdef bytes one
     job.text, job.sizes, job.count = text, sizes.data.as_uints, count
     try:
-        for place in range(count):
-            size += sizes.data.as_uints[place]
+        if sizes.ob_descr.typecode == c"I":
+            for place in range(count):
+                size += sizes.data.as_uints[place]
         if sizes.ob_descr.typecode != c"I" or size != <size_t> len(text) or size > UINT32_MAX:
             raise ValueError("These sizes are not those of the documents.")
         if salts is not None and <size_t> len(salts) != count:
