@@ -134,11 +134,11 @@ class _Reading:
             if self._bunches:
                 names = names or encoded_names(files[at : at + MOST])
                 text, sizes = read_files(names, self._most_bytes, SMALL_BYTES)
-                position += len(text)
-                yield from self._looked_at(files[at : at + len(sizes)], text, sizes, position)
-                at += len(sizes)
-                names = names[len(sizes) :]
                 if sizes:
+                    position += len(text)
+                    yield from self._looked_at(files[at : at + len(sizes)], text, sizes, position)
+                    at += len(sizes)
+                    names = names[len(sizes) :]
                     continue
             yield self._file(files[at], position)
             at += 1
@@ -158,14 +158,15 @@ class _Reading:
             held = _Held(source.label, self._limits, file.tell)
             position = 0
             for number, member in enumerate(members or ()):
+                held.bytes += member.size
+                if isinstance(member, SmallMembers):
+                    position = file.tell() if member.end is None else member.end
+                    yield from self._bunch_of(member, position, held)
+                    continue
                 # Before the first member a zip has been read at its end, where its directory is.
                 if number and (number % _ASKED_EVERY == 1 or member.size > SMALL_BYTES):
                     position = file.tell()
-                held.bytes += member.size
-                if isinstance(member, SmallMembers):
-                    yield from self._bunch_of(member, position, held)
-                else:
-                    yield self._member(member, position, held)
+                yield self._member(member, position, held)
             if is_changed(source, file):
                 raise SourceError(
                     f"{source.label} was changed while it was read: what was loaded of it may be a mixture. Run the"

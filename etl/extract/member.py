@@ -69,6 +69,8 @@ class SmallMembers(NamedTuple):
     """What is in them, one behind the other."""
     sizes: array[int]
     """Bytes of each; type code "I"."""
+    end: int | None
+    """Bytes of the archive up to their end, as it is stored; None where that is not known."""
 
     @property
     def size(self) -> int:

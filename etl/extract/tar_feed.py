@@ -32,6 +32,11 @@ class TarFeed:
         return self._before + self.at
 
     @property
+    def stored_position(self) -> int | None:
+        """The same where the tar is not compressed."""
+        return None if self._raw is None else self.position
+
+    @property
     def failed(self) -> bool:
         """Whether the end is not the tar's, but that of what could be decompressed of it."""
         return self._failure is not None

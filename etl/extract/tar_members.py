@@ -160,7 +160,7 @@ def _small_members(feed: TarFeed, most_bytes: int) -> SmallMembers | None:
     if not names:
         return None
     feed.at = at
-    return SmallMembers([_shown_name(name) for name in names], text, sizes)
+    return SmallMembers([_shown_name(name) for name in names], text, sizes, feed.stored_position)
 
 
 def _description(size: int, feed: TarFeed) -> bytes:

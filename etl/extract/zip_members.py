@@ -149,7 +149,9 @@ def _small_members(entries: Entries, window: Window, shift: int, most_bytes: int
     )
     entries.at += behind - at
     entries.number += len(names)
-    return SmallMembers([_shown_name(name) for name in names], text, sizes) if names else None
+    following = entries.read()
+    end = None if following is None else following[0].offset
+    return SmallMembers([_shown_name(name) for name in names], text, sizes, end) if names else None
 
 
 class ZipMember(Member):
