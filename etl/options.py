@@ -243,7 +243,7 @@ class Limits(_Section):
     """Attributes of one element."""
     text_bytes: Annotated[Size, Field(ge=1)] = Bounds.text_bytes
     """Bytes (UTF-8) of one text or attribute value: as many as the largest record has."""
-    entity_bytes: Annotated[Size, Field(ge=0, le=10**6)] = Bounds.entity_bytes
+    entity_bytes: Annotated[Size, Field(ge=0, le=Bounds.entity_bytes)] = Bounds.entity_bytes
     """Bytes that the entities of one record may make. libxml2 itself takes no more than 1 MB and 5 times the input."""
 
     archive_ratio: Annotated[int, Field(ge=1)] = 250

@@ -7,6 +7,7 @@ rows are loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import replace
 
 from etl.extract.mends import counted
 from etl.extract.repair import Repair, declared_entities, new_mender
@@ -44,10 +45,13 @@ def _mends_that_help(reject: RejectedRecord) -> str:
     from etl.transform.parser import DocumentParser, ParseFailure  # lxml takes a while, and few loads come here
 
     skeleton, raw = reject.skeleton or NOTHING_OPEN, reject.raw or b""
-    mender = new_mender(Repair(declared_entities(skeleton.subset)), in_content=True)
-    mended = mender.mend(raw, final=True)
+    declared = Repair(declared_entities(skeleton.subset))
+    around, inside = new_mender(declared, in_content=True), new_mender(declared, in_content=True)
+    mended = replace(skeleton, open_tags=around.mend(skeleton.open_tags, final=True))
     try:
-        DocumentParser().parse_one(skeleton, mended)
+        DocumentParser().parse_one(mended, inside.mend(raw, final=True))
     except ParseFailure:
         return ""
-    return ", ".join(counted(mend) for mend in mender.mends)
+    told = ", ".join(counted(mend) for mend in inside.mends)
+    outside = ", ".join(f"{counted(mend)} in the tags around it" for mend in around.mends)
+    return ", ".join(filter(None, (told, outside)))

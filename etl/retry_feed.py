@@ -124,6 +124,8 @@ class RetryFeed:
         # What is not kept is read again by its length, which must stay what it is.
         if self._is_mended and reject.raw is not None:
             raw = mended_record(raw, skeleton.subset)
+            # What is wrong with it may stand in the tags around it.
+            skeleton = replace(skeleton, open_tags=mended_record(skeleton.open_tags, skeleton.subset))
         if not self._records.is_record(skeleton, raw):
             self.unmet[shown(element_name(raw))] += 1
             return None

@@ -93,7 +93,7 @@ def pass_one(text: bytes, at: int, within: int) -> int:
             found = _CHARACTERS.match(text, at)
         elif within == Within.TEXT and text[at] == ord("&"):
             found = _REFERENCE.match(text, at)
-            if found is not None and found.lastindex is not None and not is_char(_code(found)):
+            if found is not None and found.lastindex is not None and not is_char(code_of(found)):
                 return at
         else:
             return at
@@ -103,5 +103,6 @@ def pass_one(text: bytes, at: int, within: int) -> int:
     return len(text)
 
 
-def _code(reference: re.Match[bytes]) -> int:
+def code_of(reference: re.Match[bytes]) -> int:
+    """The number in a reference to a character; groups 1 and 2 have it in decimal or hexadecimal digits."""
     return int(reference[1]) if reference[1] is not None else int(reference[2], 16)

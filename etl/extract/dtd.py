@@ -19,12 +19,10 @@ from xml.parsers import expat
 from etl.entities import Entities
 from etl.errors import SettingsError
 from etl.fingerprints import digest_of
+from etl.messages import Bounds
 
 MAX_DTD_BYTES = 1 << 20
 """More than any known DTD has. What it declares goes with every split, and bounds what entities can be made of."""
-
-MAX_ENTITY_BYTES = 10**6
-"""What libxml2 lets the entities of a record make: one that makes more could never be referred to."""
 
 _BOUNDED_SINCE = (2, 4, 1)
 """From this version on Expat bounds what entities make."""
@@ -106,10 +104,11 @@ def read_dtd(file: Path) -> Dtd:
         ) from None
     entities = Entities(dtd.alone.declarations)
     for name in entities.names:
-        if entities.size(name) > MAX_ENTITY_BYTES:
+        # More than any record may make: it could never be referred to.
+        if entities.size(name) > Bounds.entity_bytes:
             raise SettingsError(
                 f"The DTD {file}, line {dtd.alone.lines[name]}: the entity {name.decode()[:60]} makes more than"
-                f" {MAX_ENTITY_BYTES:,} bytes. That is an attack, or a mistake: take it out."
+                f" {Bounds.entity_bytes:,} bytes. That is an attack, or a mistake: take it out."
             )
     return dtd
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from etl.errors import SourceError
-from etl.extract.clean import CLOSINGS, OPENINGS, Within, is_char, pass_clean, pass_one
+from etl.extract.clean import CLOSINGS, OPENINGS, Within, code_of, is_char, pass_clean, pass_one
 from etl.extract.doctype import MAX_DOCTYPE_BYTES, parse_doctype
 from etl.extract.mends import Kind, Mend
 from etl.extract.repair import Repair, declared_entities
@@ -211,7 +211,7 @@ class Mender:
 
     def _number(self, text: bytes, found: re.Match[bytes], *, final: bool) -> tuple[int, bytes | None] | None:
         """A reference to a character by its number."""
-        code = _code(found)
+        code = code_of(found)
         if is_char(code):
             return 1, None
         end = found.end()
@@ -220,10 +220,10 @@ class Mender:
             begun = len(text) < end + _LONGEST and (end == len(text) or _REFERENCE_BEGUN.match(text, end))
             if low is None and begun and not final:
                 return None
-            if low is not None and low[3] is None and 0xDC00 <= _code(low) < 0xE000:
+            if low is not None and low[3] is None and 0xDC00 <= code_of(low) < 0xE000:
                 # Written by a program that took UTF-16 for characters: both together are one.
                 self._count("character_reference", text, found.start())
-                character = chr(0x10000 + (code - 0xD800) * 0x400 + _code(low) - 0xDC00)
+                character = chr(0x10000 + (code - 0xD800) * 0x400 + code_of(low) - 0xDC00)
                 return low.end() - found.start(), character.encode()
         self._count("character_reference", text, found.start())
         is_lost = 0xD800 <= code < 0xE000 or code > 0x10FFFF
@@ -235,10 +235,6 @@ class Mender:
             self._mends[kind] = [number, self._offset + at, self._line + self._count_lines(text, 0, at)]
         else:
             numbers[0] += number
-
-
-def _code(reference: re.Match[bytes]) -> int:
-    return int(reference[1]) if reference[1] is not None else int(reference[2], 16)
 
 
 @functools.cache

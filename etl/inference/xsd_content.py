@@ -7,7 +7,7 @@ types that an element may name by `xsi:type` for its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,36 +119,18 @@ def _times(model: Model, particle: Any) -> Model:
     return model
 
 
-def _sequence(parts: Iterable[Model]) -> Model:
-    parts = list(parts)
-    model = Model(wildcard=any(part.wildcard for part in parts))
-    for part in parts:
-        for name, one in part.children.items():
-            known = model.children.get(name)
-            if known is None:
-                model.children[name] = one
-            else:
-                known.declarations += [new for new in one.declarations if new not in known.declarations]
-                known.least = min(MANY, known.least + one.least)
-                known.most = min(MANY, known.most + one.most)
+def _sequence(parts: Sequence[Model]) -> Model:
+    """All of them stand there, one behind the other."""
+    model = _merged(parts, lambda one, other: min(MANY, one + other), lambda one, other: min(MANY, one + other))
     filled = [part for part in parts if part.children]
     if len(filled) == 1:
         model.one_of = filled[0].one_of
     return model
 
 
-def _choice(parts: Iterable[Model]) -> Model:
-    parts = list(parts)
-    model = Model(wildcard=any(part.wildcard for part in parts))
-    for part in parts:
-        for name, one in part.children.items():
-            known = model.children.get(name)
-            if known is None:
-                model.children[name] = Occurrence(list(one.declarations), one.least, one.most)
-            else:
-                known.declarations += [new for new in one.declarations if new not in known.declarations]
-                known.least = min(known.least, one.least)
-                known.most = max(known.most, one.most)
+def _choice(parts: Sequence[Model]) -> Model:
+    """One of them stands there."""
+    model = _merged(parts, min, max)
     for name, one in model.children.items():
         if any(name not in part.children for part in parts):
             one.least = 0
@@ -156,6 +138,21 @@ def _choice(parts: Iterable[Model]) -> Model:
         model.one_of = frozenset(model.children)
     elif len(parts) == 1:
         model.one_of = parts[0].one_of
+    return model
+
+
+def _merged(parts: Sequence[Model], least: Callable[[int, int], int], most: Callable[[int, int], int]) -> Model:
+    """The children of all parts; the numbers of one that is in several are put together."""
+    model = Model(wildcard=any(part.wildcard for part in parts))
+    for part in parts:
+        for name, one in part.children.items():
+            known = model.children.get(name)
+            if known is None:
+                # The part itself is looked at again.
+                model.children[name] = Occurrence(list(one.declarations), one.least, one.most)
+            else:
+                known.declarations += [new for new in one.declarations if new not in known.declarations]
+                known.least, known.most = least(known.least, one.least), most(known.most, one.most)
     return model
 
 

@@ -126,9 +126,9 @@ class RecordLimits:
 
     def _short_record(self, skeleton: Skeleton) -> int:
         """Bytes of a record in which no text can be too long, since none is longer than what it is made of."""
-        # Entities and declared attributes make 1 MB at most, or 5 times the input.
+        # Entities and declared attributes make so many bytes at most, or 5 times the input.
         allowed = self._bounds.text_bytes
-        return max(0, (allowed - 10**6) // 6) if skeleton.subset else allowed
+        return max(0, (allowed - Bounds.entity_bytes) // 6) if skeleton.subset else allowed
 
     def _adds_attributes(self, skeleton: Skeleton) -> bool:
         """Whether the document type may add too many attributes to an element."""

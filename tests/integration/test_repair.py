@@ -99,6 +99,21 @@ def test_without_it_each_of_them_is_a_reject_and_the_summary_tells_of_it(target_
     assert [title for (title,) in query(target_url, "SELECT title FROM film ORDER BY id")] == [*DIRT.values(), "clean"]
 
 
+@pytest.mark.usefixtures("both_ways")
+def test_what_is_wrong_in_the_tags_around_records_is_mended_for_them(target_url: str) -> None:
+    Path("films.yaml").write_text(MAPPING.replace("columns: {", "columns: {by: ../@by, "))
+    text = films([b"one", b"a & b"]).replace(b"<films>", b"<films by='AT&T &nbsp;\x01'>")
+    Path("films.xml").write_bytes(text)
+    report = etl.load("films.xml", mapping="films.yaml", target=target_url, settings=settings(input={"repair": False}))
+    assert (report.loaded, report.rejected) == (0, 2)
+    around = "the tags around it"
+    hint = f"1 bare ampersand in {around}, 1 entity of HTML in {around}, 1 control character in {around})"
+    assert f"the one at line 3 of films.xml ({hint}" in "\n".join(summarize_load(report))
+    assert etl.retry(target_url, settings=settings()).loaded == 2
+    rows = query(target_url, "SELECT by, title FROM film ORDER BY id")
+    assert rows == [("AT&T \xa0", "one"), ("AT&T \xa0", "a & b")]
+
+
 def test_first_places_are_those_in_the_document_as_it_came() -> None:
     content = films([b"AT&T", b"x\0y\0", b"&eacute;"])
     Path("films.xml").write_bytes(content)
