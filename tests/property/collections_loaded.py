@@ -14,7 +14,6 @@ from etl.messages import RECORDS_PER_SOURCE
 from etl.options import Settings, build_settings
 from etl.report import LoadReport
 from tests.acceptance.contents import query
-from tests.breaking.outcome import find_holes
 from tests.packing import pack
 from tests.property.small_documents import CHILDREN, MAPPING, RECORDS, SmallDocument, fillers, without_twins
 
@@ -39,9 +38,9 @@ class Loaded:
     rejects: list[Row]
     """Document, offset, line, record, reason, table, column, message, bytes, length."""
     documents: list[Row]
-    """Number, name, record numbers before its own, its own at most; records, loaded, rejected, discarded."""
-    holes: dict[str, list[str]]
-    """By document, what keeps its tiles from covering it once."""
+    """Number, name, record numbers before its own, its own at most."""
+    totals: tuple[int, ...]
+    """Documents, records, loaded, rejected, discarded, as `etl status` has them."""
 
 
 class Packed:
@@ -78,7 +77,7 @@ class Packed:
         assert len(found.rejects) == sum(rejects.values())
         assert [row[1] for row in found.documents] == [one.name for one in self.documents if not one.skipped]
         assert [row[0] for row in found.documents] == [*range(1, len(found.documents) + 1)]
-        assert not any(found.holes.values()), found.holes
+        assert found.totals == (len(found.documents), report.records, len(ids), len(found.rejects), 0)
         before = {name: before for _, name, before, *_ in found.documents}
         assert [*before.values()] == [0, *accumulate(row[3] for row in found.documents)][:-1]
         rows = [row for table in RECORDS for row in found.rows[table]]
@@ -111,25 +110,14 @@ def loaded(url: str, base: str) -> Loaded:
         "SELECT d.label, r.byte_offset, r.line, r.record, r.reason, r.table_name, r.column_name, r.message, r.raw,"
         " r.length FROM etl_reject r LEFT JOIN etl_document d ON d.source = r.source AND d.document = r.document",
     )
-    documents = query(
-        url,
-        "SELECT d.document, d.label, d.records_before, d.records_most, sum(s.records), sum(s.loaded), sum(s.rejected),"
-        " sum(s.discarded) FROM etl_document d JOIN etl_split s ON s.source = d.source AND s.document = d.document"
-        " GROUP BY 1, 2, 3, 4 ORDER BY 1",
-    )
-    tiles = query(
-        url,
-        "SELECT d.label, s.start_offset, s.end_offset, s.is_last FROM etl_split s JOIN etl_document d"
-        " ON d.source = s.source AND d.document = s.document ORDER BY 1, 2, 3",
-    )
-    by_document: dict[str, list[dict[str, Any]]] = {}
-    for label, start, end, is_last in tiles:
-        by_document.setdefault(label, []).append({"start_offset": start, "end_offset": end, "is_last": is_last})
+    documents = query(url, "SELECT document, label, records_before, records_most FROM etl_document ORDER BY document")
+    status = etl.status(url)
+    totals = [(one.documents, one.records, one.loaded, one.rejected, one.discarded) for one in status]
     return Loaded(
         rows,
         sorted(_plain(row, base) for row in rejects),
-        [_plain(map(_whole, row), base) for row in documents],
-        {label.replace(base, ""): find_holes(own) for label, own in by_document.items()},
+        [_plain(row, base) for row in documents],
+        tuple(map(sum, zip(*totals, strict=True))),
     )
 
 
@@ -138,11 +126,6 @@ def _plain(row: Any, base: str) -> Row:
         value.replace(base, "") if isinstance(value, str) else bytes(value) if isinstance(value, memoryview) else value
         for value in row
     )
-
-
-def _whole(value: Any) -> Any:
-    """PostgreSQL adds integers up to a Decimal."""
-    return value if isinstance(value, str) else int(value)
 
 
 def one_by_one(packed: Packed, url: str) -> Path:
