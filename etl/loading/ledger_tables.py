@@ -65,6 +65,7 @@ def ledger_tables(schema: str | None) -> LedgerTables:
         sa.Column("records_most", sa.BigInteger, nullable=False),
         # The document of whose tile it is a part, whole and as one record; 0 where it has tiles of its own.
         sa.Column("pack", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
     )
     split = sa.Table(
         "etl_split",
