@@ -104,7 +104,7 @@ static size_t filled(uint32_t size)
 /* One member with what is said of it before its header, from `at` on; the place behind it, 0 where it is the caller's. */
 static size_t walk_over(const uint8_t *data, size_t length, size_t at, uint32_t largest, etl_tar_member *member)
 {
-    bool is_long = false;
+    bool described = false;
     *member = (etl_tar_member){0};
     while (length - at >= ETL_TAR_BLOCK) {
         const uint8_t *header = data + at;
@@ -116,26 +116,20 @@ static size_t walk_over(const uint8_t *data, size_t length, size_t at, uint32_t 
         at += ETL_TAR_BLOCK;
         if (length - at < filled(size))
             return 0;
-        if (kind == 'L' && !member->path_size) {
-            member->path = at;
-            member->path_size = (uint32_t)length_of(data + at, size);
-            is_long = true;
-        } else if (kind == 'x') {
-            size_t path = 0;
-            uint32_t path_size = 0;
-            if (is_long || !read_pax(data + at, size, &path, &path_size))
+        if (!describes) {
+            if (!has_name(header))
                 return 0;
-            if (path_size > 0) {
-                member->path = at + path;
-                member->path_size = path_size;
-            }
-        } else if (describes || !has_name(header)) {
-            return 0;
-        } else {
             member->begin = at;
             member->size = size;
             return at + filled(size);
         }
+        /* Of what is said twice, the last counts, in a way of its own for each kind. */
+        if (described || (kind == 'x' && !read_pax(data + at, size, &member->path, &member->path_size)))
+            return 0;
+        if (kind == 'L')
+            member->path_size = (uint32_t)length_of(data + at, size);
+        member->path += at;
+        described = true;
         at += filled(size);
     }
     return 0;

@@ -94,7 +94,8 @@ static bool unpack(z_stream *stream, const uint8_t *content, const entry_facts *
         stream->avail_in = facts->compressed;
         stream->next_out = facts->size > 0 ? text : &more;
         stream->avail_out = facts->size > 0 ? facts->size : 1;
-        if (inflateReset(stream) != Z_OK || inflate(stream, Z_FINISH) != Z_STREAM_END ||
+        /* What is left over is the caller's: it may be another frame. */
+        if (inflateReset(stream) != Z_OK || inflate(stream, Z_FINISH) != Z_STREAM_END || stream->avail_in > 0 ||
             stream->total_out != facts->size)
             return false;
     }
