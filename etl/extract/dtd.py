@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,12 @@ from etl.messages import Bounds
 
 MAX_DTD_BYTES = 1 << 20
 """More than any known DTD has. What it declares goes with every split, and bounds what entities can be made of."""
+
+MAX_DEFAULTS = 1000
+"""Attributes that a DTD gives to each element of one name. Known ones give ten; libxml2 takes the square of it."""
+
+MAX_NAME_LENGTH = 1000
+"""Characters of an entity's or an attribute's name; where one has 50,000, libxml2 reads no declaration at all."""
 
 _BOUNDED_SINCE = (2, 4, 1)
 """From this version on Expat bounds what entities make."""
@@ -164,18 +171,20 @@ class _Declared:
         self._entities: dict[str, str | None] = {}
         self._attributes: dict[tuple[str, str], tuple[str, str | None, bool]] = {}
         self._lines: dict[bytes, int] = {}
+        self._defaults: Counter[str] = Counter()
         self._unread: list[str] = []
         self._size = 0
 
     def listen(self, parser: expat.XMLParserType, external: bytes | None) -> None:
         """Hear what `parser` reads; `external` is what it gets for the file that it asks for first."""
         parser.EntityDeclHandler = self._entity(parser)
-        parser.AttlistDeclHandler = self._attribute
+        parser.AttlistDeclHandler = self._attribute(parser)
         given = [] if external is None else [external]
 
         def open_nothing(context: str | None, _base: str | None, system: str | None, public: str | None) -> int:
             inner = parser.ExternalEntityParserCreate(context)
             inner.EntityDeclHandler = self._entity(inner)
+            inner.AttlistDeclHandler = self._attribute(inner)
             if not given:
                 self._unread.append(system or public or "")
             # Without a file that Expat believes to have read, it would pass over all that follows.
@@ -187,15 +196,24 @@ class _Declared:
     def _entity(self, parser: expat.XMLParserType) -> Callable[..., None]:
         def declared(name: str, is_parameter: bool, value: str | None, *_: Any) -> None:
             self._count(name, value or "", parser.CurrentLineNumber)
+            _check_name(name, parser.CurrentLineNumber)
             if not is_parameter and name not in _PREDEFINED:
                 self._entities.setdefault(name, value)
                 self._lines.setdefault(name.encode(), parser.CurrentLineNumber)
 
         return declared
 
-    def _attribute(self, element: str, name: str, kind: str, default: str | None, required: bool) -> None:
-        self._count(element, default or "", 1)
-        self._attributes.setdefault((element, name), (kind, default, bool(required)))
+    def _attribute(self, parser: expat.XMLParserType) -> Callable[..., None]:
+        def declared(element: str, name: str, kind: str, default: str | None, required: bool) -> None:
+            line = parser.CurrentLineNumber
+            self._count(element, default or "", line)
+            _check_name(max(element, name, key=len), line)
+            self._attributes.setdefault((element, name), (kind, default, bool(required)))
+            self._defaults[element] += default is not None
+            if self._defaults[element] > MAX_DEFAULTS:
+                raise IllFormed(f"it gives more than {MAX_DEFAULTS:,} attributes to each element {element}", line)
+
+        return declared
 
     def _count(self, name: str, value: str, line: int) -> None:
         self._size += len(name) + len(value)
@@ -216,6 +234,11 @@ class _Declared:
             raise IllFormed(f"what it declares takes more than {2 * MAX_DTD_BYTES:,} bytes", 1)
         elsewhere = frozenset(name.encode() for name, value in self._entities.items() if value is None)
         return Flat(declarations, elsewhere, tuple(self._unread), self._lines)
+
+
+def _check_name(name: str, line: int) -> None:
+    if len(name) > MAX_NAME_LENGTH:
+        raise IllFormed(f"a name that begins with {name[:20]} has more than {MAX_NAME_LENGTH:,} characters", line)
 
 
 def _attribute_list(element: str, name: str, kind: str, default: str | None, required: bool) -> str:

@@ -33,6 +33,8 @@ _MAX_UTF8 = 4
 _NO_TAGS = re.compile(rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
 _TAG = re.compile(rb"<(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+")
 _ATTRIBUTE = re.compile(rb"=\s*+(?:\"[^\"]*+\"|'[^']*+')")
+_ATTLIST = re.compile(rb"<!ATTLIST\s++([^\s>]++)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
+_DEFAULT = re.compile(rb"\"[^\"]*+\"|'[^']*+'")
 
 _SMALL = 64
 """Bytes; to tell which records are longer is not worth while."""
@@ -57,6 +59,8 @@ class RecordLimits:
         """What has too many attributes is longer."""
         self._wide = re.compile(rb"<[^<]{%d,}+" % self._wide_bytes)
         self._entities: Entities | None = None
+        self._defaults: tuple[bytes, dict[bytes, int]] = b"", {}
+        """A document type, and how many attributes it gives to elements of which name."""
 
     def suspects(self, skeleton: Skeleton, payload: bytes, has_longer: Callable[[int], bool]) -> bool:
         """Whether one of the records in `payload` may be beyond a limit; `has_longer` tells of their length in bytes.
@@ -84,6 +88,11 @@ class RecordLimits:
             tags = (tag[0] for tag in _TAG.finditer(_NO_TAGS.sub(b"", record)))
             wide = (len(_ATTRIBUTE.findall(tag)) for tag in tags if len(tag) > self._wide_bytes)
             self._check_attributes(max(wide, default=0))
+        if self._adds_attributes(skeleton):
+            # To make them takes the square of their number, in each element.
+            for name, number in self._defaults_of(skeleton).items():
+                if number > bounds.attributes and re.search(rb"<" + re.escape(name) + rb"[\s/>]", record):
+                    self._check_attributes(number)
         if b"<!ENTITY" in skeleton.subset and b"&" in record:
             made = self._entities_of(skeleton).expanded(_NO_TAGS.sub(b"", record))
             if made > bounds.entity_bytes:
@@ -133,6 +142,14 @@ class RecordLimits:
     def _adds_attributes(self, skeleton: Skeleton) -> bool:
         """Whether the document type may add too many attributes to an element."""
         return len(skeleton.subset) > self._wide_bytes and b"<!ATTLIST" in skeleton.subset
+
+    def _defaults_of(self, skeleton: Skeleton) -> dict[bytes, int]:
+        if self._defaults[0] != skeleton.subset:
+            found: dict[bytes, int] = {}
+            for declared in _ATTLIST.finditer(skeleton.subset):
+                found[declared[1]] = found.get(declared[1], 0) + len(_DEFAULT.findall(declared[2]))
+            self._defaults = skeleton.subset, found
+        return self._defaults[1]
 
     def _entities_of(self, skeleton: Skeleton) -> Entities:
         if self._entities is None or self._entities.subset != skeleton.subset:

@@ -125,11 +125,19 @@ def test_a_dtd_that_cannot_be_used_is_told_before_anything_is_written(folder: Pa
         (".", "The DTD . cannot be read: Is a directory."),
         ("items.xml", "The DTD items.xml, line 1: syntax error. Expected are declarations of a DTD"),
         ("bomb.dtd", "The DTD bomb.dtd, line 2: the entity l6 makes more than 1,000,000 bytes."),
+        ("wide.dtd", "The DTD wide.dtd, line 2: it gives more than 1,000 attributes to each element item."),
+        ("name.dtd", "The DTD name.dtd, line 1: a name that begins with nnnnnnnnnnnnnnnnnnnn has more than 1,000"),
+        ("big.dtd", "The DTD big.dtd has more than 1,048,576 bytes: is it one?"),
     ],
 )
 def test_the_command_says_it_in_one_sentence(folder: Path, dtd: str, words: str) -> None:
     lol = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10 if n else 'lol'}'>" for n in range(13))
     (folder / "bomb.dtd").write_text(f"\n{lol}")
+    attributes = " ".join(f"a{number} CDATA 'x'" for number in range(1001))
+    (folder / "wide.dtd").write_text(f'<!ENTITY % a "<!ATTLIST item {attributes}>">\n%a;')
+    (folder / "name.dtd").write_text(f"<!ENTITY {'n' * 2000} 'x'>")
+    with (folder / "big.dtd").open("wb") as file:
+        file.truncate(50_000_000)
     result = etl_command("load", "items.xml", "--map", "map.yaml", "--dtd", dtd, "--to", "sqlite:///a.db", cwd=folder)
     assert result.code == 2
     (sentence,) = [line for line in result.err.splitlines() if line.startswith("Error")]

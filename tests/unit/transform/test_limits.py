@@ -8,6 +8,8 @@ import pytest
 
 from etl.engines.base import WorkerSetup
 from etl.messages import Bounds, MappedBatch, Skeleton
+from etl.transform.limits import RecordLimits
+from etl.transform.parser import ParseFailure
 from etl.worker import Worker
 from tests.splits import ROOT, SOURCE, make_run, make_split, mapping_of, rows_of
 
@@ -162,3 +164,16 @@ def test_entities_in_a_circle_or_a_long_chain_end() -> None:
         batch = run(Bounds(), record, chain + "<!ENTITY a '&b;'><!ENTITY b '&a;'>")
         assert rows_of(batch) == [(1,), (3,)]
         assert [reject.reason for reject in batch.rejects] == ["entity_limit"]
+
+
+def test_attributes_that_are_declared_are_counted_before_they_are_made() -> None:
+    """To make them takes the square of their number, for each element."""
+    declared = " ".join(f"a{number} CDATA 'x'" for number in range(10_001))
+    skeleton = Skeleton(f"<!DOCTYPE root [<!ATTLIST x {declared}>]>".encode(), *_TAGS)
+    limits = RecordLimits(Bounds())
+    for record in (b"<r n='2'><x/></r>", b"<r n='2'><x >a</x></r>"):
+        with pytest.raises(ParseFailure, match="An element has 10,001 attributes"):
+            limits.check_bytes(skeleton, record)
+    limits.check_bytes(skeleton, b"<r n='2'><xx/>x </r>")
+    (reject,) = run(Bounds(), b"<r n='2'><x/></r>", f"<!ATTLIST x {declared}>").rejects
+    assert reject.reason == "too_many_attributes"
