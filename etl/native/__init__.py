@@ -48,9 +48,10 @@ def problem(name: str) -> str:
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return (
-                "it was not compiled when etl was installed; install a C compiler and SQLite's headers (on Debian and "
-                "Ubuntu `apt-get install gcc libc6-dev python3-dev libsqlite3-dev`), then run the command again that "
-                "installed etl, with `--force-reinstall --no-deps --no-cache-dir`, and `-v` shows what goes wrong"
+                "it was not compiled when etl was installed; install a C compiler and the headers of SQLite and zlib "
+                "(on Debian and Ubuntu `apt-get install gcc libc6-dev python3-dev libsqlite3-dev zlib1g-dev`), then "
+                "run the command again that installed etl, with `--force-reinstall --no-deps --no-cache-dir`, and `-v` "
+                "shows what goes wrong"
             )
         return f"its compiled code cannot be loaded ({error}); install etl again with this Python"
     except AttributeError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,14 @@ def test_those_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch) 
     assert not any(native.problem(name) for name in native.BINDINGS)
     monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
     assert "another version" in native.unavailable()
+
+
+def test_each_of_them_is_of_the_same_version() -> None:
+    folder = Path(native.__file__).parent
+    versions = {file.name: re.search(r"^INTERFACE = (\d+)$", file.read_text(), re.M) for file in folder.glob("_*.pyx")}
+    assert {name: found and int(found[1]) for name, found in versions.items()} == dict.fromkeys(
+        versions, native.INTERFACE
+    )
 
 
 def test_importing_the_package_loads_none_of_them() -> None:
