@@ -72,6 +72,7 @@ class DocumentLedger(Protocol):
 
     def documents_so_far(self, source: int) -> DocumentsSoFar: ...
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]: ...
+    def document_labels(self, source: int) -> frozenset[str]: ...
 
 
 class CollectionFeed:
@@ -95,13 +96,15 @@ class CollectionFeed:
         self._ledger = ledger
         self._limits = ArchiveLimits.of(settings.limits)
         self._split_bytes = settings.split.bytes
-        self._most = min(MOST, splitter.split_records or MOST)
+        self._most = min(MOST, splitter.split_records or MOST, max(1, self._split_bytes // PART_BYTES))
         """Documents in a split."""
         self._recent = Recent() if recent is None else recent
         self._lock = threading.Lock()
         self._reader: SourceReader | None = None
         self._stopped = False
         self._position = 0
+        self._names_before: frozenset[str] = frozenset()
+        """Of a folder's files that earlier runs have loaded."""
 
     @property
     def position(self) -> int:
@@ -124,6 +127,8 @@ class CollectionFeed:
         self._places = DocumentPlaces(so_far)
         self._told = fed.documents = FedDocuments(first=self._places.first)
         self._asks = self._ledger if so_far.any_known else None
+        if self._ledger is not None and fed.source.kind == "folder" and so_far.last:
+            self._names_before = self._ledger.document_labels(fed.info.number)
         for group in self._groups():
             yield from self._parts_of(group)
             # The last part of a document says that it is complete, which the collection is not.
@@ -233,6 +238,7 @@ class CollectionFeed:
         self._position = bunch.position
         part = part_of(bunch, self._fed.info.number, *place)
         self._fed.saw(part, skipped=False)
+        self._told.change(self._names_before.intersection(bunch.labels))
         self._told.begun += part.records
         self._told.finished += part.records
         return part
@@ -244,7 +250,8 @@ class CollectionFeed:
         if found.problem and found.content is None:
             self._breaks(found.problem)
         elif found.skipped:
-            told.skipped[found.skipped] += found.skipped != FOLDER
+            if found.skipped != FOLDER:
+                told.skip(found.label, found.skipped)
         elif known is not None and known.complete:
             ours = known.source == fed.info.number
             if ours and known.number >= told.first:
@@ -277,6 +284,7 @@ class CollectionFeed:
         if place is None:
             raise self._full(found.label)
         number, before = place
+        self._told.change(self._names_before.intersection((label,)))
         if number < self._told.first:
             self._told.resumed.append(number)
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from etl.extract.mends import Mend
@@ -59,8 +59,13 @@ class FedDocuments:
     """Source and number of those of them that are another collection's: until this one is finished they must stay."""
     twins: int = 0
     """Documents that hold the same as another of this run."""
+    changed: int = 0
+    """Files of a folder that were loaded before with another content."""
+    changed_example: str = ""
     skipped: Counter[str] = field(default_factory=Counter)
     """What is no document, by the reason."""
+    skipped_examples: dict[str, str] = field(default_factory=dict)
+    """The first of each."""
     unmatched: int = 0
     """Documents of which nothing is a record."""
     unmatched_example: str = ""
@@ -73,11 +78,25 @@ class FedDocuments:
             read=self.begun + len(self.resumed),
             known=self.known,
             twins=self.twins,
+            changed=self.changed,
+            changed_example=self.changed_example,
             skipped=dict(self.skipped),
+            skipped_examples=dict(self.skipped_examples),
             unmatched=self.unmatched,
             unmatched_example=self.unmatched_example,
             broken=self.broken,
         )
+
+    def skip(self, label: str, reason: str) -> None:
+        """It is no document."""
+        self.skipped[reason] += 1
+        self.skipped_examples.setdefault(reason, label)
+
+    def change(self, labels: Collection[str]) -> None:
+        """Files of these names were loaded before with another content."""
+        if labels:
+            self.changed += len(labels)
+            self.changed_example = self.changed_example or min(labels)
 
     def finish(self, document: Document, records: int) -> None:
         """It was read to its end and had so many records."""

@@ -27,6 +27,9 @@ class PatientLedger:
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         return self._retries.call(lambda: self._ledger.find_documents(source, fingerprints))
 
+    def document_labels(self, source: int) -> frozenset[str]:
+        return self._retries.call(lambda: self._ledger.document_labels(source))
+
     def stop(self) -> None:
         """Nothing is tried again from now on."""
         self._retries.interrupt()

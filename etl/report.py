@@ -32,8 +32,14 @@ class DocumentsReport:
     """Documents that were loaded before, here or as other sources."""
     twins: int
     """Documents that hold the same as another of the source: loaded once."""
+    changed: int
+    """Files of a folder that were loaded before with another content, which is there as well."""
+    changed_example: str
+    """The first of them."""
     skipped: Mapping[str, int]
     """What is no document, by the reason (not XML, a link, encrypted, ...)."""
+    skipped_examples: Mapping[str, str]
+    """The first of each."""
     unmatched: int
     """Documents in which nothing is a record of the mapping."""
     unmatched_example: str

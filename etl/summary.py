@@ -103,7 +103,13 @@ def _documents(told: DocumentsReport) -> Iterator[str]:
     if told.unmatched:
         example = told.unmatched_example + (", ..." if told.unmatched > 1 else "")
         yield f"    {_counted(told.unmatched, 'document')} without a record of the mapping: {example}"
-    if skipped := described_skips(told.skipped):
+    if told.changed:
+        example = told.changed_example + (", ..." if told.changed > 1 else "")
+        yield (
+            f"    {_counted(told.changed, 'document')} that had another content when loaded before: {example}; what"
+            " was loaded then is there, too"
+        )
+    if skipped := described_skips(told.skipped, told.skipped_examples):
         yield f"    {skipped}"
     if told.broken:
         yield f"    {_counted(told.broken, 'document')} that cannot be read to the end"

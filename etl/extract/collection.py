@@ -100,16 +100,21 @@ def documents(source: Source, limits: ArchiveLimits) -> Generator[Found]:
 def bunched_documents(source: Source, limits: ArchiveLimits, most_bytes: int) -> Generator[Found | Bunch]:
     """The same, small plain ones in bunches of about so many bytes: where they are mended, there are no bunches."""
     skipped: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     any_document = False
     reading = _Reading(source, limits, min(most_bytes, MOST_BYTES))
     for found in reading.files() if source.kind == "folder" else reading.members():
         if isinstance(found, Found) and found.skipped:
-            skipped[found.skipped] += found.skipped != FOLDER
+            if found.skipped != FOLDER:
+                skipped[found.skipped] += 1
+                examples.setdefault(found.skipped, found.label)
         else:
             any_document = True
         yield found
     if not any_document:
-        raise SourceError(f"{source.label} holds no XML document: {described_skips(skipped) or 'it is empty'}.")
+        raise SourceError(
+            f"{source.label} holds no XML document: {described_skips(skipped, examples) or 'it is empty'}."
+        )
 
 
 def alone(bunch: Bunch) -> Iterator[Found]:

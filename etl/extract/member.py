@@ -115,8 +115,11 @@ def shown(name: str) -> str:
     )
 
 
-def described_skips(skipped: Mapping[str, int]) -> str:
-    """How many files are no documents, and why; "" where there are none."""
-    kinds = ", ".join(f"{count:,} {reason}" for reason, count in sorted(skipped.items()) if count)
+def described_skips(skipped: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """How many files are no documents, and why, with the first of each kind; "" where there are none."""
+    kinds = "; ".join(
+        f"{count:,} {reason}: {examples[reason]}{', ...' if count > 1 else ''}"
+        for reason, count in sorted(skipped.items())
+    )
     number = sum(skipped.values())
     return f"{number:,} file{'s' if number > 1 else ''} skipped ({kinds})" if number else ""

@@ -256,6 +256,13 @@ class Ledger:
                 self._mark(connection, [source], "rows_done")
         return whole
 
+    def document_labels(self, source: int) -> frozenset[str]:
+        """What a person calls the documents of a collection."""
+        own = self._tables.document.c
+        with self._transaction(durable=False) as connection:
+            rows = connection.execute(sa.select(own.label).where(own.source == source))
+            return frozenset(label for (label,) in rows)
+
     def document_label(self, source: int, document: int) -> str:
         """What a person calls a document of a collection; empty where somebody has deleted its row."""
         own = self._tables.document.c

@@ -103,6 +103,9 @@ class NoLedger:
     def documents_so_far(self, source: int) -> DocumentsSoFar:
         return DocumentsSoFar(0, 0, any_known=False)
 
+    def document_labels(self, source: int) -> frozenset[str]:
+        return frozenset()
+
     def document_label(self, source: int, document: int) -> str:
         with self._lock:
             return self._documents.get((source, document), "")

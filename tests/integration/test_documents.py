@@ -146,7 +146,7 @@ def test_rows_are_those_of_the_documents(place: Path, target_url: str, kind: str
     assert (report.records, report.loaded, report.exit_code) == (len(ids(files)), len(ids(files)), 0)
     # A large file is a source of its own, a large member is not.
     assert len(report.sources) == 1 + (kind == "docs")
-    assert told(report) == DocumentsReport(SMALL + (kind != "docs"), 0, 0, {}, 0, "", 0)
+    assert told(report) == DocumentsReport(SMALL + (kind != "docs"), 0, 0, 0, "", {}, {}, 0, "", 0)
     assert [source.state for source in etl.status(target_url)] == ["finished"] * len(report.sources)
     assert load(place, target_url, path).state == "nothing to do"
 
@@ -189,6 +189,20 @@ def test_members_are_compressed_and_encoded_as_they_like(place: Path, target_url
     assert told(report).read == 6
 
 
+def test_files_that_were_changed_since_are_named(place: Path, target_url: str) -> None:
+    path = pack("docs", place, small())
+    load(place, target_url, path)
+    (path / "0007.xml").write_bytes(document(9007))
+    (path / "0008.xml").write_bytes(b"<?xml version='1.0' encoding='latin1'?>" + document(9008))
+    (path / "new.xml").write_bytes(document(9009))
+    report = load(place, target_url, path)
+    found = told(report)
+    assert (found.read, found.known, found.changed) == (3, SMALL - 2, 2)
+    assert found.changed_example == f"{path}/0007.xml"
+    assert loaded_ids(target_url) == sorted([*ids(small()), 9007, 9008, 9009])
+    assert told(load(place, target_url, path)).changed == 0
+
+
 def test_what_is_no_document_is_skipped_and_counted(place: Path, target_url: str) -> None:
     link = tarfile.TarInfo("link.xml")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
@@ -216,7 +230,6 @@ def test_what_is_no_document_is_skipped_and_counted(place: Path, target_url: str
         "a tar archive in it": 1,
         "link": 1,
         "device": 1,
-        "folder": 0,
     }
     assert report.exit_code == 0
 
@@ -525,7 +538,10 @@ def test_the_commands_tell_of_documents(place: Path, kind: str) -> None:
         "read": SMALL + 1,
         "known": 0,
         "twins": 0,
+        "changed": 0,
+        "changed_example": "",
         "skipped": {"not XML": 1},
+        "skipped_examples": {"not XML": f"{kind}/note"},
         "unmatched": 0,
         "unmatched_example": "",
         "broken": 0,

@@ -93,7 +93,7 @@ def test_what_is_named_as_xml_and_is_none_is_a_reject(folder: Path, target_url: 
     strange = '<?xml version="1.0" encoding="x-unheard-of"?><feed><item id="3"/></feed>'
     pack(folder / "a.zip", {"1.xml": feed(1), "2.xml": b"\0" + feed(2).encode(), "3.xml": strange, "note.txt": "hello"})
     result = command("load", "a.zip", "--map", "m.yaml", "--to", target_url, cwd=folder)
-    assert (result.code, "1 file skipped (1 not XML)" in result.err) == (3, True), result.err
+    assert (result.code, "1 file skipped (1 not XML: a.zip/note.txt)" in result.err) == (3, True), result.err
     assert rejects(target_url) == [("a.zip/2.xml", 0, "malformed"), ("a.zip/3.xml", 0, "malformed")]
     assert "Nothing to do" in command("load", "a.zip", "--map", "m.yaml", "--to", target_url, cwd=folder).err
 

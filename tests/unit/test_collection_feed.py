@@ -35,6 +35,9 @@ class Known:
     def documents_so_far(self, source: int) -> DocumentsSoFar:
         return self._so_far
 
+    def document_labels(self, source: int) -> frozenset[str]:
+        return frozenset()
+
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         self.asked.append(len(fingerprints))
         return {name: self._documents[name] for name in fingerprints if name in self._documents}
