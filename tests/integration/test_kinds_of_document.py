@@ -78,13 +78,18 @@ def test_kinds_at_the_same_path_share_a_table_and_that_is_told_with_a_way_out(tm
     (said,) = (line for line in inferred.err.splitlines() if "is not the same in all documents" in line)
     assert "/data/row" in said
     assert "(in site/Posts.xml @Body, @Id, @Score; in site/Users.xml @Id, @Name)" in said
-    for name in ("Users", "Posts"):
-        apart = command("infer", f"site/{name}.xml", cwd=tmp_path)
-        assert "not the same" not in apart.err
-        (tmp_path / f"{name}.yaml").write_text(apart.out, "utf-8")
-        loaded = command("load", f"site/{name}.xml", "--map", f"{name}.yaml", "--to", "sqlite:///a.db", cwd=tmp_path)
-        assert loaded.code == 0, loaded.err
-    url = f"sqlite:///{tmp_path / 'a.db'}"
+    page = (Path(etl.__file__).parent / "docs" / "commands.md").read_text("utf-8")
+    told = re.findall(r"^    etl ((?:infer|load) dump/.*)$", page, re.MULTILINE)
+    assert len(told) == 4
+    folder.rename(tmp_path / "dump")
+    for line in told:
+        arguments, _, out = line.partition(" > ")
+        done = command(*arguments.split(), cwd=tmp_path)
+        assert done.code == 0, done.err
+        assert "not the same" not in done.err
+        if out:
+            (tmp_path / out).write_text(done.out, "utf-8")
+    url = f"sqlite:///{tmp_path / 'dump.db'}"
     assert (count(url, "user"), count(url, "post")) == (30, 30)
 
 

@@ -45,6 +45,21 @@ def test_a_document_beside_the_schema_and_standard_input(folder: Path) -> None:
     assert etl.infer(xsd=folder / "orders.xsd").partition("\n\n")[2] == MAPPING
 
 
+def test_the_example_of_schemas_in_folders_beside_each_other(folder: Path) -> None:
+    (folder / "invoice").mkdir()
+    (folder / "common").mkdir()
+    including = SCHEMA.replace(">", '><xs:include schemaLocation="../common/types.xsd"/>', 1)
+    (folder / "invoice" / "invoice.xsd").write_text(including)
+    (folder / "common" / "types.xsd").write_text('<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/>')
+    refused = command("infer", "--xsd", "invoice/invoice.xsd", cwd=folder)
+    assert (refused.code, refused.out) == (2, "")
+    assert "names ../common/types.xsd" in refused.err
+    (folder / "all.xsd").write_text(re.findall(r"```xsd\n(.*?)```", PAGE, re.DOTALL)[1])
+    assert command("infer", "--xsd", "all.xsd", cwd=folder).out.partition("\n\n")[2] == MAPPING
+    validated = command("check", "orders.xml", "--validate", "all.xsd", cwd=folder)
+    assert validated.code == 0, validated.err
+
+
 def test_documents_are_looked_at_as_they_are_loaded(folder: Path) -> None:
     alone = command("infer", "--xsd", "orders.xsd", cwd=folder)
     (folder / "dirty.xml").write_bytes(b"\0" + DOCUMENT.encode().replace(b"Pen", b"Pen &pen; &"))

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from etl.errors import SettingsError
 from etl.inference import xsd_files
 from etl.inference.xsd import infer_from_schema
 from etl.inference.xsd_schema import read_schema
 from etl.mapping.reader import parse_mapping
+from etl.record_schema import MAIN_TEXT, RecordSchema
+from etl.transform.validation import compile_schema
 from etl.validation.prepare import SchemaFile
 from tests.unit.inference.test_xsd_schema import XS, schema, written
 
@@ -146,6 +149,14 @@ def test_inclusions_of_what_is_no_file_are_a_sentence(location: str, place: Path
     file = written(place, schema(f'<xs:include schemaLocation="{location}"/>', LOCAL))
     with pytest.raises(SettingsError, match=r"^[^\n]*(nothing is fetched|can't include schema)[^\n]*$"):
         read_schema(file)
+
+
+@pytest.mark.parametrize("way", ["include", "redefine", 'import namespace="urn:x"'])
+def test_the_validator_opens_nothing_but_the_texts_it_is_given(way: str, place: Path) -> None:
+    for location in (place.parent / "secret.xsd", "../secret.xsd", (place.parent / "secret.xsd").as_uri()):
+        main = schema(f'<xs:{way} schemaLocation="{location}"/>', '<xs:element name="a" type="t"/>')
+        with pytest.raises(etree.XMLSchemaParseError):
+            compile_schema(RecordSchema("a.xsd", {MAIN_TEXT: main.encode()}, ()))
 
 
 def test_a_circle_of_inclusions_is_one_schema(place: Path) -> None:
