@@ -6,11 +6,13 @@ from array import array
 from collections.abc import Sequence
 
 from etl.engines.base import WorkerSetup
+from etl.extract.whole import root_in_python
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.messages import (
     CopyRows,
     MappedBatch,
+    Pack,
     Part,
     RejectedRecord,
     RowFormat,
@@ -56,6 +58,34 @@ def make_split(*runs: Run, rejects: Sequence[RejectedRecord] = (), source: int =
     start = runs[0].offset if runs else 0
     part = Part(source, start, start + size, records + len(rejects), runs, tuple(rejects))
     return Split(number=7, parts=(part,), size=size, records=records + len(rejects))
+
+
+def make_pack(*documents: bytes, number: int = 1, records_before: int = 0, between: bytes = b"") -> Pack:
+    """A pack of documents, each a record as a whole, with `between` behind each."""
+    payload = b""
+    begins, starts, ends, lines = array("I"), array("I"), array("I"), array("I")
+    for document in documents:
+        root = root_in_python(document)
+        assert root is not None
+        start, _, _, end, line = root
+        for numbers, value in ((begins, len(payload)), (starts, start), (ends, end), (lines, line)):
+            numbers.append(value)
+        payload += document + between
+    labels = tuple(f"docs/{number + place}.xml" for place in range(len(documents)))
+    digests = b"".join(bytes([number + place]) * 16 for place in range(len(documents)))
+    sizes = array("I", map(len, documents))
+    return Pack(number, records_before, labels, digests, "p:", ":s", payload, begins, sizes, starts, ends, lines)
+
+
+def part_of(pack: Pack, source: int = 1) -> Part:
+    """The part of a split that a pack is."""
+    return Part(source, 0, sum(pack.sizes), len(pack.sizes), (), last=True, pack=pack)
+
+
+def split_of(*parts: Part) -> Split:
+    """A split of these."""
+    size = sum(len(part.pack.payload) if part.pack else sum(len(run.payload) for run in part.runs) for part in parts)
+    return Split(7, parts, size, sum(part.records for part in parts))
 
 
 def mapping_of(text: str) -> Mapping:

@@ -11,7 +11,7 @@ from etl.engines.base import WorkerSetup
 from etl.engines.one_by_one import merged, single_records
 from etl.messages import CopyRows, MappedBatch, Part, RejectedRecord, RowFormat, Skeleton, SourceInfo, Split
 from etl.worker import Worker
-from tests.splits import SOURCE, make_run, mapping_of, rows_of
+from tests.splits import SOURCE, make_pack, make_run, mapping_of, part_of, rows_of, split_of
 
 MAPPING = mapping_of("""
   item:
@@ -114,3 +114,66 @@ def test_records_that_were_given_up_are_rejects_among_the_others(split: Split, d
     assert sum(counts.records for counts in batch.counts) == split.records
     assert all(c.records == c.loaded + c.rejected + c.discarded for c in batch.counts)
     assert len(rows_of(batch)) + len(rows_of(batch, 2)) == sum(counts.loaded for counts in batch.counts)
+
+
+WHOLE = mapping_of("""
+  item:
+    each: /item
+    where: "@id != '9'"
+    columns:
+      id: {path: "@id", type: integer}
+      source: {meta: source}
+      line: {meta: line}
+      offset: {meta: offset}
+      record: {meta: record}
+  part:
+    parent: item
+    each: part
+    columns: {value: .}
+""")
+ITEMS = st.sampled_from(
+    [
+        b"<item id='1'><part>x</part><part>y</part></item>\n",
+        b"<?xml version='1.0'?>\n<!-- -->\n<item id='2'/ ></item>",
+        b"<item id='x'></item>",
+        b"<item id='9'></item>",
+        b"\n<item id='4'><part></item>",
+        b"<item id='5'>&e;</item>",
+    ]
+)
+PACKS = st.lists(
+    st.tuples(st.lists(ITEMS, min_size=1, max_size=4), st.sampled_from([1, 2]), st.integers(1, 200)),
+    min_size=1,
+    max_size=3,
+).map(
+    lambda packs: split_of(
+        *(
+            part_of(make_pack(*items, number=number, records_before=100 * number), source)
+            for items, source, number in packs
+        )
+    )
+)
+
+
+@given(PACKS, st.sampled_from(["copy", "tuples"]))
+def test_documents_of_packs_one_by_one_are_as_good_as_whole(split: Split, row_format: RowFormat) -> None:
+    setup = WorkerSetup(WHOLE, row_format, SETUP_SOURCES)
+    worker = Worker(setup)
+    singles = single_records(split)
+    assert [single.records for single in singles] == [1] * split.records
+    again = merged(split, [worker.run_split(single) for single in singles], len(WHOLE.tables), row_format)
+    assert plain(again) == plain(Worker(setup).run_split(split))
+
+
+def test_a_document_of_a_pack_that_kills_is_a_reject_among_the_others() -> None:
+    items = [b"<item id='%d'><part>x</part></item>" % number for number in range(1, 6)]
+    items[2] = b"<?xml version='1.0'?>\n" + items[2]
+    split = split_of(part_of(make_pack(*items, number=30, records_before=7)), part_of(make_pack(items[0], number=40)))
+    worker = Worker(WorkerSetup(WHOLE, "tuples", SETUP_SOURCES))
+    outcomes = ["it died" if place == 2 else worker.run_split(one) for place, one in enumerate(single_records(split))]
+    batch = merged(split, outcomes, len(WHOLE.tables), "tuples")
+    (reject,) = batch.rejects
+    assert (reject.document, reject.record, reject.line, reject.offset) == (32, 1, 2, 22)
+    assert (reject.reason, reject.message, reject.raw) == ("killed_worker", "it died", items[2][22:])
+    assert [tuple(counts) for counts in batch.counts] == [(5, 4, 1, 0), (1, 1, 0, 0)]
+    assert [list(table.records) for table in batch.tables] == [[0, 1, 3, 4, 5]] * 2

@@ -15,7 +15,7 @@ from etl.mapping.reader import parse_mapping
 from etl.messages import MappedBatch, Split
 from etl.validation import open_schema
 from etl.worker import make_worker
-from tests.splits import SOURCE, rows_of
+from tests.splits import SOURCE, make_pack, part_of, rows_of, split_of
 
 XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -394,3 +394,25 @@ def test_what_a_worker_gets_needs_no_file(tmp_path: Path) -> None:
     for one in tmp_path.glob("*.xsd"):
         one.unlink()
     make_worker(WorkerSetup(mapping_of("/books/book"), "tuples", (SOURCE,), schema=prepared))
+
+
+YEAR = f"""<xs:schema {XS}><xs:element name="r"><xs:complexType><xs:sequence>
+  <xs:element name="year" type="xs:gYear"/></xs:sequence></xs:complexType></xs:element></xs:schema>"""
+
+
+def test_documents_of_a_pack_are_validated_each_for_itself(tmp_path: Path) -> None:
+    mapping = mapping_of("/r")
+    setup = WorkerSetup(mapping, "tuples", (SOURCE,), schema=open_schema(written(tmp_path, YEAR))(mapping))
+    years = [b"<r><year>%d</year></r>" % year for year in range(2000, 2006)]
+    years[1] = b"<?xml version='1.0'?>\n<r><year>now</year></r>"
+    years[4] = b"<r><year>2004</year><year/></r>"
+    years[5] = b"<r><year></r>"
+    first, second = make_pack(*years[:3], number=10), make_pack(*years[3:], number=20)
+    batch = make_worker(setup)(split_of(part_of(first), part_of(second)))
+    assert [tuple(counts) for counts in batch.counts] == [(3, 2, 1, 0), (3, 1, 2, 0)]
+    places = [(one.document, one.record, one.line, one.offset, one.reason) for one in batch.rejects]
+    assert places == [(11, 1, 2, 22, "invalid"), (21, 1, 1, 0, "invalid"), (22, 1, 1, 0, "malformed")]
+    assert [row[-1] for row in rows_of(batch)] == ["2000", "2002", "2003"]
+    assert list(batch.tables[0].records) == [0, 2, 3]
+    good = make_worker(setup)(split_of(part_of(make_pack(*years[2:4], number=10))))
+    assert [tuple(counts) for counts in good.counts] == [(2, 2, 0, 0)]
