@@ -13,11 +13,12 @@ from etl.errors import TargetError
 from etl.loading.ledger import Ledger
 from etl.loading.retry_ledger import RetryLedger
 from etl.mapping.reader import read_mapping
-from etl.messages import Part, PartCounts, RejectedRecord
+from etl.messages import Document, Part, PartCounts, RejectedRecord
 from etl.options import Settings
 from etl.targets.base import TargetConnection
 from etl.targets.open import open_target
-from tests.reject_place import Place, wait_for
+from tests.packing import pack
+from tests.reject_place import MAPPING, Place, item, wait_for
 
 LOADED, REJECTED, DISCARDED = PartCounts(1, 1, 0, 0), PartCounts(1, 0, 1, 0), PartCounts(1, 0, 0, 1)
 
@@ -65,6 +66,37 @@ def test_claimed_rejects_are_deleted_and_their_tiles_told_what_became_of_them(pl
     one = {name: [(1, *rest)] for name, rest in [("ok", (1, 0, 0)), ("bad", (0, 1, 0)), ("gone", (0, 0, 1))]}
     expected = one["ok"] * 4 + one["gone"] + one["ok"] + one["bad"] + one["ok"] * 2
     assert place.rows(tiles) == expected
+
+
+def test_the_tile_of_a_pack_is_told_what_became_of_its_documents(tmp_path: Path, target_url: str) -> None:
+    place = Place(tmp_path, target_url)
+    place.write("items.yaml", MAPPING.replace("/items/group/item", "/item").replace("../@name", "name"))
+    names = {number: f"{number:03}.xml" for number in range(130)}
+    texts = {name: item(number, bad=number in (40, 41, 90)).replace("&co;", "") for number, name in names.items()}
+    pack("docs", tmp_path, {name: text.encode() for name, text in texts.items()})
+    place.load("docs", insert={"threads": 1}, split={"bytes": 2000})
+    tiles = place.rows("SELECT document, loaded, rejected, discarded FROM etl_split ORDER BY document")
+    assert sum(loaded for _, loaded, *_ in tiles) == 127
+    place_of = "SELECT document, byte_offset FROM etl_reject ORDER BY document"
+    parts = [
+        Part(1, offset, offset + 1, 1, (), document=Document(number, "", "", 0, 1))
+        for number, offset in place.rows(place_of)
+    ]
+    assert [part.place[1] for part in parts] == [41, 42, 91]
+    with claiming(place) as (ledger, connection):
+        told = list(zip(parts, (LOADED, DISCARDED, LOADED), strict=True))
+        assert ledger.claim(connection, told, batch=1) == [True] * 3
+        ledger.correct(connection, [(parts[2], REJECTED)])
+        again = RejectedRecord(1, 0, 1, 1, "check_failed", "no", raw=b"<item/>", length=7, document=91)
+        ledger.write_rejects(connection, [again])
+    assert counts(place) == (128, 1, 1)
+    assert place.rows(place_of) == [(91, 0)]
+    after = place.rows("SELECT document, loaded, rejected, discarded FROM etl_split ORDER BY document")
+    assert [sum(numbers) for _, *numbers in after] == [sum(numbers) for _, *numbers in tiles]
+    changed = {number for (number, *now), (_, *before) in zip(after, tiles, strict=True) if now != before}
+    packs = dict(place.rows("SELECT document, pack FROM etl_document"))
+    # 91 is a reject again.
+    assert changed == {packs[number] or number for number in (41, 42)}
 
 
 def test_a_batch_of_which_some_are_gone_is_not_claimed_at_all(place: Place) -> None:

@@ -105,6 +105,26 @@ def test_only_the_records_that_kill_are_rejected(target: str, tmp_path: Path, ma
     ]
 
 
+def test_only_the_document_that_kills_is_rejected_of_those_that_travel_with_it(tmp_path: Path, mapping: Path) -> None:
+    mapping.write_text(MAPPING.replace("/items/item", "/item"))
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for number in range(1, 131):
+        name = "exit" if number == 60 else f"name {number}"
+        text = f"<?xml version='1.0'?>\n<item id='{number}'><name>{name}</name><part>a</part></item>\n"
+        (folder / f"{number:03}.xml").write_text(text)
+    database = tmp_path / "out.db"
+    report = etl.load(folder, mapping=mapping, target=f"sqlite:///{database}", settings=settings(1 << 18))
+    assert (report.loaded, report.rejected) == (129, 1)
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT count(*), sum(id) FROM item").fetchone() == (129, 130 * 131 // 2 - 60)
+        place = "SELECT label, line, record, reason FROM etl_reject r JOIN etl_document d USING (source, document)"
+        assert connection.execute(place).fetchall() == [(str(folder / "060.xml"), 2, 1, "killed_worker")]
+        totals = "SELECT sum(records), sum(loaded), sum(rejected), sum(discarded) FROM etl_split"
+        assert connection.execute(totals).fetchone() == (130, 129, 1, 0)
+    connection.close()
+
+
 def test_workers_killed_at_random_from_outside_cost_nothing(tmp_path: Path, mapping: Path) -> None:
     source = tmp_path / "items.xml"
     source.write_text(document(6000, lambda number: f"name {number}"))
