@@ -13,11 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 import etl
-from etl.native import unavailable
+from etl.native import problem, unavailable
 from etl.options import Settings
 from etl.targets.base import Target, TargetConnection
 from etl.targets.open import open_target
-from etl.targets.sqlite_rows import missing
 from tests.breaking.outcome import Content
 from tests.reject_place import wait_for
 
@@ -45,7 +44,7 @@ MAPPING = "version: 1\ntables:\n  note: {each: /note, columns: {text: {path: tex
 @pytest.fixture(params=["postgres", "sqlite", "sqlite in python"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """A target with the table in it: SQLite with the compiled function, and without."""
-    if request.param == "sqlite" and (reason := unavailable() or missing()):
+    if request.param == "sqlite" and (reason := unavailable() or problem("_sqlite_rows")):
         pytest.skip(reason)
     on_disk = f"sqlite:///{tmp_path / 'target.db'}"
     url = request.getfixturevalue("postgres_url") if request.param == "postgres" else on_disk
