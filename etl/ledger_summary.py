@@ -78,6 +78,8 @@ def summarize_rejects(report: RejectsReport, width: int) -> Iterator[str]:
 
 
 def _shown(example: RejectExample, width: int) -> str:
+    if not example.length:
+        return "(0 bytes)"
     if example.raw is None:
         return f"({format_bytes(example.length)}, too large to be kept)"
     text = one_line(example.raw)

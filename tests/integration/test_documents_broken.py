@@ -98,6 +98,15 @@ def test_what_is_named_as_xml_and_is_none_is_a_reject(folder: Path, target_url: 
     assert "Nothing to do" in command("load", "a.zip", "--map", "m.yaml", "--to", target_url, cwd=folder).err
 
 
+def test_a_document_that_ends_behind_its_last_record_shows_no_record(folder: Path, target_url: str) -> None:
+    pack(folder / "a.zip", {"1.xml": feed(1), "2.xml": feed(2).removesuffix("</feed>")})
+    assert command("load", "a.zip", "--map", "m.yaml", "--to", target_url, cwd=folder).code == 3
+    assert query(target_url, "SELECT id FROM item ORDER BY id") == [(1,), (2,)]
+    shown = command("rejects", "--to", target_url, cwd=folder).out
+    assert "a.zip/2.xml, line 1, record 2: " in shown
+    assert "(0 bytes)" in shown
+
+
 def test_a_limit_counts_what_cannot_be_read(folder: Path, target_url: str) -> None:
     pack(folder / "a.zip", {"1.xml": feed(1), "2.xml": b"\0", "3.xml": feed(3), "4.xml": feed(4)})
     load = "load", "a.zip", "--map", "m.yaml", "--to", target_url
