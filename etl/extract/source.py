@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple
@@ -39,6 +40,8 @@ _ARCHIVE_SUFFIXES = (
     *(".tgz", ".tbz", ".tbz2", ".txz", ".tzst"),
 )
 """A small file among many is looked at, whether it is an archive, where its name says so."""
+
+_LONGEST_SUFFIX = max(map(len, _ARCHIVE_SUFFIXES))
 
 _NO_LIMITS = ArchiveLimits(ratio=1 << 62, total_bytes=1 << 62)
 _SAMPLE_BYTES = 1 << 20
@@ -158,7 +161,7 @@ def _is_small(file: _File) -> bool:
     status = file.status
     if status is None or status.st_size > SMALL_BYTES or not stat.S_ISREG(status.st_mode):
         return False
-    return not file.name.lower().endswith(_ARCHIVE_SUFFIXES)
+    return not file.name[-_LONGEST_SUFFIX:].lower().endswith(_ARCHIVE_SUFFIXES)
 
 
 def _folder(small: Sequence[_File]) -> Source:
@@ -215,7 +218,8 @@ def _named(name: str) -> list[_File]:
 
 def _directory(name: str) -> list[_File]:
     with os.scandir(name) as entries:
-        files = sorted(_File(entry.path, entry.stat()) for entry in entries if entry.is_file() and is_taken(entry.name))
+        files = [_File(entry.path, entry.stat()) for entry in entries if is_taken(entry.name) and entry.is_file()]
+    files.sort(key=itemgetter(0))
     if not files:
         below = subfolders(name)
         raise SourceError(f"The directory {name} has no file to load{f', but {below}' if below else ''}.")
