@@ -362,3 +362,23 @@ def test_a_folder_is_the_same_for_both(tmp_path: Path) -> None:
     assert compiled == found(source, False)
     assert [one.label for one in compiled] == list(files)
     assert [one.label[-8:] for one in compiled if one.problem] == ["0200.xml", "0999.xml", "1000.xml"]
+
+
+def test_nothing_at_all() -> None:
+    from etl.native import _documents
+
+    assert _documents.read_files([], 0, 0) == (b"", array("I"))
+    assert _documents.look(b"", array("I"), None) == (b"", array("I"), [])
+    assert _documents.look(b"", array("I"), []) == (b"", array("I"), [])
+    assert _documents.identities(b"", b"", b"") == b""
+    assert _documents.walk_tar(b"", 0, 0, 0, 0) == ([], b"", array("I"), 0)
+
+
+@pytest.mark.parametrize("numbers", [(-1, 0), (0, -1), (0, 2**32), (2**64, 0)])
+def test_numbers_beyond_their_limits_are_refused(numbers: tuple[int, int]) -> None:
+    from etl.native import _documents
+
+    with pytest.raises(OverflowError):
+        _documents.read_files([], *numbers)
+    with pytest.raises(OverflowError):
+        _documents.walk_tar(b"", 0, 0, *numbers)

@@ -277,7 +277,7 @@ def test_members_of_usual_zips_are_unpacked_together() -> None:
         assert problem == ""
 
 
-def test_those_of_zipfile(together: int = 1 << 16) -> None:
+def test_those_of_zipfile() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for level in range(10):
@@ -368,3 +368,21 @@ def test_a_place_that_is_not_in_the_directory_is_refused() -> None:
     assert _zip.unpack(b"x" * 60, 60, b"", 0, 0, 5, 5, 5)[3] == 60
     with pytest.raises(ValueError, match="place"):
         _zip.unpack(b"x" * 60, 61, b"", 0, 0, 5, 5, 5)
+
+
+def test_the_largest_numbers_and_none() -> None:
+    from etl.native import _zip
+
+    data = zipped(usual(4))
+    directory = data[data.index(b"PK\1\2") : -22]
+    usually = _zip.unpack(directory, 0, data, 0, 0, 100, 1 << 20, SMALL_BYTES)
+    assert len(usually[0]) == 4
+    assert _zip.unpack(directory, 0, data, 2**64 - 1, 2**64 - 1, 1, 0, SMALL_BYTES)[0] == usually[0][:1]
+    for numbers in ((0, 1 << 20, SMALL_BYTES), (100, 0, 0), (100, 1 << 20, 0)):
+        assert _zip.unpack(directory, 0, data, 0, 0, *numbers)[0] in ([], usually[0][:1])
+    assert _zip.unpack(directory, 0, data, 1 << 40, 0, 100, 1 << 20, SMALL_BYTES)[0] == []
+    with pytest.raises(MemoryError):
+        _zip.unpack(directory, 0, data, 0, 0, 2**63, 0, 0)
+    for beyond in ((2**64, 0, 0, 0), (0, 2**64, 0, 0), (0, 0, -1, 0), (0, 0, 0, 2**64)):
+        with pytest.raises(OverflowError):
+            _zip.unpack(directory, 0, data, *beyond, 2**32)

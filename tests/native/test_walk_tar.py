@@ -369,6 +369,17 @@ def test_a_place_that_is_not_in_the_data_is_refused() -> None:
         _documents.walk_tar(b"x" * 600, 601, 5, 5, 5)
 
 
+def test_the_largest_numbers_and_none() -> None:
+    from etl.native import _documents
+
+    data, most = usual(3), 2**64 - 1
+    usually = _documents.walk_tar(data, 0, 100, 1 << 20, SMALL_BYTES)
+    assert _documents.walk_tar(data, 0, most, most, 2**32 - 1) == usually
+    assert [_documents.walk_tar(data, 0, *none)[3] for none in ((0, most, 2**32 - 1), (most, 0, 2**32 - 1))] == [0, 0]
+    names, text, sizes, _ = _documents.walk_tar(data, 0, most, most, 0)
+    assert (names, text, list(sizes)) == ([b"a.xml"], b"", [0])
+
+
 TAR = shutil.which("tar")
 
 

@@ -114,7 +114,7 @@ static size_t walk_over(const uint8_t *data, size_t length, size_t at, uint32_t 
         if ((!describes && kind != '0' && kind != 0) || !read_header(header, describes ? DESCRIPTION_BYTES : largest, &size))
             return 0;
         at += ETL_TAR_BLOCK;
-        if (length - at < filled(size))
+        if (length - at < size || length - at < filled(size))
             return 0;
         if (!describes) {
             if (!has_name(header))

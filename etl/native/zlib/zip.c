@@ -78,8 +78,8 @@ static const uint8_t *find_content(const etl_zip_job *job, const entry_facts *fa
     const uint8_t *header = job->data + (size_t)(facts->offset - job->begin), *end = job->data + job->data_size;
     if (end - header < LOCAL_BYTES || memcmp(header, "PK\3\4", 4) != 0)
         return NULL;
-    size_t before = LOCAL_BYTES + (size_t)two(header + 26) + two(header + 28);
-    return (size_t)(end - header) >= before + facts->compressed ? header + before : NULL;
+    size_t before = LOCAL_BYTES + (size_t)two(header + 26) + two(header + 28), there = (size_t)(end - header);
+    return there >= before && there - before >= facts->compressed ? header + before : NULL;
 }
 
 static bool unpack(z_stream *stream, const uint8_t *content, const entry_facts *facts, uint8_t *text)
