@@ -21,9 +21,9 @@ from typing import NamedTuple
 from etl.errors import SourceError
 from etl.extract.archive_kinds import archive_kind
 from etl.extract.bunch import MOST, Bunch, bunched, can_bunch, encoded_names, read_files
-from etl.extract.decompress import begun, compression
+from etl.extract.decompress import begun, compression, decompressed
 from etl.extract.encoding import detect
-from etl.extract.member import FOLDER, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, described_skips
+from etl.extract.member import FOLDER, NO_FILE, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, described_skips
 from etl.extract.members import open_members
 from etl.extract.mends import Mend
 from etl.extract.reader import Readable, SourceReader, read_whole
@@ -41,6 +41,8 @@ _UTF8 = re.compile(
     rb"""(?:\s+standalone\s*=\s*["'][a-z]+["'])?\s*\?>"""
 )
 """How documents begin that can only be UTF-8: most of them."""
+
+_NAMED_XML = re.compile(r"\.xml(?:\.(?:gz|bz2|xz|lzma|zst))?\Z", re.IGNORECASE)
 
 NOT_XML = "not XML"
 """Why most of what is no document is skipped."""
@@ -181,7 +183,7 @@ class _Reading:
     def _member(self, member: Member, position: int, held: _Held) -> Found:
         label, repair = f"{self._source.label}/{member.name}", self._source.repair
         if member.skipped:
-            return Found(label, position, skipped=member.skipped)
+            return _closed(label, member, position)
         try:
             if member.size > SMALL_BYTES:
                 return _large(label, member, position, repair, held)
@@ -254,6 +256,26 @@ def _small(
     """A document that is in memory as it is stored."""
     if repair is not None:
         fingerprint = repaired(fingerprint, repair.declared)
+    if not compression(content):
+        return _plain(label, position, fingerprint, content, repair)
+    inside, whole = _inside(content, label)
+    if whole:
+        try:
+            if held is not None:
+                held.check_of(label)(len(inside), len(content))
+        except SourceError as error:
+            return Found(label, position, problem=str(error))
+        return _plain(label, position, fingerprint, inside, repair)
+    skipped = _not_xml(inside, repair) if inside and not _NAMED_XML.search(label) else ""
+    if skipped:
+        return Found(label, position, fingerprint, skipped=skipped)
+    most = len(content) * RECORDS_PER_PACKED_BYTE
+    opened = partial(_reader, io.BytesIO(content), label, repair, held.check_of(label) if held else None)
+    return Found(label, position, fingerprint, open=opened, records_most=most)
+
+
+def _plain(label: str, position: int, fingerprint: str, content: bytes, repair: Repair | None) -> Found:
+    """A small document that is not compressed."""
     mends: tuple[Mend, ...] = ()
     marked = len(_MARK) if content.startswith(_MARK) else 0
     if _UTF8.match(content, marked):
@@ -265,12 +287,8 @@ def _small(
     else:
         skipped = _not_xml(content, repair)
         # What is named as XML and is none must not be passed over in silence.
-        if skipped and not (skipped == NOT_XML and label.lower().endswith(".xml")):
+        if skipped and not (skipped == NOT_XML and _NAMED_XML.search(label)):
             return Found(label, position, fingerprint, skipped=skipped)
-        if compression(content):
-            most = len(content) * RECORDS_PER_PACKED_BYTE
-            opened = partial(_reader, io.BytesIO(content), label, repair, held.check_of(label) if held else None)
-            return Found(label, position, fingerprint, open=opened, records_most=most)
         try:
             content, mends = read_whole(content, label, repair)
         except SourceError as error:
@@ -278,10 +296,31 @@ def _small(
     return Found(label, position, fingerprint, content, records_most=records_most(len(content)), mends=mends)
 
 
+def _inside(content: bytes, label: str) -> tuple[bytes, bool]:
+    """What compressed bytes hold, up to a little more than small documents have; and whether that is all of it, and no
+    damage comes behind.
+    """
+    inside, rest = begun(decompressed(content, bytes, label), SMALL_BYTES + 1)
+    try:
+        return inside, len(inside) <= SMALL_BYTES and next(rest, None) is None
+    except SourceError:  # reading it tells why, behind what is good of it
+        return inside, False
+
+
+def _closed(label: str, member: Member, position: int) -> Found:
+    """A member that is no file, or cannot be read: one that is named as XML must not be passed over in silence."""
+    if member.skipped not in NO_FILE and _NAMED_XML.search(label):
+        problem = f"{label} cannot be read ({member.skipped}): unpack it by other means, and load it as a file."
+        fingerprint = _member_fingerprint(member, b"%d %s" % (member.size, member.stamp))
+        return Found(label, position, fingerprint, b"", records_most=1, problem=problem)
+    return Found(label, position, skipped=member.skipped)
+
+
 def _large(label: str, member: Member, position: int, repair: Repair | None, held: _Held) -> Found:
     """A member that is read in pieces, of which the first are looked at. Raises SourceError where it has only those."""
     head, blocks = begun(member.blocks(), _LOOKED_AT_BYTES)
-    skipped = _not_xml(head, repair) if head else ""
+    shown = _inside(head, label)[0] if compression(head) and not _NAMED_XML.search(label) else head
+    skipped = _not_xml(shown, repair) if shown else ""
     if skipped:
         return Found(label, position, skipped=skipped)
     if len(head) < _LOOKED_AT_BYTES:  # it is damaged or cut off, which comes next, and has no identity

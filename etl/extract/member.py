@@ -25,6 +25,9 @@ FREE_BYTES = 100 << 20
 FOLDER = "folder"
 """Why a folder in an archive is skipped, which nobody needs to hear of."""
 
+NO_FILE = frozenset((FOLDER, "link", "device", "named pipe"))
+"""Why something in an archive is skipped that holds nothing."""
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Kinds of characters that move the cursor, turn the line round or are not seen."""
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 import etl
 from etl.errors import SourceError, SourceHeld, TargetError
+from etl.extract.member import SMALL_BYTES
 from etl.messages import Committed
 from etl.options import Settings, build_settings
 from etl.report import DocumentsReport, LoadReport
@@ -234,15 +235,50 @@ def test_what_is_no_document_is_skipped_and_counted(place: Path, target_url: str
     assert report.exit_code == 0
 
 
-def test_members_that_are_encrypted_are_skipped(place: Path, target_url: str) -> None:
-    content = bytearray(zipped({"open.xml": document(1), "secret.xml": document(2)}))
+@pytest.mark.parametrize("name", ["secret.xml", "secret.doc"])
+def test_members_that_are_encrypted(place: Path, target_url: str, name: str) -> None:
+    """What is named as XML must not be passed over in silence; unpacked it is another document."""
+    content = bytearray(zipped({"open.xml": document(1), name: document(2)}))
     for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         at = content.rindex(mark) + flags
         content[at] |= 1
-    (place / "docs.zip").write_bytes(content)
-    report = load(place, target_url, place / "docs.zip")
+    path = place / "docs.zip"
+    path.write_bytes(content)
+    report = load(place, target_url, path)
     assert loaded_ids(target_url) == [1]
-    assert told(report).skipped == {"encrypted": 1}
+    if name == "secret.doc":
+        assert (told(report).skipped, report.exit_code) == ({"encrypted": 1}, 0)
+        return
+    assert (told(report).skipped, report.rejected, report.exit_code) == ({}, 1, 3)
+    (group,) = etl.rejects(target_url, examples=1).groups
+    assert (group.reason, group.examples[0].label) == ("malformed", f"{path}/{name}")
+    assert "(encrypted)" in group.examples[0].message
+    again = load(place, target_url, path)
+    assert (again.state, again.exit_code) == ("nothing to do", 3)
+    path.write_bytes(zipped({"open.xml": document(1), name: document(2)}))
+    load(place, target_url, path)
+    assert loaded_ids(target_url) == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["docs.zip", "docs.tar.gz", "docs"])
+def test_what_is_compressed_and_no_document_is_skipped(place: Path, target_url: str, kind: str) -> None:
+    files = {
+        **small(),
+        "notes.txt.gz": gzip.compress(b"no XML"),
+        "log.gz": gzip.compress(b"not XML either " * SMALL_BYTES),
+        "inner.tgz.bin": gzip.compress(tarred({"a.xml": document(9001)})),
+        "nothing.gz": gzip.compress(b""),
+        "named.xml.gz": gzip.compress(b"no XML"),
+        "broken.xml.gz": gzip.compress(document(9002, 9003)[:-12]),
+        "good.xml.gz": gzip.compress(document(9004)),
+    }
+    path = pack(kind, place, files)
+    report = load(place, target_url, path)
+    assert loaded_ids(target_url) == [*ids(small()), 9002, 9004]
+    assert told(report).skipped == {"not XML": 2, "a tar archive in it": 1, "empty": 1}
+    assert (report.state, report.exit_code, told(report).broken) == ("finished", 3, 0)
+    rejects = "SELECT label, reason FROM etl_reject r JOIN etl_document d ON d.document = r.document ORDER BY label"
+    assert query(target_url, rejects) == [(f"{path}/{name}.xml.gz", "malformed") for name in ("broken", "named")]
 
 
 @pytest.mark.parametrize("kind", ["docs.zip", "docs.tar"])

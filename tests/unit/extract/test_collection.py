@@ -49,7 +49,7 @@ def test_members_come_in_order_and_whole(tmp_path: Path, kind: str) -> None:
     assert [*found] == [*files]
     assert [one.content for one in found.values()] == [b"<b/>", None, b"<a/>", "<z>é</z>".encode()]
     positions = [one.position for one in found.values()]
-    assert positions[0] == 0
+    assert positions[0] < len(LARGE)
     assert positions == sorted(positions)
     assert positions[-1] <= (tmp_path / f"docs.{kind}").stat().st_size
     assert found["a/large.xml"].records_most >= LARGE.count(b"<e>") + 1
@@ -101,8 +101,11 @@ def test_a_large_member_that_ends_too_early_to_be_known_is_a_problem(tmp_path: P
 def test_compressed_documents_are_read(tmp_path: Path) -> None:
     packed = gzip.compress(b"<packed/>")
     (found,) = found_in(pack("docs.zip", tmp_path, {"a.xml.gz": packed})).values()
-    assert found.content is None
-    assert found.records_most == len(packed) * RECORDS_PER_PACKED_BYTE
+    assert (found.content, found.open) == (b"<packed/>", None)
+    large = gzip.compress(LARGE)
+    assert len(large) < SMALL_BYTES < len(LARGE)
+    (found,) = found_in(pack("docs.zip", tmp_path, {"a.xml.gz": large})).values()
+    assert (found.content, found.records_most) == (None, len(large) * RECORDS_PER_PACKED_BYTE)
 
 
 BOMB_BYTES = 300 << 20
@@ -122,7 +125,7 @@ def read_on(path: Path, limits: ArchiveLimits) -> dict[str, tuple[int, str]]:
     came = {}
     for found in documents(opened(path), limits):
         if found.open is None:
-            assert found.content == b"<good/>"
+            assert found.content in (b"<good/>", b"<packed/>")
             continue
         size, problem = 0, ""
         try:
@@ -147,7 +150,6 @@ def test_a_compressed_document_that_is_a_bomb_leaves_the_others(
     assert re.search(
         r"/bomb is not read: \d+ compressed bytes make \d+ bytes or more.*limits\.archive_ratio allows \(250 ", problem
     )
-    assert found["packed"] == (len(b"<packed/>"), "")
 
 
 def test_a_bomb_in_a_bomb_is_measured_by_what_the_archive_has(tmp_path: Path, bombs: dict[str, bytes]) -> None:
@@ -199,8 +201,11 @@ def test_what_cannot_be_decoded_is_a_problem_of_its_own(tmp_path: Path, content:
 
 def test_a_collection_without_a_document_says_so(tmp_path: Path) -> None:
     path = pack("docs.zip", tmp_path, {"a": b"text", "b": b"", "c": b"more text"})
-    with pytest.raises(SourceError, match=r"holds no XML document: 3 files skipped \(1 empty, 2 not XML\)\.$"):
+    with pytest.raises(SourceError) as error:
         list(documents(opened(path), LIMITS))
+    assert str(error.value) == (
+        f"{path} holds no XML document: 3 files skipped (1 empty: {path}/b; 2 not XML: {path}/a, ...)."
+    )
 
 
 def test_an_archive_that_is_changed_meanwhile_says_so(tmp_path: Path) -> None:
