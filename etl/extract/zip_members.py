@@ -110,16 +110,15 @@ _DECOMPRESSORS: dict[int, tuple[Callable[[int], Decompressor], int]] = {
 def zip_members(raw: RawFile, limits: ArchiveLimits, together: int | None = None) -> Iterator[Member | SmallMembers]:
     """All members; with `together` those of which nothing is unusual come together, about so many bytes at once.
 
-    Raises SourceError, before the first, where the directory is damaged or that of a bomb.
+    Raises SourceError at once where there is no directory, before the first where that is damaged or of a bomb.
     """
-    directory = find_directory(raw)
-    check_directory(raw, directory, limits)
-    return _members(raw, directory, limits, None if together is None or problem("_zip") else together)
+    return _members(raw, find_directory(raw), limits, None if together is None or problem("_zip") else together)
 
 
 def _members(
     raw: RawFile, directory: Directory, limits: ArchiveLimits, together: int | None
 ) -> Iterator[Member | SmallMembers]:
+    check_directory(raw, directory, limits)
     window = Window(raw, directory.begin)
     entries = Entries(raw, directory)
     while True:
