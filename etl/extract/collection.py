@@ -147,7 +147,9 @@ class _Reading:
                     at += len(sizes)
                     names = names[len(sizes) :]
                     continue
-            yield self._file(files[at], position)
+            found = self._file(files[at], position)
+            position = found.position
+            yield found
             at += 1
             names = names[1:]
 

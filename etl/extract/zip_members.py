@@ -135,12 +135,15 @@ def _small_members(entries: Entries, window: Window, shift: int, most_bytes: int
     from etl.native import _zip
 
     read = entries.read()
-    if read is None or read[0].method not in (_STORED, _DEFLATE) or read[0].size > SMALL_BYTES:
+    if read is None:
         return None
     entry = read[0]
+    # Compressed it can be of any size, whatever it says that it makes.
+    if entry.method not in (_STORED, _DEFLATE) or max(entry.size, entry.compressed) > SMALL_BYTES:
+        return None
     try:
         window.at(entry.offset, LOCAL_BYTES + len(entry.name) + entry.compressed)
-    except EOFError:
+    except (EOFError, SourceError):  # that is told of the one member
         return None
     at = entries.window.at(entries.at, LOCAL_BYTES)
     names, text, sizes, behind = _zip.unpack(

@@ -337,7 +337,12 @@ def test_a_file_that_must_not_be_read_ends_what_is_read(tmp_path: Path) -> None:
 def found(source: Source, compiled: bool) -> list[Found]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(native.SWITCH, "1" if compiled else "0")
-        return [one._replace(position=0, open=None) for one in documents(source, LIMITS)]
+        every = list(documents(source, LIMITS))
+    positions = [one.position for one in every]
+    assert positions == sorted(positions)
+    assert source.size is not None
+    assert 0 < source.size - positions[-1] < 100  # of the files that are gone
+    return [one._replace(position=0, open=None) for one in every]
 
 
 def test_a_folder_is_the_same_for_both(tmp_path: Path) -> None:

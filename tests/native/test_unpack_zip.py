@@ -7,6 +7,7 @@ import itertools
 import shutil
 import struct
 import subprocess
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -360,6 +361,19 @@ def test_a_member_that_is_not_small_comes_alone() -> None:
             data = zipped([Made(content=b"x" * size, method=method)])
             assert check_same(data) == ([("a.xml", size, "", b"x" * size)], "")
             assert unpacked(data) == (size <= SMALL_BYTES)
+
+
+def test_a_small_member_that_takes_much_when_compressed_does_not_come_into_memory() -> None:
+    packed = Random(4).randbytes(30 << 20)
+    data = zipped([Made(), Made(size=10, checksum=1, packed=packed), Made()])
+    tracemalloc.start()
+    try:
+        seen, problem = members(data, 1 << 16)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (len(seen), problem) == (3, "")
+    assert most < 10 << 20
 
 
 def test_a_place_that_is_not_in_the_directory_is_refused() -> None:
