@@ -12,9 +12,8 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple
@@ -130,48 +129,60 @@ def expand(names: Sequence[str], repair: Repair | None = None) -> list[Source]:
     input. An archive is one source, and so are many small files together. With `repair` all of them are read mended.
     Raises SourceError where a name stands for nothing, or may not be read.
     """
-    files: list[_File] = []
+    files: list[_File | str] = []
+    number = size = 0
     seen: set[tuple[int, int]] = set()
     for name in names:
-        for file in _named(name):
-            identity = (file.status.st_dev, file.status.st_ino) if file.status is not None else (-1, -1)
-            if identity not in seen:
+        for file, is_once in _named(name):
+            if len(names) > 1 or not is_once:
+                identity = (file.status.st_dev, file.status.st_ino) if file.status is not None else (-1, -1)
+                if identity in seen:
+                    continue
                 seen.add(identity)
+            if file.status is not None and _is_small(file.name, file.status):
+                # Without what is known of it, since there may be millions.
+                files.append(file.name)
+                number += 1
+                size += file.status.st_size
+            else:
                 files.append(file)
-    small: list[_File] = []
-    others: list[_File] = []
-    for file in files:
-        (small if _is_small(file) else others).append(file)
-    if len(small) <= MANY:
-        found = [looked_at(_source(file)) for file in files]
+    if number <= MANY:
+        found = [looked_at(_source(_looked_up(file) if isinstance(file, str) else file)) for file in files]
     else:
-        found = [_folder(small), *(looked_at(_source(file)) for file in others)]
+        small = tuple(file for file in files if isinstance(file, str))
+        others = (looked_at(_source(file)) for file in files if not isinstance(file, str))
+        found = [_folder(small, size), *others]
     return found if repair is None else [replace(source, repair=repair) for source in found]
 
 
 class _File(NamedTuple):
-    """A file that is to be loaded, before it is looked at: there may be very many."""
+    """A file that is to be loaded, before it is looked at."""
 
     name: str
     status: os.stat_result | None
     """None for standard input."""
 
 
-def _is_small(file: _File) -> bool:
-    status = file.status
-    if status is None or status.st_size > SMALL_BYTES or not stat.S_ISREG(status.st_mode):
+def _looked_up(name: str) -> _File:
+    try:
+        return _File(name, os.stat(name))
+    except (OSError, ValueError) as error:
+        raise unreadable(name, error) from error
+
+
+def _is_small(name: str, status: os.stat_result) -> bool:
+    if status.st_size > SMALL_BYTES or not stat.S_ISREG(status.st_mode):
         return False
-    return not file.name[-_LONGEST_SUFFIX:].lower().endswith(_ARCHIVE_SUFFIXES)
+    return not name[-_LONGEST_SUFFIX:].lower().endswith(_ARCHIVE_SUFFIXES)
 
 
-def _folder(small: Sequence[_File]) -> Source:
-    """Small files as one source."""
+def _folder(files: tuple[str, ...], size: int) -> Source:
+    """Small files, of so many bytes in all, as one source."""
     # `dirname` of each would take longer than all else that is done for it here.
-    folders = {os.path.dirname(before) for before in {file.name[: file.name.rfind("/") + 1] for file in small}}
+    folders = {os.path.dirname(before) for before in {file[: file.rfind("/") + 1] for file in files}}
     alike = len({os.path.isabs(folder) for folder in folders}) == 1
     folder = os.path.commonpath(folders if alike else [os.path.abspath(folder) for folder in folders]) or "."
-    size = sum(file.status.st_size for file in small if file.status is not None)
-    return Source(folder, Path(folder), size, kind="folder", files=tuple(file.name for file in small))
+    return Source(folder, Path(folder), size, kind="folder", files=files)
 
 
 def _source(file: _File) -> Source:
@@ -200,30 +211,42 @@ def looked_at(source: Source) -> Source:
     return source if found is None else replace(source, kind="archive")
 
 
-def _named(name: str) -> list[_File]:
+def _named(name: str) -> Iterator[tuple[_File, bool]]:
+    """The files that a name stands for, each with whether that name cannot bring it a second time."""
     if name == STANDARD_INPUT:
-        return [_File(name, None)]
+        yield _File(name, None), True
+    elif os.path.isdir(name):
+        yield from _directory(name)
+    elif glob.has_magic(name) and not os.path.lexists(name):
+        found = [path for path in sorted(glob.glob(name, recursive=True)) if not os.path.isdir(path)]
+        if not found:
+            raise SourceError(f"No file matches {name}.")
+        for path in found:
+            yield _looked_up(path), False
+    else:
+        yield _looked_up(name), True
+
+
+def _directory(name: str) -> Iterator[tuple[_File, bool]]:
     try:
-        if os.path.isdir(name):
-            return _directory(name)
-        if glob.has_magic(name) and not os.path.lexists(name):
-            found = [path for path in sorted(glob.glob(name, recursive=True)) if not os.path.isdir(path)]
-            if not found:
-                raise SourceError(f"No file matches {name}.")
-            return [_File(path, os.stat(path)) for path in found]
-        return [_File(name, os.stat(name))]
-    except (OSError, ValueError) as error:
+        with os.scandir(name) as entries:
+            found = [entry for entry in entries if is_taken(entry.name) and entry.is_file()]
+        below = subfolders(name) if not found else ""
+    except OSError as error:
         raise unreadable(name, error) from error
-
-
-def _directory(name: str) -> list[_File]:
-    with os.scandir(name) as entries:
-        files = [_File(entry.path, entry.stat()) for entry in entries if is_taken(entry.name) and entry.is_file()]
-    files.sort(key=itemgetter(0))
-    if not files:
-        below = subfolders(name)
+    if not found:
         raise SourceError(f"The directory {name} has no file to load{f', but {below}' if below else ''}.")
-    return files
+    has_links = any(entry.is_symlink() for entry in found)
+    paths = sorted(entry.path for entry in found)
+    del found
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        except OSError as error:
+            raise unreadable(path, error) from error
+        yield _File(path, status), not has_links and status.st_nlink == 1
 
 
 def unreadable(label: str, error: OSError | ValueError) -> SourceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_a_file_named_twice_is_one_source(folder: Path) -> None:
         "b.xml",
         "standard input",
     ]
+
+
+@pytest.mark.parametrize("many", [0, 150])
+@pytest.mark.parametrize("how", [os.link, os.symlink])
+def test_a_file_with_several_names_in_a_folder_is_taken_once(
+    tmp_path: Path, how: Callable[[str, str], None], many: int
+) -> None:
+    for number in range(many):
+        (tmp_path / f"m{number:03}.xml").write_bytes(b"<r/>")
+    (tmp_path / "b.xml").write_bytes(b"<r>text</r>")
+    how(str(tmp_path / "b.xml"), str(tmp_path / "a.xml"))
+    sources = expand([str(tmp_path)])
+    names = [name for source in sources for name in source.files or [source.label]]
+    assert names == [str(tmp_path / "a.xml"), *(str(tmp_path / f"m{number:03}.xml") for number in range(many))]
+    assert sum(source.size or 0 for source in sources) == 11 + 4 * many
 
 
 def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
