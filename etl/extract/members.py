@@ -52,7 +52,7 @@ def open_members(
         if not raw.seekable:
             raise SourceError(
                 f"{label} is a zip archive that comes through a pipe, but its directory stands at its end: "
-                "save it to a file first, or pipe what is in it (unzip -p FILE | etl load -)."
+                "save it to a file first, or pipe one document out of it (unzip -p FILE MEMBER | etl load -)."
             )
         from etl.extract.zip_members import zip_members
 
