@@ -502,7 +502,9 @@ def test_only_a_zip_has_to_be_a_file(tmp_path: Path, kind: str, kept: bool) -> N
         assert pipe is not None
         file = KeptStream(lambda: pipe).open() if kept else pipe  # type: ignore[arg-type, return-value]
         if kind == "zip":
-            with pytest.raises(SourceError, match=r"^standard input is a zip .* comes through a pipe.*file first.*-p FILE MEMBER"):
+            with pytest.raises(
+                SourceError, match=r"^standard input is a zip .* comes through a pipe.*file first.*-p FILE MEMBER"
+            ):
                 open_members(file, "standard input", LIMITS)  # type: ignore[arg-type]
             return
         found = open_members(file, "standard input", LIMITS)  # type: ignore[arg-type]
