@@ -258,6 +258,8 @@ class CollectionFeed:
                 told.twins += 1
                 return False
             told.known += 1
+            if not known.records:
+                told.miss(found.label)
             if known.number and not ours:
                 told.elsewhere.append((known.source, known.number))
             if ours:

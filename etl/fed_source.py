@@ -98,12 +98,16 @@ class FedDocuments:
             self.changed += len(labels)
             self.changed_example = self.changed_example or min(labels)
 
+    def miss(self, label: str) -> None:
+        """Nothing in it is a record."""
+        self.unmatched += 1
+        self.unmatched_example = self.unmatched_example or label
+
     def finish(self, document: Document, records: int) -> None:
         """It was read to its end and had so many records."""
         self.finished += document.number >= self.first
         if not records:
-            self.unmatched += 1
-            self.unmatched_example = self.unmatched_example or document.label
+            self.miss(document.label)
 
 
 @dataclass(slots=True)

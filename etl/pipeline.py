@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from etl.bottleneck import slow_phase
 from etl.errors import EtlError, InternalError, SourceError, TargetError
 from etl.extract.repair import Repair
-from etl.extract.source import Source
+from etl.extract.source import Source, apart
 from etl.extract.unpacked import unpacked_size
 from etl.fed_source import FedSource, total_size
 from etl.feeding import Feeder, make_splitter
@@ -138,7 +138,10 @@ class Pipeline:
         """Register the sources; those that hold the same are one, since nothing is loaded twice."""
         labels: dict[str, str] = {}
         identified: list[tuple[Source, str | None]] = []
-        for source in found:
+        # A folder whose files were few enough for sources of their own goes on with them as it began.
+        folders = any(source.kind == "folder" for source in found)
+        begun = self._retries.call(self._ledger.unfinished_paths) if folders else ()
+        for source in chain.from_iterable(apart(one, begun) for one in found):
             fingerprint = source.fingerprint() if name is None else _name_fingerprint(name, source.repair)
             if fingerprint is not None and fingerprint in labels:
                 self._notices += (f"{source.label} holds the same as {labels[fingerprint]}: it is loaded once.",)
@@ -147,7 +150,7 @@ class Pipeline:
             if fingerprint is not None:
                 labels[fingerprint] = source.label
         if again:
-            paths = [path for path in map(_path, found) if path is not None]
+            paths = [source.absolute for source in found if source.absolute is not None]
             self._retries.call(lambda: self._ledger.begin_again(list(labels), paths))
         for source, fingerprint in identified:
             self._sources.append(self._register(source, fingerprint, name))
@@ -163,7 +166,7 @@ class Pipeline:
                 name or source.label,
                 fingerprint,
                 source.size,
-                path=_path(source),
+                path=source.absolute,
                 prefix=lambda size: source.up_to(size).fingerprint(),
                 open_ended=source.kind == "folder",
             )
@@ -392,8 +395,3 @@ def _name_fingerprint(name: str, repair: Repair | None) -> str:
     """Identity of a source that has none but the name it was given; `repair`: how it is mended, if it is."""
     content = "name:" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
     return content if repair is None else repaired(content, repair.declared)
-
-
-def _path(source: Source) -> str | None:
-    """Where the source can be read again, None where nowhere."""
-    return os.path.abspath(source.path) if source.path is not None and source.rereadable else None

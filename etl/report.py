@@ -41,7 +41,7 @@ class DocumentsReport:
     skipped_examples: Mapping[str, str]
     """The first of each."""
     unmatched: int
-    """Documents in which nothing is a record of the mapping."""
+    """Documents in which nothing is a record of the mapping, now or when they were loaded before."""
     unmatched_example: str
     """The first of them."""
     broken: int

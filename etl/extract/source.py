@@ -12,7 +12,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +77,11 @@ class Source:
     def rereadable(self) -> bool:
         """Whether a second reading gives the same document."""
         return self.size is not None
+
+    @property
+    def absolute(self) -> str | None:
+        """Where it can be read again, None where nowhere."""
+        return os.path.abspath(self.path) if self.path is not None and self.rereadable else None
 
     def kept(self) -> Source:
         """This source, for a sample to be read before the whole: until ``stream.keep_no_more`` it may be opened again
@@ -153,6 +158,20 @@ def expand(names: Sequence[str], repair: Repair | None = None) -> list[Source]:
         others = (looked_at(_source(file)) for file in files if not isinstance(file, str))
         found = [_folder(small, size), *others]
     return found if repair is None else [replace(source, repair=repair) for source in found]
+
+
+def apart(folder: Source, paths: Collection[str]) -> list[Source]:
+    """A folder without those of its files that are at these absolute paths, and each of them as a source of its own.
+
+    Any other source comes as it is. Raises SourceError where one of them may not be read.
+    """
+    names = {os.path.basename(path) for path in paths}
+    near = [file for file in folder.files if os.path.basename(file) in names] if names else []
+    own = {file for file in near if os.path.abspath(file) in paths}
+    alone = [replace(looked_at(_source(_looked_up(file))), repair=folder.repair) for file in sorted(own)]
+    rest = tuple(file for file in folder.files if file not in own)
+    size = (folder.size or 0) - sum(source.size or 0 for source in alone)
+    return [*([replace(folder, files=rest, size=size)] if rest else []), *alone] if own else [folder]
 
 
 class _File(NamedTuple):

@@ -221,6 +221,13 @@ class Ledger:
         ]
         connection.execute(sa.insert(self._reject), rows)
 
+    def unfinished_paths(self) -> frozenset[str]:
+        """Absolute paths of files of which a load has begun, as sources of their own, and has not brought all."""
+        own = self._source.c
+        with self._transaction(durable=False) as connection:
+            rows = connection.execute(sa.select(own.path).where(own.state == "loading", own.path.is_not(None)))
+            return frozenset(path for (path,) in rows)
+
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         """Documents that are known, by fingerprint, those that are sources of their own or of another one among them.
 

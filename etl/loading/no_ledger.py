@@ -97,6 +97,9 @@ class NoLedger:
                 if reject.offset < first[0].offset:
                     first[0] = reject
 
+    def unfinished_paths(self) -> frozenset[str]:
+        return frozenset()
+
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         return {}
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import etl
 from etl.errors import SourceError, SourceHeld, TargetError
 from etl.extract.member import SMALL_BYTES
+from etl.extract.source import MANY
 from etl.messages import Committed
 from etl.options import Settings, build_settings
 from etl.report import DocumentsReport, LoadReport
@@ -188,6 +189,33 @@ def test_members_are_compressed_and_encoded_as_they_like(place: Path, target_url
     assert loaded_ids(target_url) == [1, 2, 3, 4, 5, *range(100, 100 + LARGE_RECORDS)]
     assert query(target_url, 'SELECT name, "of" FROM item WHERE id = 4') == [("né", f"{path}/latin1.xml")]
     assert told(report).read == 6
+
+
+def test_a_folder_that_grows_past_a_few_files_goes_on_as_it_began(place: Path, target_url: str) -> None:
+    path = place / "docs"
+    path.mkdir()
+    files = small(MANY - 10)
+    for name, content in files.items():
+        (path / name).write_bytes(content)
+    (path / "cut.xml").write_bytes(document(9001, 9002)[:-8])
+
+    def stop(_committed: Committed) -> None:
+        raise InterruptedError
+
+    with pytest.raises(etl.EtlError):
+        load(place, target_url, path, how=build_settings({"insert": {"batch_records": 7}}), on_batch=stop)
+    more = {f"x{name}": content for name, content in small(30 + len(files)).items() if name not in files}
+    for name, content in more.items():
+        (path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=r"cut\.xml"):
+        load(place, target_url, path)
+    assert loaded_ids(target_url) == sorted([*ids(files), *ids(more), 9001, 9002])
+    with pytest.raises(SourceError, match=r"cut\.xml"):
+        load(place, target_url, path)
+    (path / "cut.xml").write_bytes(document(9001, 9002))
+    report = load(place, target_url, path)
+    assert loaded_ids(target_url) == sorted([*ids(files), *ids(more), 9001, 9002])
+    assert {source.state for source in report.sources} == {"finished", "finished before"}
 
 
 def test_files_that_were_changed_since_are_named(place: Path, target_url: str) -> None:
