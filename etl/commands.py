@@ -43,6 +43,7 @@ from etl.log_file import log_to
 from etl.metrics_file import metrics_to
 from etl.naming import default_target, find_mapping, is_nameless, mapping_name
 from etl.progress import SeveralProgresses, format_list
+from etl.quiet_summary import warn_of_check, warn_of_load
 from etl.report import LoadReport
 from etl.screen import console, new_progress, print_lines, show_error, width
 from etl.streams import prepare_streams, write_no_more
@@ -279,6 +280,7 @@ def check(
             for source in report.sources:
                 if source.problem:
                     show_error(source.problem)
+            print_lines(sys.stderr, list(warn_of_check(report)))
         else:
             print_lines(sys.stdout, summarize_check(report, width()))
     raise typer.Exit(report.exit_code)
@@ -376,8 +378,8 @@ def _show_load(report: LoadReport, *, as_json: bool, quiet: bool, verbose: bool)
             if not isinstance(error, BrokenPipeError):
                 show_error(f"The report cannot be written to standard output: {error.strerror}. {lines[0]}")
                 return False
-    elif not quiet:
-        print_lines(sys.stderr, lines)
+    else:
+        print_lines(sys.stderr, list(warn_of_load(report)) if quiet else lines)
     return True
 
 

@@ -191,11 +191,12 @@ def retry(
 def _show_retry(report: RetryReport, *, json: bool, quiet: bool) -> None:
     from etl.ledger_reports import as_json
     from etl.ledger_summary import summarize_retry
+    from etl.quiet_summary import warn_of_retry
 
     if json:
         typer.echo(as_json(report))
-    elif not quiet:
-        print_lines(sys.stderr, list(summarize_retry(report)))
+    else:
+        print_lines(sys.stderr, list(warn_of_retry(report) if quiet else summarize_retry(report)))
 
 
 def _loaded(given: str | None, settings: Settings) -> str:

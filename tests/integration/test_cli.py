@@ -79,8 +79,33 @@ def test_the_report_as_json_stands_alone_on_standard_output(folder: Path) -> Non
 
 
 def test_quiet_says_nothing_where_nothing_is_wrong(folder: Path) -> None:
-    result = etl("load", "items.xml.gz", "-q", cwd=folder)
-    assert (result.code, result.out, result.err) == (3, "", "")
+    (folder / "items.xml.gz").write_bytes(gzip.compress(document(item(1))))
+    for command in ("load", "check", "load"):
+        result = etl(command, "items.xml.gz", "-q", cwd=folder)
+        assert (result.code, result.out, result.err) == (0, "", "")
+
+
+def test_quiet_says_in_a_line_what_is_wrong(folder: Path) -> None:
+    told = "1 record rejected: `etl rejects --to sqlite:///items.db` tells which.\n"
+    for _ in range(2):  # by an earlier run, too
+        result = etl("load", "items.xml.gz", "-q", cwd=folder)
+        assert (result.code, result.out, result.err) == (3, "", told)
+    retried = etl("retry", "-q", "--to", "sqlite:///items.db", cwd=folder)
+    assert (retried.code, retried.out, retried.err.count("\n")) == (3, "", 1)
+    assert retried.err.startswith("1 record rejected again, and 0 left as before: `etl rejects --to ")
+    checked = etl("check", "items.xml.gz", "-q", cwd=folder)
+    assert (checked.code, checked.out, checked.err.count("\n")) == (3, "", 1)
+    assert checked.err.startswith("1 record would be rejected")
+
+
+def test_quiet_tells_of_documents_that_match_nothing(folder: Path) -> None:
+    (folder / "more").mkdir()
+    (folder / "more" / "a.xml").write_bytes(document(item(1)))
+    for name in ("b", "c"):
+        (folder / "more" / f"{name}.xml").write_text(f"<other><thing>{name}</thing></other>")
+    result = etl("load", "more", "--map", "items.mapping.yaml", "--to", "sqlite:///x.db", "-q", cwd=folder)
+    assert (result.code, result.out) == (0, "")
+    assert result.err == "2 documents without a record of the mapping, the first: more/b.xml\n"
 
 
 def test_the_database_is_the_flags_then_the_settings_then_the_environments(folder: Path) -> None:

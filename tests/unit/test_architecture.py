@@ -119,6 +119,7 @@ ALLOWED = {
     "background": set(),
     "command_line": {"errors", "options", "screen", "streams"},
     "ledger_summary": {"ledger_reports", "progress"},
+    "quiet_summary": {"ledger_reports", "report", "shell_text"},
     "ledger_commands": {
         "arguments",
         "command_line",
@@ -128,6 +129,7 @@ ALLOWED = {
         "ledger_summary",
         "naming",
         "options",
+        "quiet_summary",
         "retrying",
         "screen",
     },
@@ -173,6 +175,7 @@ ALLOWED = {
         "metrics_file",
         "naming",
         "progress",
+        "quiet_summary",
         "report",
         "screen",
         "streams",

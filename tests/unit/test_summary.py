@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etl.metrics import LoadMetrics, Percentiles, StageTimes
+from etl.quiet_summary import warn_of_load
 from etl.report import UNSAVED, CheckReport, LoadReport, NativeReport, RejectReport, SourceReport
 from etl.shell_text import for_shell
 from etl.summary import summarize_check, summarize_load
@@ -364,3 +365,20 @@ def test_a_check_says_which_tables_are_read_by_compiled_code() -> None:
     assert checked(NativeReport(unavailable="ETL_NATIVE=0 turns it off")) == [
         "lxml reads all tables, which is slower: ETL_NATIVE=0 turns it off"
     ]
+
+
+def test_quiet_tells_of_keys_and_of_a_stop_and_nothing_of_what_is_well() -> None:
+    assert list(warn_of_load(FINISHED)) == []
+    keys = ("The key of release (id) is not built.\n    SELECT 1", "The key of track (id) is not built.")
+    assert list(warn_of_load(replace(FINISHED, key_problems=keys))) == [
+        "The key of release (id) is not built. 1 key more could not be built."
+    ]
+    assert list(warn_of_load(replace(FINISHED, key_problems=keys[1:]))) == ["The key of track (id) is not built."]
+    (stopped,) = warn_of_load(replace(FINISHED, state="stopped", stop_reason="Too many were rejected."))
+    assert stopped.startswith("Stopped. Too many were rejected. ")
+
+
+def test_quiet_tells_of_a_source_that_matches_nothing_unless_the_error_does() -> None:
+    report = replace(FINISHED, sources=(SOURCE, replace(SOURCE, label="users.xml", unmatched=("/users",))))
+    assert list(warn_of_load(report)) == ["1 document without a record of the mapping: users.xml"]
+    assert list(warn_of_load(replace(report, state="failed"))) == []
