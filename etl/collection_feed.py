@@ -72,7 +72,7 @@ class DocumentLedger(Protocol):
 
     def documents_so_far(self, source: int) -> DocumentsSoFar: ...
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]: ...
-    def document_labels(self, source: int) -> frozenset[str]: ...
+    def document_labels(self, source: int) -> MappingOf[str, int]: ...
 
 
 class CollectionFeed:
@@ -103,8 +103,8 @@ class CollectionFeed:
         self._reader: SourceReader | None = None
         self._stopped = False
         self._position = 0
-        self._names_before: frozenset[str] = frozenset()
-        """Of a folder's files that earlier runs have loaded."""
+        self._names_before: MappingOf[str, int] = {}
+        """Of a folder's files that earlier runs have loaded, with the number of the last document of each."""
 
     @property
     def position(self) -> int:
@@ -238,7 +238,7 @@ class CollectionFeed:
         self._position = bunch.position
         part = part_of(bunch, self._fed.info.number, *place)
         self._fed.saw(part, skipped=False)
-        self._told.change(self._names_before.intersection(bunch.labels))
+        self._told.change(self._names_before.keys() & bunch.labels)
         self._told.begun += part.records
         self._told.finished += part.records
         return part
@@ -260,6 +260,8 @@ class CollectionFeed:
             told.known += 1
             if not known.records:
                 told.miss(found.label)
+            if ours and self._names_before.get(found.label, 0) > known.number:
+                told.revert(found.label)
             if known.number and not ours:
                 told.elsewhere.append((known.source, known.number))
             if ours:
@@ -286,7 +288,7 @@ class CollectionFeed:
         if place is None:
             raise self._full(found.label)
         number, before = place
-        self._told.change(self._names_before.intersection((label,)))
+        self._told.change(self._names_before.keys() & {label})
         if number < self._told.first:
             self._told.resumed.append(number)
         else:

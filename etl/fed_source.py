@@ -62,6 +62,9 @@ class FedDocuments:
     changed: int = 0
     """Files of a folder that were loaded before with another content."""
     changed_example: str = ""
+    reverted: int = 0
+    """Files of a folder that have a content again which they had before another one."""
+    reverted_example: str = ""
     skipped: Counter[str] = field(default_factory=Counter)
     """What is no document, by the reason."""
     skipped_examples: dict[str, str] = field(default_factory=dict)
@@ -80,6 +83,8 @@ class FedDocuments:
             twins=self.twins,
             changed=self.changed,
             changed_example=self.changed_example,
+            reverted=self.reverted,
+            reverted_example=self.reverted_example,
             skipped=dict(self.skipped),
             skipped_examples=dict(self.skipped_examples),
             unmatched=self.unmatched,
@@ -97,6 +102,11 @@ class FedDocuments:
         if labels:
             self.changed += len(labels)
             self.changed_example = self.changed_example or min(labels)
+
+    def revert(self, label: str) -> None:
+        """It has a content again that it had before another one."""
+        self.reverted += 1
+        self.reverted_example = self.reverted_example or label
 
     def miss(self, label: str) -> None:
         """Nothing in it is a record."""

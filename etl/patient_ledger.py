@@ -5,7 +5,7 @@ Comes in: questions, from the feeder's thread, and from any thread `stop`. Goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from etl.collection_feed import DocumentLedger
 from etl.loading.ledger import DocumentsSoFar, KnownDocument
@@ -27,7 +27,7 @@ class PatientLedger:
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         return self._retries.call(lambda: self._ledger.find_documents(source, fingerprints))
 
-    def document_labels(self, source: int) -> frozenset[str]:
+    def document_labels(self, source: int) -> Mapping[str, int]:
         return self._retries.call(lambda: self._ledger.document_labels(source))
 
     def stop(self) -> None:

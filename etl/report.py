@@ -36,6 +36,10 @@ class DocumentsReport:
     """Files of a folder that were loaded before with another content, which is there as well."""
     changed_example: str
     """The first of them."""
+    reverted: int
+    """Files of a folder that have a content again which they had before another one: what was loaded last is that."""
+    reverted_example: str
+    """The first of them."""
     skipped: Mapping[str, int]
     """What is no document, by the reason (not XML, a link, encrypted, ...)."""
     skipped_examples: Mapping[str, str]

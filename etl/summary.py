@@ -109,6 +109,12 @@ def _documents(told: DocumentsReport) -> Iterator[str]:
             f"    {_counted(told.changed, 'document')} that had another content when loaded before: {example}; what"
             " was loaded then is there, too"
         )
+    if told.reverted:
+        example = told.reverted_example + (", ..." if told.reverted > 1 else "")
+        yield (
+            f"    {_counted(told.reverted, 'document')} with a content again that was loaded before a later one:"
+            f" {example}; it is not loaded once more, and what was loaded last is the later one"
+        )
     if skipped := described_skips(told.skipped, told.skipped_examples):
         yield f"    {skipped}"
     if told.broken:

@@ -263,12 +263,12 @@ class Ledger:
                 self._mark(connection, [source], "rows_done")
         return whole
 
-    def document_labels(self, source: int) -> frozenset[str]:
-        """What a person calls the documents of a collection."""
+    def document_labels(self, source: int) -> dict[str, int]:
+        """What a person calls the documents of a collection, each with the number of the last that is called so."""
         own = self._tables.document.c
+        last = sa.select(own.label, sa.func.max(own.document)).where(own.source == source).group_by(own.label)
         with self._transaction(durable=False) as connection:
-            rows = connection.execute(sa.select(own.label).where(own.source == source))
-            return frozenset(label for (label,) in rows)
+            return {row[0]: row[1] for row in connection.execute(last)}
 
     def document_label(self, source: int, document: int) -> str:
         """What a person calls a document of a collection; empty where somebody has deleted its row."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from etl.loading.ledger_base import (
     DocumentsSoFar,
@@ -106,8 +106,8 @@ class NoLedger:
     def documents_so_far(self, source: int) -> DocumentsSoFar:
         return DocumentsSoFar(0, 0, any_known=False)
 
-    def document_labels(self, source: int) -> frozenset[str]:
-        return frozenset()
+    def document_labels(self, source: int) -> Mapping[str, int]:
+        return {}
 
     def document_label(self, source: int, document: int) -> str:
         with self._lock:

@@ -148,7 +148,7 @@ def test_rows_are_those_of_the_documents(place: Path, target_url: str, kind: str
     assert (report.records, report.loaded, report.exit_code) == (len(ids(files)), len(ids(files)), 0)
     # A large file is a source of its own, a large member is not.
     assert len(report.sources) == 1 + (kind == "docs")
-    assert told(report) == DocumentsReport(SMALL + (kind != "docs"), 0, 0, 0, "", {}, {}, 0, "", 0)
+    assert told(report) == DocumentsReport(SMALL + (kind != "docs"), 0, 0, 0, "", 0, "", {}, {}, 0, "", 0)
     assert [source.state for source in etl.status(target_url)] == ["finished"] * len(report.sources)
     assert load(place, target_url, path).state == "nothing to do"
 
@@ -230,6 +230,9 @@ def test_files_that_were_changed_since_are_named(place: Path, target_url: str) -
     assert found.changed_example == f"{path}/0007.xml"
     assert loaded_ids(target_url) == sorted([*ids(small()), 9007, 9008, 9009])
     assert told(load(place, target_url, path)).changed == 0
+    (path / "0007.xml").write_bytes(small()["0007.xml"])
+    found = told(load(place, target_url, path))
+    assert (found.read, found.changed, found.reverted, found.reverted_example) == (0, 0, 1, f"{path}/0007.xml")
 
 
 def test_what_is_no_document_is_skipped_and_counted(place: Path, target_url: str) -> None:
@@ -604,6 +607,8 @@ def test_the_commands_tell_of_documents(place: Path, kind: str) -> None:
         "twins": 0,
         "changed": 0,
         "changed_example": "",
+        "reverted": 0,
+        "reverted_example": "",
         "skipped": {"not XML": 1},
         "skipped_examples": {"not XML": f"{kind}/note"},
         "unmatched": 0,
