@@ -196,11 +196,11 @@ def load(
             except EtlError as error:
                 progress.stop()
                 if error.report is not None:
-                    _show_load(error.report, as_json=as_json, quiet=quiet, verbose=verbose)
+                    _show_load(error.report, source_name, as_json=as_json, quiet=quiet, verbose=verbose)
                 raise
             finally:
                 progress.stop()
-        told = _show_load(report, as_json=as_json, quiet=quiet, verbose=verbose)
+        told = _show_load(report, source_name, as_json=as_json, quiet=quiet, verbose=verbose)
     raise typer.Exit(report.exit_code if told else EXIT_FAILED)
 
 
@@ -366,9 +366,9 @@ def _write_utf8(text: str) -> None:
         print(text, end="")
 
 
-def _show_load(report: LoadReport, *, as_json: bool, quiet: bool, verbose: bool) -> bool:
+def _show_load(report: LoadReport, name: str | None, *, as_json: bool, quiet: bool, verbose: bool) -> bool:
     """False where the report that was asked for cannot be written."""
-    lines = summarize_load(report, verbose=verbose)
+    lines = summarize_load(report, name=name, verbose=verbose)
     logger.info("%s", "\n".join(lines))
     if as_json:
         try:

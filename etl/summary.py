@@ -24,10 +24,10 @@ _LONG = 5.0
 """Seconds from which it is worth a line what limited a load; of a shorter one the start is most."""
 
 
-def summarize_load(report: LoadReport, *, verbose: bool = False) -> list[str]:
-    """What a load did, what did not go well, and what to do next."""
+def summarize_load(report: LoadReport, *, name: str | None = None, verbose: bool = False) -> list[str]:
+    """What a load did, what did not go well, and what to do next; `name`: the source's, where one was given."""
     return [
-        _headline(report),
+        _headline(report, name),
         *([f"  {report.stop_reason}"] if report.stop_reason else []),
         *_sources(report.sources, everyone=verbose or len(report.sources) > 1, problems=not _told_by_error(report)),
         *(_numbers(report, verbose) if report.records and report.state != "nothing to do" else []),
@@ -62,7 +62,12 @@ def summarize_check(report: CheckReport, width: int) -> list[str]:
     ]
 
 
-def _headline(report: LoadReport) -> str:
+def _headline(report: LoadReport, name: str | None) -> str:
+    if report.state == "nothing to do" and name is not None:
+        return (
+            f"Nothing to do: the source named {name} is finished in {report.target}, and standard input was not read."
+            " Another --source-name loads it, or --again anew."
+        )
     if report.state == "nothing to do":
         return f"Nothing to do: an earlier run has loaded all of it into {report.target}."
     if report.state == "stopped":

@@ -135,9 +135,14 @@ def test_standard_input_is_a_source_and_has_a_name_if_it_is_given_one(folder: Pa
     content = document(item(1), item(2))
     arguments = ["load", "-", "--map", "items.mapping.yaml", "--to", "sqlite:///in.db", "--source-name", "items"]
     assert etl(*arguments, cwd=folder, stdin=content).code == 0
-    again = etl(*arguments, cwd=folder, stdin=content)
-    assert "Nothing to do" in again.err
+    again = etl(*arguments, cwd=folder, stdin=document(item(3)))
+    assert again.code == 0
+    assert "Nothing to do: the source named items is finished" in again.err
+    assert "standard input was not read. Another --source-name loads it, or --again anew.\n" in again.err
     assert query(folder / "in.db", "SELECT id FROM item ORDER BY id") == [(1,), (2,)]
+    anew = etl(*arguments, "--again", cwd=folder, stdin=document(item(3)))
+    assert anew.code == 0, anew.err
+    assert query(folder / "in.db", "SELECT id FROM item ORDER BY id") == [(3,)]
 
 
 def test_a_limit_ends_early_and_the_rest_comes_without_it(folder: Path) -> None:
