@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from etl.errors import TargetError
 from etl.loading.mapping_digest import conversion_digest
-from etl.loading.source_rows import SourceRow
+from etl.loading.source_rows import SourceRow, moment
 from etl.mapping.model import Mapping, Reading
 
 _DTD, _SCHEMA = "+dtd:", "+schema:"
@@ -46,7 +46,7 @@ def changed(row: SourceRow, records: int, mapping: Mapping) -> tuple[str, ...]:
 def _values_stay(row: SourceRow, mapping: Mapping, *, same: bool) -> Iterator[str]:
     if not same:
         yield (
-            f"{row.label} was loaded (on {row.started_at}) when {mapping.label} made other values of the same"
+            f"{row.label} was loaded (on {moment(row.started_at)}) when {mapping.label} made other values of the same"
             f" columns ({_OF_VALUES}): its rows stay as they are. To load it by what the mapping says now, use"
             " --again, where only this source filled its tables, or load into another database."
         )
@@ -66,14 +66,14 @@ def _too_late(row: SourceRow, before: Reading, now: Reading) -> Iterator[str]:
     if now.dtd and before.dtd != now.dtd:
         how = "with another --dtd" if before.dtd else "without --dtd"
         yield (
-            f"{row.label} was loaded {how} (on {row.started_at}): its rows stay as they are. `etl retry --dtd FILE`"
-            f" loads what was rejected for entities that were undefined; {_ANEW}."
+            f"{row.label} was loaded {how} (on {moment(row.started_at)}): its rows stay as they are."
+            f" `etl retry --dtd FILE` loads what was rejected for entities that were undefined; {_ANEW}."
         )
     if now.schema and before.schema != now.schema:
         how = "validated by another schema" if before.schema else "not validated"
         yield (
-            f"{row.label} was {how} when it was loaded (on {row.started_at}): its rows stay as they are, and are not"
-            f" validated now. {_ANEW}."
+            f"{row.label} was {how} when it was loaded (on {moment(row.started_at)}): its rows stay as they are, and"
+            f" are not validated now. {_ANEW}."
         )
 
 

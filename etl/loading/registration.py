@@ -27,19 +27,13 @@ from etl.loading.ledger_base import KnownDocument, Prefix, RegisteredSource, Tot
 from etl.loading.ledger_queries import forget, next_number, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.mapping_digest import differences, structure_digest
-from etl.loading.source_rows import SourceRow, SourceRows
+from etl.loading.other_content import OtherContent
+from etl.loading.source_rows import SourceRow, SourceRows, moment
 from etl.loading.stored_text import storable, storable_yaml
 from etl.mapping.model import Mapping
 from etl.mapping.reader import parse_mapping
 from etl.messages import SourceInfo
-from etl.options import Write
 from etl.targets.base import Target, TargetConnection
-
-_MEETING: dict[Write, str] = {
-    "append": "those rows stay, and these are added to them (--write upsert or skip looks for what is there)",
-    "upsert": "its records take the place of those with the same keys, and all others stay",
-    "skip": "those rows stay, and of these the records with other keys are added",
-}
 
 
 class Registration:
@@ -53,6 +47,7 @@ class Registration:
         self._names = {table.name for table in mapping.tables}
         self._load_id = str(uuid.uuid4())
         self._rows = SourceRows(target, tables, self._load_id)
+        self._other_content = OtherContent(self._rows, tables, self._names, target.write)
         self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
@@ -75,8 +70,8 @@ class Registration:
         if not grown.begun:
             return ()
         return (
-            f"{label} has grown since a load of it began (on {grown.started_at}), from {grown.size:,} to {size:,}"
-            " bytes: it goes on behind what was loaded then.",
+            f"{label} has grown since a load of it began (on {moment(grown.started_at)}), from {grown.size:,} to"
+            f" {size:,} bytes: it goes on behind what was loaded then.",
         )
 
     def register(
@@ -90,6 +85,7 @@ class Registration:
         open_ended: bool,
     ) -> RegisteredSource:
         """See `Ledger.register`."""
+        path = None if path is None else storable(path, connection.encoding)
         self._forget_dropped(connection)
         if fingerprint is not None:
             self._known_documents.check_reading(connection, [fingerprint])
@@ -100,7 +96,9 @@ class Registration:
         for known in self._known(connection, fingerprint):
             ours = known.mapping_digest == self._structure
             if ours and known.state == "finished" and not open_ended and not self._rows.missing(connection, known):
-                return self._registered(connection, known, totals_of(connection, self._tables, known.number))
+                done = self._registered(connection, known, totals_of(connection, self._tables, known.number))
+                since = self._other_content.since(connection, label, path, known)
+                return dataclasses.replace(done, notices=(*done.notices, *since))
             if not ours and not known.tables & self._names:
                 continue
             found = self._take(connection, known)
@@ -257,7 +255,7 @@ class Registration:
             self._check_alone(connection, [row], row.tables)
             again = ", or use --again (not with `write: upsert`), which empties them and loads it anew"
         return TargetError(
-            f"{label} {verb} into {common} with another mapping (as {row.label}, on {row.started_at})"
+            f"{label} {verb} into {common} with another mapping (as {row.label}, on {moment(row.started_at)})"
             f"{f'; what differs: {changed}' if changed else ''}. Its records would be there twice, or half by the one"
             f" and half by the other. Use that mapping (column mapping of etl_source, number {row.number}), or name"
             f" other tables in this one, or load into another database, or drop these tables first{again}."
@@ -300,7 +298,6 @@ class Registration:
         self, connection: TargetConnection, label: str, fingerprint: str | None, size: int | None, path: str | None
     ) -> RegisteredSource:
         started, label = now(), storable(label, connection.encoding)
-        path = None if path is None else storable(path, connection.encoding)
         values = {
             "label": label,
             "path": path,
@@ -314,26 +311,12 @@ class Registration:
             "load_id": self._load_id,
             "started_at": started,
         }
-        notices = self._other_content(connection, label, path)
+        notices = self._other_content.before(connection, label, path)
         number = next_number(connection, self._tables)
         connection.execute(sa.insert(self._tables.source).values(number=number, **values))
         self.epochs[number] = 1
         info = SourceInfo(number, label, self._load_id, started)
         return RegisteredSource(info, "loading", (), Totals(), notices)
-
-    def _other_content(self, connection: TargetConnection, label: str, path: str | None) -> tuple[str, ...]:
-        """What to know where the same file was loaded before, with another content."""
-        if path is None:
-            return ()
-        for row in reversed(self._rows.where(connection, self._tables.source.c.path == path)):
-            records = totals_of(connection, self._tables, row.number).records
-            if records and row.tables & self._names and not self._rows.missing(connection, row):
-                verb = "was loaded" if row.state == "finished" else "began to be loaded, and was not finished,"
-                return (
-                    f"{label} {verb} with other content before (source {row.number}, on {row.started_at},"
-                    f" {records:,} records). It is a new source: {_MEETING[self._target.write]}.",
-                )
-        return ()
 
     def _mapping_values(self, connection: TargetConnection) -> dict[str, Any]:
         file = Path(self._mapping.label)

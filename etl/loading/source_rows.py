@@ -38,6 +38,11 @@ class SourceRow:
     started_at: str
 
 
+def moment(text: str) -> str:
+    """A time of the ledger as people read it, to the minute."""
+    return f"{text[:16].replace('T', ' ')} UTC"
+
+
 class SourceRows:
     """The rows, for one load."""
 

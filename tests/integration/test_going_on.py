@@ -3,6 +3,7 @@ keys; and beginning again."""
 
 from __future__ import annotations
 
+import re
 import resource
 import signal
 import sqlite3
@@ -102,8 +103,36 @@ def test_changed_content_of_a_file_is_added_and_told(source: Path, mapping: Path
     write_items(source, range(RECORDS + 1, RECORDS + 4))
     report = etl.load(source, mapping=mapping, target=target_url)
     assert report.loaded == 3
-    assert any("other content before" in notice and f"{RECORDS} records" in notice for notice in report.notices)
+    (notice,) = (notice for notice in report.notices if "other content before" in notice)
+    assert re.search(rf" \(source 1, on \d{{4}}-\d\d-\d\d \d\d:\d\d UTC, {RECORDS} records\)\. ", notice)
     assert count(target_url, "item") == RECORDS + 3
+
+
+@pytest.mark.parametrize(
+    ("write", "told"), [("upsert", "the tables hold what that says"), ("append", "are there, too")]
+)
+def test_content_of_before_is_not_loaded_again_which_is_told(
+    source: Path, mapping: Path, target_url: str, write: str, told: str
+) -> None:
+    settings = build_settings({"workers": {"kind": "inline"}, "write": write})
+
+    def load(name: bytes, *, again: bool = False) -> etl.LoadReport:
+        keys = range(2, 3) if write == "append" and name == b"b" else range(1, 2)
+        return etl.load(
+            write_items(source, keys, name), mapping=mapping, target=target_url, settings=settings, again=again
+        )
+
+    load(b"a")
+    (notice,) = load(b"b").notices
+    assert ", 1 record). " in notice
+    (notice,) = load(b"a").notices
+    assert "content again that was loaded as source 1; what was loaded last from that file is source 2 (on " in notice
+    assert told in notice
+    report = load(b"a", again=True)
+    assert (report.loaded, report.notices) == (1, ())
+    assert query(target_url, "SELECT id, name FROM item") == [(1, "a")]
+    report = load(b"a")
+    assert (report.state, report.notices) == ("nothing to do", ())
 
 
 def test_again_loads_anew_what_only_this_source_filled(tmp_path: Path, source: Path, mapping: Path) -> None:
