@@ -314,7 +314,11 @@ tune_command.add_to(app)
 
 
 @app.command()
-def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one to show.")] = None) -> None:
+def docs(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Which one to show, or how its name begins.")
+    ] = None,
+) -> None:
     """Show a part of the documentation, or list what there is."""
     from importlib.resources import files
 
@@ -329,14 +333,16 @@ def docs(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whic
             for known, text in pages.items():
                 title = text.partition("\n")[0].lstrip("# ")
                 print(f"etl docs {known:<{longest}}  {title}")
-        elif name not in pages:
-            raise SettingsError(f"There is no page '{name}'; there are {', '.join(pages)}.")
-        elif sys.stdout.isatty():
+            return
+        meant = [name] if name in pages else [known for known in pages if known.startswith(name)]
+        if len(meant) != 1:
+            raise SettingsError(f"There is no page '{name}'; there are {', '.join(meant or pages)}.")
+        if sys.stdout.isatty():
             from rich.markdown import Markdown
 
-            console(sys.stdout).print(Markdown(pages[name]))
+            console(sys.stdout).print(Markdown(pages[meant[0]]))
         else:
-            print(pages[name], end="")
+            print(pages[meant[0]], end="")
 
 
 @contextmanager

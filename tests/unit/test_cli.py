@@ -140,6 +140,9 @@ def test_pages_are_listed_and_shown_as_written(etl: Command) -> None:
     assert names == ["commands", "guarantees", "mapping", "native", "rejects", "settings", "types"]
     for name in names:
         assert etl("docs", name).out.startswith("# ")
+    assert etl("docs", "reject").out == etl("docs", "rejects").out
+    assert "There is no page 'x'; there are commands, guarantees, " in etl("docs", "x").err
+    assert "There is no page ''; there are commands, " in etl("docs", "").err
 
 
 def test_a_check_shows_rows_and_writes_nothing(etl: Command, tmp_path: Path) -> None:
