@@ -99,7 +99,7 @@ class Child:
     by_name: bool
     """Whether every element of that name without namespace declarations is the same here."""
     path: str
-    """Names from the root on, for notices."""
+    """Names from the root on, for notices; the last as `{namespace}name` where its namespace is not the wanted one."""
     ended: tuple[HeaderPath, ...] = ()
     """Those that lead to it."""
 
@@ -229,6 +229,9 @@ class Outline:
         matching = [path for path in asking if matches(_step(path, depth), element)]
         if any(self._is_last(path) for path in matching):
             return Child("record", element_rule(name), Place(depth + 1, ()), by_name, path)
+        if element is not None and asking and not any(_is_named(element.tag, _step(a, depth).element) for a in asking):
+            # What differs from the mapping's path is the namespace: without it the two would look the same.
+            path = f"{path.rpartition('/')[0]}/{element.tag}"[:_MAX_PATH]
         deeper = (*self._place.anywhere, *matching)
         met = [path for path in header if matches(path.steps[depth], element)]
         further = tuple(path for path in met if len(path.steps) > depth + 1)

@@ -82,6 +82,12 @@ class TestRecords:
         assert [sorted(part.passed) for part in parts] == [["/r/head"], [], ["/r/g/x"]]
         assert parts[-1].last
 
+    def test_what_has_the_name_but_not_the_namespace_is_told_with_its_own(self) -> None:
+        parts = split(b"<r xmlns='urn:v2'><e/></r>", "/r/e")
+        assert [sorted(part.passed) for part in parts] == [["/{urn:v2}r"]]
+        parts = split(b"<r xmlns:a='urn:a'><a:e/><x:e xmlns:x='urn:x'/><a:f/><e/></r>", "/r/e")
+        assert set().union(*(part.passed for part in parts)) == {"/r/{urn:a}e", "/r/{urn:x}e", "/r/a:f"}
+
     def test_comments_cdata_and_instructions_hide_tags(self) -> None:
         record = b"<e><!-- </e><e> --><![CDATA[</e>]]]]><?p </e> ?></e>"
         assert records(split(b"<r>" + record * 2 + b"</r>", "/r/e")) == [record, record]
