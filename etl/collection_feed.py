@@ -32,6 +32,9 @@ from etl.packs import records_most
 PART_BYTES = 512
 """About what a part weighs beside its records: splits of tiny documents are bounded by this."""
 
+_FEW = 16
+"""Documents of a bunch that are not worth looking which of them cannot be packed."""
+
 _RECENT = 1 << 18
 """Documents that are remembered because the ledger may not have them yet: more than fit into the queue. Of those before
 them it is asked."""
@@ -216,14 +219,18 @@ class CollectionFeed:
         for found in group:
             if isinstance(found, Found):
                 yield found
+            elif self.remaining is not None or self._places.has_gaps:
+                yield from alone(found)
             elif (part := self._pack(found, known)) is not None:
                 yield part
+            elif len(found.sizes) > _FEW:
+                yield from self._packed([*found.pieces((len(found.sizes) + 1) // 2)], known)
             else:
                 yield from alone(found)
 
     def _pack(self, bunch: Bunch, known: MappingOf[str, KnownDocument]) -> Part | None:
         """All documents of a bunch, where each of them is new, and a record."""
-        if self.remaining is not None or self._places.has_gaps or not self._splitter.are_records(bunch):
+        if not self._splitter.are_records(bunch):
             return None
         fingerprints = bunch.fingerprints
         if not known.keys().isdisjoint(fingerprints) or not self._recent.add_new(fingerprints):

@@ -20,14 +20,21 @@ def records_most(size: int) -> int:
     return size // SHORTEST_RECORD + 1
 
 
+def fingerprints_of(prefix: str, digests: bytes, suffix: str) -> list[str]:
+    """`Document.fingerprint` of each document, from what a `Pack` has of it."""
+    digits, width = digests.hex(), 2 * DIGEST_BYTES
+    return [f"{prefix}{digits[at : at + width]}{suffix}" for at in range(0, len(digits), width)]
+
+
 def documents(pack: Pack) -> Iterator[Document]:
     """The documents of a pack, in order."""
     before = pack.records_before
-    digits = pack.digests.hex()
-    for place, (label, size) in enumerate(zip(pack.labels, pack.sizes, strict=True)):
-        digest = digits[2 * DIGEST_BYTES * place : 2 * DIGEST_BYTES * (place + 1)]
+    fingerprints = fingerprints_of(pack.prefix, pack.digests, pack.suffix)
+    for number, (label, size, fingerprint) in enumerate(
+        zip(pack.labels, pack.sizes, fingerprints, strict=True), pack.number
+    ):
         most = records_most(size)
-        yield Document(pack.number + place, label, f"{pack.prefix}{digest}{pack.suffix}", before, most)
+        yield Document(number, label, fingerprint, before, most)
         before += most
 
 

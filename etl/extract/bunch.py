@@ -7,7 +7,6 @@ namespaces. Runs on the thread that reads.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from etl import native
 from etl.messages import Pack, Part
-from etl.packs import DIGEST_BYTES
+from etl.packs import DIGEST_BYTES, fingerprints_of
 
 MOST = 1000
 """Documents in one bunch."""
@@ -49,7 +48,7 @@ class Bunch(NamedTuple):
     @property
     def fingerprints(self) -> list[str]:
         """Of each."""
-        return _fingerprints(self.prefix, self.digests, self.suffix)
+        return fingerprints_of(self.prefix, self.digests, self.suffix)
 
     @property
     def contents(self) -> Iterator[bytes]:
@@ -98,22 +97,6 @@ class Odd(NamedTuple):
 def can_bunch() -> bool:
     """Whether the compiled code is there."""
     return not native.unavailable()
-
-
-def encoded_names(files: Sequence[str]) -> list[bytes]:
-    """As `read_files` takes them."""
-    # `os.fsencode` takes several times as long.
-    encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
-    return [file.encode(encoding, errors) for file in files]
-
-
-def read_files(files: list[bytes], most_bytes: int, largest: int) -> tuple[bytes, array[int]]:
-    """What is in files, one behind the other, and the bytes of each, up to the first that is not read so: it cannot be,
-    or has more than `largest` bytes.
-    """
-    from etl.native import _documents
-
-    return _documents.read_files(files, most_bytes, largest)
 
 
 def bunched(
@@ -173,8 +156,3 @@ def part_of(bunch: Bunch, source: int, number: int, records_before: int) -> Part
         bunch.lines,
     )
     return Part(source, 0, sum(bunch.sizes), records, (), (), True, frozenset(), bunch.position, None, pack)
-
-
-def _fingerprints(prefix: str, digests: bytes, suffix: str) -> list[str]:
-    digits, width = digests.hex(), 2 * DIGEST_BYTES
-    return [f"{prefix}{digits[at : at + width]}{suffix}" for at in range(0, len(digits), width)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 from array import array
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.archive_kinds import archive_kind
-from etl.extract.bunch import MOST, Bunch, bunched, can_bunch, encoded_names, read_files
+from etl.extract.bunch import Bunch, bunched, can_bunch
 from etl.extract.decompress import begun, compression, decompressed
 from etl.extract.encoding import detect
 from etl.extract.member import FOLDER, NO_FILE, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, described_skips
@@ -36,7 +35,7 @@ RECORDS_PER_PACKED_BYTE = 8
 """Records that a byte of a compressed document makes, at most: even the shortest take more than a bit each."""
 
 _UTF8 = re.compile(
-    rb"<(?!\?xml\s)[^\0]"
+    rb"[ \t\r\n]*+<(?!\?xml\s)[^\0]"
     rb"""|<\?xml\s+version\s*=\s*["'][0-9.]+["'](?:\s+encoding\s*=\s*["'](?i:utf-8)["'])?"""
     rb"""(?:\s+standalone\s*=\s*["'][a-z]+["'])?\s*\?>"""
 )
@@ -135,30 +134,22 @@ class _Reading:
         self._bunches = can_bunch() and source.repair is None
 
     def files(self) -> Iterator[Found | Bunch]:
-        files, position, at = self._source.files, 0, 0
-        names: list[bytes] = []
-        while at < len(files):
-            if self._bunches:
-                names = names or encoded_names(files[at : at + MOST])
-                text, sizes = read_files(names, self._most_bytes, SMALL_BYTES)
-                if sizes:
-                    position += len(text)
-                    yield from self._looked_at(files[at : at + len(sizes)], text, sizes, position)
-                    at += len(sizes)
-                    names = names[len(sizes) :]
-                    continue
-            found = self._file(files[at], position)
-            position = found.position
-            yield found
-            at += 1
-            names = names[1:]
+        from etl.extract.small_files import content_of, one_by_one, read_together  # an archive has no use for it
 
-    def _file(self, file: str, position: int) -> Found:
-        try:
-            content = _content(file)
-        except OSError as error:
-            return Found(file, position, problem=str(unreadable(file, error)))
-        return _small(file, position + len(content), content_fingerprint(content), content, self._source.repair)
+        source, position = self._source, 0
+        groups = read_together(source.files, self._most_bytes) if self._bunches else one_by_one(source.files)
+        for files, text, sizes in groups:
+            if sizes:
+                position += len(text)
+                yield from self._looked_at(files, text, sizes, position)
+                continue
+            try:
+                content = content_of(files[0])
+            except OSError as error:
+                yield Found(files[0], position, problem=str(unreadable(files[0], error)))
+                continue
+            position += len(content)
+            yield _small(files[0], position, content_fingerprint(content), content, source.repair)
 
     def members(self) -> Iterator[Found | Bunch]:
         source = self._source
@@ -168,6 +159,7 @@ class _Reading:
             position = 0
             for number, member in enumerate(members or ()):
                 held.bytes += member.size
+                self._limits.check_total(source.label, held.bytes)
                 if isinstance(member, SmallMembers):
                     position = file.tell() if member.end is None else member.end
                     yield from self._bunch_of(member, position, held)
@@ -215,18 +207,6 @@ class _Reading:
                 yield one
             else:
                 yield _small(one.label, one.position, one.fingerprint, one.stored, None, held)
-
-
-def _content(file: str) -> bytes:
-    """All of a small file, with as few calls as it takes. Raises OSError."""
-    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        content = os.read(descriptor, SMALL_BYTES + 1)
-        while block := os.read(descriptor, SMALL_BYTES):
-            content += block
-        return content
-    finally:
-        os.close(descriptor)
 
 
 class _Held:

@@ -118,6 +118,11 @@ def shown(name: str) -> str:
     )
 
 
+def shown_name(name: bytes) -> str:
+    """A name in UTF-8 as `shown` gives it, whatever bytes it has."""
+    return shown(name.decode("utf-8", "backslashreplace"))
+
+
 def described_skips(skipped: Mapping[str, int], examples: Mapping[str, str]) -> str:
     """How many files are no documents, and why, with the first of each kind; "" where there are none."""
     kinds = "; ".join(

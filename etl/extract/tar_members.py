@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from etl.errors import InternalError, SourceError
 from etl.extract.archive_kinds import BLOCK_BYTES, is_tar_header
 from etl.extract.bunch import MOST
-from etl.extract.member import SMALL_BYTES, Member, SmallMembers, shown
+from etl.extract.member import SMALL_BYTES, Member, SmallMembers, shown, shown_name
 from etl.extract.tar_feed import TarFeed
 
 _DESCRIPTION_BYTES = 1 << 20
@@ -160,7 +160,7 @@ def _small_members(feed: TarFeed, most_bytes: int) -> SmallMembers | None:
     if not names:
         return None
     feed.at = at
-    return SmallMembers([_shown_name(name) for name in names], text, sizes, feed.stored_position)
+    return SmallMembers([shown_name(name) for name in names], text, sizes, feed.stored_position)
 
 
 def _description(size: int, feed: TarFeed) -> bytes:
@@ -191,11 +191,7 @@ def _member(header: bytes, kind: bytes, size: int, described: _Description, feed
         described.forget()
     if kind == _SPARSE:
         _skip_sparse_map(header, feed)
-    return TarMember(_shown_name(name), size, stamp, skipped, feed)
-
-
-def _shown_name(name: bytes) -> str:
-    return shown(name.decode("utf-8", "backslashreplace"))
+    return TarMember(shown_name(name), size, stamp, skipped, feed)
 
 
 def _skip_sparse_map(header: bytes, feed: TarFeed) -> None:

@@ -18,7 +18,7 @@ from isal import isal_zlib
 from etl.errors import SourceError
 from etl.extract.bunch import MOST
 from etl.extract.decompress import DECOMPRESSION_ERRORS, Decompressor, grown, in_chunks, new_zstd
-from etl.extract.member import FREE_BYTES, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, shown
+from etl.extract.member import FREE_BYTES, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, shown, shown_name
 from etl.extract.raw_file import RawFile
 from etl.extract.zip_directory import (
     LOCAL_BYTES,
@@ -153,7 +153,7 @@ def _small_members(entries: Entries, window: Window, shift: int, most_bytes: int
     entries.number += len(names)
     following = entries.read()
     end = None if following is None else following[0].offset
-    return SmallMembers([_shown_name(name) for name in names], text, sizes, end) if names else None
+    return SmallMembers([shown_name(name) for name in names], text, sizes, end) if names else None
 
 
 class ZipMember(Member):
@@ -259,11 +259,7 @@ def _name(entry: Entry) -> str:
             raw = better[5:]
         elif not entry.flags & _UTF8:
             return shown(_as_it_is_meant(raw))
-    return _shown_name(raw)
-
-
-def _shown_name(name: bytes) -> str:
-    return shown(name.decode("utf-8", "backslashreplace"))
+    return shown_name(raw)
 
 
 def _as_it_is_meant(raw: bytes) -> str:

@@ -53,12 +53,15 @@ class DocumentRows:
 
         Raises TargetError where one of them is there as a document of another source.
         """
-        # In one order, since another thread may be bringing the same; a document may have several parts among these.
+        # A document may have several parts among these.
         owners = {part.place[:2]: part for part in parts if part.document is not None or part.pack is not None}
         if not owners:
             return
-        rows = [self._columns(owners[place], connection.encoding) for place in sorted(owners)]
+        rows = [self._columns(part, connection.encoding) for part in owners.values()]
         columns = [list(chain.from_iterable(values)) for values in zip(*rows, strict=True)]
+        # In the order of their identities, since another load may be bringing the same.
+        order = sorted(range(len(columns[3])), key=columns[3].__getitem__)
+        columns = [[column[place] for place in order] for column in columns]
         known = sorted(connection.insert_new(self._tables.document, ("source", "document"), columns))
         there = set(self._there(connection, known))
         for place in known:

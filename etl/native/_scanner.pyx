@@ -422,6 +422,7 @@ cdef class Scanner:
             place.around, place.around_bits = first.around, first.around_bits
             if source_texts:
                 place.source_texts = texts_of(memory, source_texts[at])
+            # `etl.packs.records_most`: keys hang on both being the same.
             keys_from += sizes.data.as_uints[at] // shortest + 1
             self.run_count += 1
         return 0

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl import native
-from etl.extract.bunch import Bunch, bunched, encoded_names
+from etl.extract.bunch import Bunch, bunched
 from etl.extract.collection import _UTF8, Found, documents
 from etl.extract.member import SMALL_BYTES, ArchiveLimits
+from etl.extract.small_files import encoded_names
 from etl.extract.source import Source
 from etl.extract.whole import root_in_python
 

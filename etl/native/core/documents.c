@@ -81,11 +81,15 @@ static const uint8_t *pass_standalone(const uint8_t *at, const uint8_t *end)
 /* Whether a document that begins so can only be UTF-8: as `_UTF8` in `etl/extract/collection.py`. */
 static bool is_utf8(const uint8_t *at, const uint8_t *end)
 {
+    const uint8_t *begin = at;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
     if (end - at < 2 || *at != '<')
         return false;
     bool declared = goes_on(at, end, "<?xml") && end - at > 5 && is_space(at[5]);
-    if (!declared)
-        return at[1] != 0;
+    /* Only a declaration has to stand at the very beginning. */
+    if (!declared || at != begin)
+        return !declared && at[1] != 0;
     at = pass_version(at + 5, end);
     if (at == NULL)
         return false;
