@@ -1,8 +1,8 @@
 """Small documents that were read together, as columns: what the compiled code saw of hundreds of them in one call.
 
 In: texts one behind the other. Out: those that are plain, in bunches, and the others one by one. A document is plain
-where it can only be UTF-8, has no document type, and its root element, in which no other of its name ends, declares no
-namespaces. Runs on the thread that reads.
+where it can only be UTF-8, has no document type, and its root element declares namespaces, if any, before it has other
+attributes, and has no other element of its name in it. Runs on the thread that reads.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Bunch(NamedTuple):
     """As those of `Pack`."""
     roots: array[int]
     names: tuple[bytes, ...]
-    """For each document 1 and the place of its root element's name among these."""
+    """For each document 1 and the place of its root element's name among these, with the namespaces declared there."""
 
     @property
     def fingerprints(self) -> list[str]:
@@ -57,7 +57,7 @@ class Bunch(NamedTuple):
 
     @property
     def roots_met(self) -> list[bytes]:
-        """Names of root elements, each once."""
+        """Names of root elements, each once, with the namespaces declared there."""
         return [self.names[root - 1] for root in sorted(set(self.roots))]
 
     def piece(self, first: int, behind: int) -> Bunch:

@@ -155,6 +155,11 @@ class Outline:
         return self._skeleton
 
     @property
+    def tests(self) -> bool:
+        """Whether attributes decide what an element at this point is."""
+        return self._tests
+
+    @property
     def names(self) -> list[bytes]:
         return [element.name for element in self.open]
 

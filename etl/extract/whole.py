@@ -103,10 +103,11 @@ class WholeDocuments:
         line += content.count(b"\n", start, first)
         return Run(self._around, content[first : first + spans[-1]], first, line, 1, spans)
 
-    def are_records(self, names: Iterable[bytes]) -> bool:
-        """Whether a document whose root has one of these names, and declares no namespaces, is a record as a whole."""
-        children = [self._outline.child(name, b"<" + name + b">") for name in names]
-        return all(child.action == "record" and child.by_name for child in children)
+    def are_records(self, roots: Iterable[bytes]) -> bool:
+        """Whether each root element of these names, behind which namespaces may be declared, is a record."""
+        outline = self._outline
+        children = [outline.child(root.split(None, 1)[0], b"<" + root + b">") for root in roots]
+        return not outline.tests and all(child.action == "record" for child in children)
 
     def _names(self, root: Child, content: bytes, tag: bytes, tag_end: int) -> Sequence[bytes]:
         """Literal names of the records, as far as they are known."""

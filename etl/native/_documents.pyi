@@ -18,7 +18,8 @@ def walk_tar(
 
 def look(text: bytes, sizes: array[int], salts: list[bytes] | None) -> tuple[bytes, array[int], list[bytes]]:
     """Of documents that stand one behind the other: digests (16 bytes each), facts (six numbers each, those of
-    `etl_document` in `core/documents.h`), and the names of their roots.
+    `etl_document` in `core/documents.h`), and the names of their roots, with the
+    namespaces declared behind them.
 
     `salts` go before the documents into their digests; without them their sizes do, in digits.
     """

@@ -218,6 +218,46 @@ def test_a_folder_that_grows_past_a_few_files_goes_on_as_it_began(place: Path, t
     assert {source.state for source in report.sources} == {"finished"}
 
 
+NAMESPACES = """
+version: 1
+namespaces: {i: "urn:invoice"}
+tables:
+  invoice:
+    each: /i:invoice
+    columns: {number: {path: "@number", type: integer}, buyer: "i:buyer", "of": {meta: source}, line: {meta: line}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["docs.zip", "docs.tar", "docs"])
+@pytest.mark.usefixtures("both_ways")
+def test_documents_that_declare_namespaces(place: Path, target_url: str, kind: str) -> None:
+    (place / "items.yaml").write_text(NAMESPACES)
+    tags = (
+        '<invoice xmlns="urn:invoice" number="{0}"><buyer>b{0}</buyer></invoice>',
+        '\n<x:invoice xmlns:x="urn:invoice" xmlns="urn:{0}" number="{0}"><x:buyer>b{0}</x:buyer></x:invoice>',
+        '<invoice number="{0}" xmlns="urn:invoice"><buyer>b{0}</buyer></invoice>',
+        '<invoice xmlns="urn:other" number="{0}"><buyer>b{0}</buyer></invoice>',
+        '<invoice number="{0}"><buyer>b{0}</buyer></invoice>',
+    )
+    files = {f"{number:03}.xml": tags[number % 5].format(number).encode() for number in range(200)}
+    path = pack(kind, place, files)
+    report = load(place, target_url, path)
+    assert query(target_url, 'SELECT number, buyer, "of", line FROM invoice ORDER BY number') == [
+        (number, f"b{number}", f"{path}/{number:03}.xml", 1 + (number % 5 == 1))
+        for number in range(200)
+        if number % 5 < 3
+    ]
+    assert (told(report).read, told(report).unmatched, report.rejected) == (200, 80, 0)
+
+
+def test_documents_that_declare_the_same_share_a_tile(place: Path, target_url: str) -> None:
+    (place / "items.yaml").write_text(NAMESPACES)
+    document = '<i:invoice xmlns:i="urn:invoice" number="{}"/>'.replace("/>", "><i:buyer/></i:invoice>")
+    path = pack("docs.tar", place, {f"{number:03}.xml": document.format(number).encode() for number in range(200)})
+    assert load(place, target_url, path).loaded == 200
+    assert query(target_url, "SELECT count(*) FROM etl_split")[0][0] < 5
+
+
 def test_files_that_were_changed_since_are_named(place: Path, target_url: str) -> None:
     path = pack("docs", place, small())
     load(place, target_url, path)

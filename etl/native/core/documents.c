@@ -100,6 +100,30 @@ static bool is_utf8(const uint8_t *at, const uint8_t *end)
     return goes_on(at, end, "?>");
 }
 
+/* Behind the namespace declarations that stand first in a start tag whose name ends at `at`. */
+static const uint8_t *pass_declarations(const uint8_t *at, const uint8_t *end)
+{
+    for (;;) {
+        const uint8_t *next = pass_spaces(at, end);
+        if (next == at || !goes_on(next, end, "xmlns"))
+            return at;
+        next += 5;
+        if (next < end && *next == ':')
+            while (next < end && *next != '=' && !is_space(*next))
+                next++;
+        next = pass_spaces(next, end);
+        if (next == end || *next != '=')
+            return at;
+        next = pass_spaces(next + 1, end);
+        if (next == end || (*next != '"' && *next != '\''))
+            return at;
+        const uint8_t *quote = memchr(next + 1, *next, (size_t)(end - next - 1));
+        if (quote == NULL)
+            return at;
+        at = quote + 1;
+    }
+}
+
 static bool declares_namespaces(const uint8_t *tag, const uint8_t *end)
 {
     while ((tag = memchr(tag, 'x', (size_t)(end - tag))) != NULL) {
@@ -128,13 +152,14 @@ static void look(const uint8_t *text, etl_document *document, etl_root_name *nam
     etl_root root;
     if (!is_utf8(content, content + document->size) || !etl_find_root(content, document->size, &root))
         return;
-    if (content[root.tag_end - 2] == '/' ||
-        declares_namespaces(content + root.name_end, content + root.tag_end))
+    const uint8_t *name = content + root.start + 1, *tag_end = content + root.tag_end;
+    const uint8_t *behind = pass_declarations(content + root.name_end, tag_end);
+    if (tag_end[-2] == '/' || declares_namespaces(behind, tag_end))
         return;
     document->start = (uint32_t)root.start;
     document->end = (uint32_t)root.end;
     document->line = (uint32_t)etl_count_lines(content, root.start) + 1;
-    document->root = place_of(content + root.start + 1, (uint32_t)(root.name_end - root.start - 1), names, count);
+    document->root = place_of(name, (uint32_t)(behind - name), names, count);
 }
 
 /* Decimal digits of a number; how many. */

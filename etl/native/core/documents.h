@@ -1,5 +1,6 @@
 /* Looks at small documents that are in memory as they are stored: what each of them is known by, and whether it is a
- * plain one: UTF-8, with a root element that `etl_find_root` finds, under whose start tag nothing is declared.
+ * plain one: UTF-8, with a root element that `etl_find_root` finds, and that declares namespaces, if any, before it has
+ * other attributes.
  *
  * In: documents one behind the other. Out: digests and facts. Nothing is allocated, and no byte outside is read.
  */
@@ -10,7 +11,8 @@
 #include <stdint.h>
 
 enum {
-    ETL_ROOT_NAMES = 32, /* different ones, among the documents of one call; one with another is not plain */
+    ETL_ROOT_NAMES = 32, /* different ones, among the documents of one call; one with another is not plain. Namespace
+                          * declarations behind a name are a part of it. */
 };
 
 typedef struct {
