@@ -10,6 +10,7 @@ from __future__ import annotations
 import marshal
 import sqlite3
 from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as MappingOf
 from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
+_FEW = 100
+"""Rows that are told one by one: more ways to the server and back would take longer."""
+
 _SAVEPOINT, _UNDO, _RELEASE = (
     f"{what} etl_new_rows" for what in ("SAVEPOINT", "ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
 )
@@ -34,15 +38,28 @@ def insert_as_arrays(
 ) -> set[Row]:
     """For PostgreSQL: one array a column, of integers, booleans, texts or bytes without NULL among them."""
     arrays = [{column.name: _literal(values) for column, values in zip(table.c, columns, strict=True)}]
-    connection.driver.execute(_SAVEPOINT)
-    ((new,),) = connection.execute(_array_statement(table, ()), arrays)
+    if len(columns[0]) < _FEW:
+        return _known(connection, table, key, columns, arrays)
     known: set[Row] = set()
-    if new < len(columns[0]):
-        # Which ones are new only that statement tells that brings them, and to tell it of each takes its time.
-        connection.driver.execute(_UNDO)
-        known = _keys(table, key, columns).difference(connection.execute(_array_statement(table, tuple(key)), arrays))
-    connection.driver.execute(_RELEASE)
+    with connection.translated():
+        connection.driver.execute(_SAVEPOINT)
+        ((new,),) = connection.execute(_array_statement(table, ()), arrays)
+        if new < len(columns[0]):
+            connection.driver.execute(_UNDO)
+            known = _known(connection, table, key, columns, arrays)
+        connection.driver.execute(_RELEASE)
     return known
+
+
+def _known(
+    connection: SqlConnection,
+    table: sa.Table,
+    key: Sequence[str],
+    columns: Sequence[Sequence[Any]],
+    arrays: Sequence[MappingOf[str, str]],
+) -> set[Row]:
+    """Insert, and be told of each row that is new."""
+    return _keys(table, key, columns).difference(connection.execute(_array_statement(table, tuple(key)), arrays))
 
 
 def _keys(table: sa.Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Row]:
