@@ -41,8 +41,9 @@ def warn_of_retry(report: RetryReport) -> Iterator[str]:
     if report.state == "stopped":
         yield "Stopped. The same command goes on from here."
     if report.rejected or report.left:
+        left = f", and {report.left:,} left as before" if report.left else ""
         yield (
-            f"{_counted(report.rejected, 'record')} rejected again, and {report.left:,} left as before:"
+            f"{_counted(report.rejected, 'record')} rejected again{left}:"
             f" `etl rejects --to {for_shell(report.target)}` tells which."
         )
 

@@ -263,6 +263,7 @@ def test_records_too_large_to_be_kept_are_read_from_their_source_again(sqlite_pl
 def test_the_command_reports_as_json_or_quietly(sqlite_place: Place) -> None:
     sqlite_place.load()
     quiet = sqlite_place.command("retry", "-q")
-    assert (quiet.code, quiet.out, quiet.err) == (3, "", "")
+    told = f"3 records rejected again: `etl rejects --to {sqlite_place.url}` tells which.\n"
+    assert (quiet.code, quiet.out, quiet.err) == (3, "", told)
     result = sqlite_place.command("retry", "--map", "mended.yaml", "--json")
     assert (result.code, json.loads(result.out)["loaded"], result.report["exit_code"]) == (0, 3, 0)

@@ -72,8 +72,9 @@ def test_a_completed_callback_that_raises_is_a_callback_error_with_the_report(pl
 def test_a_log_on_a_full_disk_ends_with_one_sentence(place: Place) -> None:
     result = place.command("load", "items.xml", "--map", "items.yaml", "-q", "--log", "/dev/full")
     assert result.code == 3
-    assert result.err.count("\n") == 1
-    assert result.err.startswith("The log /dev/full ends here: No space left on device.")
+    told, rejected = result.err.splitlines()
+    assert told.startswith("The log /dev/full ends here: No space left on device.")
+    assert rejected.startswith("3 records rejected: ")
     assert place.rows("SELECT count(*) FROM item") == [(6,)]
 
 
