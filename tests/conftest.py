@@ -9,12 +9,17 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
 from env_prep.start_postgres import running_server
 from etl.native import SWITCH, unavailable
+
+# The same examples in each run, so that one that fails is the change's fault, and fails again.
+hypothesis.settings.register_profile("same", derandomize=not os.environ.get("ETL_NEW_EXAMPLES"))
+hypothesis.settings.load_profile("same")
 
 
 @pytest.hookimpl(tryfirst=True)
