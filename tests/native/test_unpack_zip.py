@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import shutil
 import struct
 import subprocess
@@ -20,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl import native
-from etl.errors import SourceError
 from etl.extract import zip_window
 from etl.extract.member import SMALL_BYTES, ArchiveLimits, SmallMembers
 from etl.extract.raw_file import RawFile
 from etl.extract.zip_members import zip_members
+from tests.native.members_seen import Seen, members_seen
 
 pytestmark = pytest.mark.skipif(
     bool(native.unavailable() or native.problem("_zip")), reason=native.unavailable() or native.problem("_zip")
@@ -33,32 +32,10 @@ pytestmark = pytest.mark.skipif(
 RELAXED = settings(deadline=None, max_examples=800)
 LIMITS = ArchiveLimits(250, 10**12)
 
-Seen = tuple[str, int, str, bytes]
-"""Name, size, why it is skipped, and what is in it, or the error of reading that."""
-
 
 def members(data: bytes, together: int | None) -> tuple[list[Seen], str]:
     """All members, and the error behind them."""
-    seen: list[Seen] = []
-    try:
-        for member in zip_members(RawFile(io.BytesIO(data), "dump.zip"), LIMITS, together):
-            if isinstance(member, SmallMembers):
-                ends = list(itertools.accumulate(member.sizes, initial=0))
-                pieces = [member.text[begin:end] for begin, end in itertools.pairwise(ends)]
-                assert pieces
-                assert ends[-1] == member.size
-                seen += [(name, len(text), "", text) for name, text in zip(member.names, pieces, strict=True)]
-                continue
-            content = b""
-            if not member.skipped:
-                try:
-                    content = member.read()
-                except SourceError as error:
-                    content = str(error).encode()
-            seen.append((member.name, member.size, member.skipped, content))
-    except SourceError as error:
-        return seen, str(error)
-    return seen, ""
+    return members_seen(lambda: zip_members(RawFile(io.BytesIO(data), "dump.zip"), LIMITS, together))
 
 
 def check_same(data: bytes, together: int = 1 << 16, ahead: int = 1 << 20) -> tuple[list[Seen], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import shutil
 import subprocess
 import tarfile
@@ -21,14 +20,12 @@ from etl.extract.member import SMALL_BYTES, SmallMembers
 from etl.extract.raw_file import RawFile
 from etl.extract.tar_feed import TarFeed
 from etl.extract.tar_members import tar_members
+from tests.native.members_seen import Seen, members_seen
 
 pytestmark = pytest.mark.skipif(native.unavailable() != "", reason=native.unavailable())
 
 RELAXED = settings(deadline=None, max_examples=400)
 BLOCK = 512
-
-Seen = tuple[str, int, str, bytes]
-"""Name, size, why it is skipped, and what is in it, or the error of reading that."""
 
 
 def feed_of(data: bytes, chunk: int, seekable: bool, failing: bool = False) -> TarFeed:
@@ -46,26 +43,7 @@ def feed_of(data: bytes, chunk: int, seekable: bool, failing: bool = False) -> T
 
 def members(feed: TarFeed, together: int | None) -> tuple[list[Seen], str]:
     """All members, and the error behind them."""
-    seen: list[Seen] = []
-    try:
-        for member in tar_members(feed, together):
-            if isinstance(member, SmallMembers):
-                ends = list(itertools.accumulate(member.sizes, initial=0))
-                pieces = [member.text[begin:end] for begin, end in itertools.pairwise(ends)]
-                assert pieces
-                assert ends[-1] == member.size
-                seen += [(name, len(text), "", text) for name, text in zip(member.names, pieces, strict=True)]
-                continue
-            content = b""
-            if not member.skipped:
-                try:
-                    content = member.read()
-                except SourceError as error:
-                    content = str(error).encode()
-            seen.append((member.name, member.size, member.skipped, content))
-    except SourceError as error:
-        return seen, str(error)
-    return seen, ""
+    return members_seen(lambda: tar_members(feed, together))
 
 
 def check_same(
