@@ -77,7 +77,7 @@ class DocumentRows:
         pack, document = part.pack, part.document
         if pack is None:
             assert document is not None
-            own = (storable(document.label, encoding), self._identity(document.fingerprint))
+            own = (storable(document.label, encoding), identity(document.fingerprint, self._structure))
             values = (part.source, document.number, *own, document.records_before, document.records_most, 0)
             return tuple((value,) for value in values)
         count = len(pack.labels)
@@ -91,9 +91,6 @@ class DocumentRows:
             most,
             [pack.number] * count,
         )
-
-    def _identity(self, fingerprint: str) -> bytes:
-        return identity(fingerprint, self._structure)
 
     def _there(
         self, connection: TargetConnection, places: Sequence[tuple[int, int]], *conditions: sa.ColumnElement[bool]
