@@ -106,16 +106,16 @@ def _documents(told: DocumentsReport) -> Iterator[str]:
     if told.twins:
         yield f"    {_counted(told.twins, 'document')} more that hold the same as others: each is loaded once"
     if told.unmatched:
-        example = told.unmatched_example + (", ..." if told.unmatched > 1 else "")
+        example = _first(told.unmatched_example, told.unmatched)
         yield f"    {_counted(told.unmatched, 'document')} without a record of the mapping: {example}"
     if told.changed:
-        example = told.changed_example + (", ..." if told.changed > 1 else "")
+        example = _first(told.changed_example, told.changed)
         yield (
             f"    {_counted(told.changed, 'document')} that had another content when loaded before: {example}; what"
             " was loaded then is there, too"
         )
     if told.reverted:
-        example = told.reverted_example + (", ..." if told.reverted > 1 else "")
+        example = _first(told.reverted_example, told.reverted)
         yield (
             f"    {_counted(told.reverted, 'document')} with a content again that was loaded before a later one:"
             f" {example}; it is not loaded once more, and what was loaded last is the later one"
@@ -124,6 +124,11 @@ def _documents(told: DocumentsReport) -> Iterator[str]:
         yield f"    {skipped}"
     if told.broken:
         yield f"    {_counted(told.broken, 'document')} that cannot be read to the end"
+
+
+def _first(example: str, number: int) -> str:
+    """One of so many."""
+    return example + (", ..." if number > 1 else "")
 
 
 def _further_sources(sources: Sequence[SourceReport]) -> Iterator[str]:
