@@ -24,12 +24,12 @@ from etl.messages import CopyRows, RowFormat, TupleRows
 from etl.options import Write
 from etl.targets.base import Merged, Preparation, Rows, TargetConnection
 from etl.targets.merging import numbered
-from etl.targets.new_rows import insert_as_arrays
 from etl.targets.own_tables import OWN_TABLES
 from etl.targets.postgres_checks import check_server
 from etl.targets.postgres_errors import read_only_now, refusal, row_of_key, translate
 from etl.targets.postgres_guard import PostgresGuard
 from etl.targets.postgres_keys import build, declare, not_built, table_sizes, undeclared, withdraw
+from etl.targets.postgres_new_rows import insert_new
 from etl.targets.postgres_session import END_SECONDS, Backend, Session, codec, connect, conninfo, end_backend, set_up
 from etl.targets.postgres_staging import LOCK_MERGES, MERGE_LOCK, analyze_statement, create_statement
 from etl.targets.schema import Keys, LateKey, Xml, compiled, quote, type_name
@@ -66,7 +66,7 @@ class PostgresConnection(SqlConnection):
         self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(DDL_LOCK, sa.BigInteger))))
 
     def insert_new(self, table: sa.Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[tuple[Any, ...]]:
-        return insert_as_arrays(self, table, key, columns)
+        return insert_new(self, table, key, columns)
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         statement = self._target.statements[table]

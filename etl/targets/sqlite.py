@@ -25,12 +25,12 @@ from etl.options import Write
 from etl.targets.base import Merged, Preparation, Rows, TargetConnection
 from etl.targets.key_problems import lost_rows
 from etl.targets.merging import numbered
-from etl.targets.new_rows import insert_many
 from etl.targets.schema import Keys, LateKey, quote
 from etl.targets.sql import Obstacle, SqlConnection, SqlTarget, driver_error
 from etl.targets.sqlite_errors import BUSY_SECONDS, is_busy, refusal, translate
 from etl.targets.sqlite_holds import SqliteHold
 from etl.targets.sqlite_insert import Insert
+from etl.targets.sqlite_new_rows import insert_new
 from etl.targets.sqlite_parents import ForeignKeyCheck, foreign_key_checks
 from etl.targets.sqlite_rows import is_known, missing, offered
 from etl.targets.sqlite_staging import staging_statement
@@ -86,7 +86,7 @@ class SqliteConnection(SqlConnection):
         """BEGIN IMMEDIATE has taken it: there is one writer."""
 
     def insert_new(self, table: sa.Table, key: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[tuple[Any, ...]]:
-        return insert_many(self, table, key, columns, compiled=self._target.compiled)
+        return insert_new(self, table, key, columns, compiled=self._target.compiled)
 
     def write(self, table: int, rows: Sequence[Rows], *, find_row: bool = False) -> None:
         insert, merging = self._inserts[table], self._target.merging
