@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from etl.errors import SourceError
 from etl.extract.kept_stream import KeptStream, Reading, ReadingAhead
-from etl.extract.member import SMALL_BYTES
+from etl.extract.large_folder import is_small, listed
 from etl.extract.members import ArchiveLimits, open_members
 from etl.extract.reader import SourceReader
 from etl.extract.repair import Repair
@@ -33,14 +33,6 @@ SourceKind = Literal["document", "archive", "folder"]
 
 MANY = 100
 """More small files than this are one source: each by itself would cost more than what is in it."""
-
-_ARCHIVE_SUFFIXES = (
-    *(".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"),
-    *(".tgz", ".tbz", ".tbz2", ".txz", ".tzst"),
-)
-"""A small file among many is looked at, whether it is an archive, where its name says so."""
-
-_LONGEST_SUFFIX = max(map(len, _ARCHIVE_SUFFIXES))
 
 _NO_LIMITS = ArchiveLimits(ratio=1 << 62, total_bytes=1 << 62)
 _SAMPLE_BYTES = 1 << 20
@@ -134,6 +126,11 @@ def expand(names: Sequence[str], repair: Repair | None = None) -> list[Source]:
     input. An archive is one source, and so are many small files together. With `repair` all of them are read mended.
     Raises SourceError where a name stands for nothing, or may not be read.
     """
+    found = _large_folder(names) or _each(names)
+    return found if repair is None else [replace(source, repair=repair) for source in found]
+
+
+def _each(names: Sequence[str]) -> list[Source]:
     files: list[_File | str] = []
     number = size = 0
     seen: set[tuple[int, int]] = set()
@@ -144,20 +141,20 @@ def expand(names: Sequence[str], repair: Repair | None = None) -> list[Source]:
                 if identity in seen:
                     continue
                 seen.add(identity)
-            if file.status is not None and _is_small(file.name, file.status):
+            status = file.status
+            if status is not None and stat.S_ISREG(status.st_mode) and is_small(file.name, status.st_size):
                 # Without what is known of it, since there may be millions.
                 files.append(file.name)
                 number += 1
-                size += file.status.st_size
+                size += status.st_size
             else:
                 files.append(file)
     if number <= MANY:
-        found = [looked_at(_source(_looked_up(file) if isinstance(file, str) else file)) for file in files]
-    else:
-        small = tuple(file for file in files if isinstance(file, str))
-        others = (looked_at(_source(file)) for file in files if not isinstance(file, str))
-        found = [_folder(small, size), *others]
-    return found if repair is None else [replace(source, repair=repair) for source in found]
+        return [looked_at(_source(_looked_up(file) if isinstance(file, str) else file)) for file in files]
+    small = tuple(file for file in files if isinstance(file, str))
+    # `dirname` of each would take longer than all else that is done for it here.
+    folders = {os.path.dirname(before) for before in {file[: file.rfind("/") + 1] for file in small}}
+    return [_folder(small, size, folders), *(looked_at(_source(file)) for file in files if not isinstance(file, str))]
 
 
 def apart(folder: Source, paths: Collection[str]) -> list[Source]:
@@ -189,16 +186,17 @@ def _looked_up(name: str) -> _File:
         raise unreadable(name, error) from error
 
 
-def _is_small(name: str, status: os.stat_result) -> bool:
-    if status.st_size > SMALL_BYTES or not stat.S_ISREG(status.st_mode):
-        return False
-    return not name[-_LONGEST_SUFFIX:].lower().endswith(_ARCHIVE_SUFFIXES)
+def _large_folder(names: Sequence[str]) -> list[Source]:
+    """Of a single folder with many small files that one, and its other files; else nothing."""
+    found = listed(names[0]) if len(names) == 1 and os.path.isdir(names[0]) else None
+    if found is None or len(found.small) <= MANY:
+        return []
+    others = (looked_at(_source(_looked_up(name))) for name in found.others)
+    return [_folder(tuple(found.small), found.size, {os.path.dirname(found.small[0])}), *others]
 
 
-def _folder(files: tuple[str, ...], size: int) -> Source:
-    """Small files, of so many bytes in all, as one source."""
-    # `dirname` of each would take longer than all else that is done for it here.
-    folders = {os.path.dirname(before) for before in {file[: file.rfind("/") + 1] for file in files}}
+def _folder(files: tuple[str, ...], size: int, folders: Collection[str]) -> Source:
+    """Small files in these folders, of so many bytes in all, as one source."""
     alike = len({os.path.isabs(folder) for folder in folders}) == 1
     folder = os.path.commonpath(folders if alike else [os.path.abspath(folder) for folder in folders]) or "."
     return Source(folder, Path(folder), size, kind="folder", files=files)

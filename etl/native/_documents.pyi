@@ -3,6 +3,13 @@ from array import array
 INTERFACE: int
 """`etl.native.INTERFACE` of the sources it was compiled from."""
 
+def list_folder(folder: bytes) -> tuple[bytes, array[int]] | None:
+    """The regular files of a folder, in no order: their names, each with a slash behind it, and the size of each; type
+    code "Q".
+
+    None where the folder cannot be read, or links are in it, or files that have other names, too.
+    """
+
 def read_files(names: list[bytes], bytes_most: int, largest: int) -> tuple[bytes, array[int]]:
     """What is in files, by their encoded names, one behind the other, and the size of each.
 

@@ -4,9 +4,9 @@ each call deals with hundreds of them, without the GIL.
 
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t
+from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 import array
 
@@ -16,7 +16,20 @@ cdef extern from "blake2b.h" nogil:
     cdef enum:
         ETL_DIGEST_BYTES
 
+cdef extern from "buffer.h" nogil:
+    ctypedef struct etl_buffer:
+        uint8_t *bytes
+        size_t size
+
+    void etl_buffer_free(etl_buffer *buffer)
+
 cdef extern from "files.h" nogil:
+    ctypedef enum etl_listing:
+        ETL_LISTED
+        ETL_NOT_LISTED
+        ETL_LIST_NOMEM
+
+    etl_listing etl_list_folder(const char *folder, etl_buffer *names, etl_buffer *sizes)
     size_t etl_read_files(
         const char *const *names, size_t count, uint8_t *text, size_t room, uint32_t largest, uint32_t *sizes
     )
@@ -69,6 +82,7 @@ cdef extern from "documents.h" nogil:
     )
 
 cdef array.array NUMBERS = array.array("I")
+cdef array.array SIZES = array.array("Q")
 
 
 cdef void *room(size_t count, size_t width) except NULL:
@@ -77,6 +91,33 @@ cdef void *room(size_t count, size_t width) except NULL:
     if taken is NULL:
         raise MemoryError
     return taken
+
+
+def list_folder(bytes folder not None):
+    """The regular files of a folder, in no order: their names, each with a slash behind it, and the size of each.
+
+    None where the folder cannot be read, or links are in it, or files that have other names, too.
+    """
+    cdef etl_buffer names, sizes
+    cdef etl_listing listing
+    cdef const char *path = folder
+    cdef array.array numbers
+    memset(&names, 0, sizeof(names))
+    memset(&sizes, 0, sizeof(sizes))
+    try:
+        with nogil:
+            listing = etl_list_folder(path, &names, &sizes)
+        if listing == ETL_LIST_NOMEM:
+            raise MemoryError
+        if listing == ETL_NOT_LISTED:
+            return None
+        numbers = array.clone(SIZES, sizes.size // sizeof(uint64_t), False)
+        if sizes.size:
+            memcpy(numbers.data.as_voidptr, sizes.bytes, sizes.size)
+        return PyBytes_FromStringAndSize(<char *> names.bytes, names.size), numbers
+    finally:
+        etl_buffer_free(&names)
+        etl_buffer_free(&sizes)
 
 
 def read_files(list names not None, size_t bytes_most, uint32_t largest):

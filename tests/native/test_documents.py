@@ -341,6 +341,39 @@ def test_a_file_that_must_not_be_read_ends_what_is_read(tmp_path: Path) -> None:
     assert read([str(file) for file in files], 1000, 1000) == (b"<r/>", [4])
 
 
+def test_a_folder_is_listed_as_python_lists_it(tmp_path: Path) -> None:
+    from etl.native import _documents
+
+    for number, name in enumerate([b"a.xml", b"\xff", b"\n", b".hidden", b"n" * 255, b"empty"]):
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(b"x" * 5000 * number)
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "deeper.xml").touch()
+    os.mkfifo(tmp_path / "pipe")
+    listed = _documents.list_folder(os.fsencode(tmp_path))
+    assert listed is not None
+    names, sizes = listed
+    assert names.endswith(b"/")
+    expected = [(os.fsencode(entry.name), entry.stat().st_size) for entry in os.scandir(tmp_path) if entry.is_file()]
+    assert sorted(zip(names.split(b"/")[:-1], sizes, strict=True)) == sorted(expected)
+    assert _documents.list_folder(os.fsencode(tmp_path / "inner")) == (b"deeper.xml/", array("Q", [0]))
+
+
+def test_a_folder_with_something_unusual_is_not_listed(tmp_path: Path) -> None:
+    from etl.native import _documents
+
+    (tmp_path / "a").touch()
+    assert _documents.list_folder(os.fsencode(tmp_path)) is not None
+    (tmp_path / "b").symlink_to("a")
+    assert _documents.list_folder(os.fsencode(tmp_path)) is None
+    (tmp_path / "b").unlink()
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    assert _documents.list_folder(os.fsencode(tmp_path)) is None
+    assert _documents.list_folder(os.fsencode(tmp_path / "a")) is None
+    assert _documents.list_folder(os.fsencode(tmp_path / "none")) is None
+    (tmp_path / "empty").mkdir()
+    assert _documents.list_folder(os.fsencode(tmp_path / "empty")) == (b"", array("Q"))
+
+
 def found(source: Source, compiled: bool) -> list[Found]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(native.SWITCH, "1" if compiled else "0")

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from etl.errors import SourceError
+from etl.extract.member import SMALL_BYTES
 from etl.extract.source import Source, expand, open_source
+from etl.native import SWITCH
 
 
 @pytest.fixture
@@ -55,6 +57,26 @@ def test_a_file_with_several_names_in_a_folder_is_taken_once(
     names = [name for source in sources for name in source.files or [source.label]]
     assert names == [str(tmp_path / "a.xml"), *(str(tmp_path / f"m{number:03}.xml") for number in range(many))]
     assert sum(source.size or 0 for source in sources) == 11 + 4 * many
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_folder_of_many_files_is_the_same_with_and_without_compiled_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slash: str
+) -> None:
+    for number in range(150):
+        (tmp_path / f"m{number * 7 % 150:03}.xml").write_bytes(b"<r/>" * number)
+    for name in (".m.xml", "m.dtd", "m.yaml", "m.TAR.gz", "m.xml.gz", "\udcff.xml", "é\n.xml"):
+        (tmp_path / name).write_bytes(b"<r/>")
+    (tmp_path / "large.xml").write_bytes(b"<r>" + b" " * SMALL_BYTES + b"</r>")
+    (tmp_path / "inner").mkdir()
+    compiled = expand([f"{tmp_path}{slash}"])
+    monkeypatch.setenv(SWITCH, "0")
+    folder, *others = expand([f"{tmp_path}{slash}"])
+    assert compiled == [folder, *others]
+    assert compiled[0].files == folder.files
+    assert list(folder.files) == sorted(folder.files)
+    assert (len(folder.files), folder.size, folder.label) == (153, 4 * sum(range(150)) + 12, str(tmp_path))
+    assert [Path(source.label).name for source in others] == ["large.xml", "m.TAR.gz"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
