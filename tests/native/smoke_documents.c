@@ -1,4 +1,4 @@
-/* core: blake2b.c cut.c documents.c files.c root.c tar.c */
+/* core: blake2b.c buffer.c cut.c documents.c files.c root.c tar.c */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +127,15 @@ static void files(const char *own)
     assert(etl_read_files(empty, 3, text, 1, 0, sizes) == 2 && sizes[0] == 0 && sizes[1] == 0);
 }
 
+static void folders(void)
+{
+    etl_buffer names = {0}, sizes = {0};
+    assert(etl_list_folder("/no/such/folder", &names, &sizes) == ETL_NOT_LISTED);
+    assert(etl_list_folder("/dev", &names, &sizes) != ETL_LIST_NOMEM);
+    etl_buffer_free(&names);
+    etl_buffer_free(&sizes);
+}
+
 int main(int count, char **arguments)
 {
     (void)count;
@@ -134,6 +143,7 @@ int main(int count, char **arguments)
     every_beginning("\xef\xbb\xbf<?xml version='1.0' encoding=\"UTF-8\" standalone='no' ?>\n<!-- --><r a='>'>/</ r></r>\n");
     limits();
     files(arguments[0]);
+    folders();
     puts("ok");
     return 0;
 }
