@@ -47,6 +47,38 @@ static void digests(void)
     }
 }
 
+/* Many inputs at once, of different lengths, each a copy of exactly its size. */
+static void digests_together(void)
+{
+    enum { INPUTS = 40, PARTS = 2 };
+    static const size_t SIZES[] = {0, 1, 127, 128, 129, 255, 256, 257, 700};
+    const size_t kinds = sizeof SIZES / sizeof *SIZES;
+    uint8_t block[700];
+    for (size_t place = 0; place < sizeof block; place++)
+        block[place] = (uint8_t)(place * place);
+    etl_blake2b_input inputs[INPUTS];
+    uint8_t *parts[INPUTS][PARTS], digests[INPUTS * ETL_DIGEST_BYTES], alone[ETL_DIGEST_BYTES];
+    for (size_t count = 0; count <= INPUTS; count++) {
+        for (size_t each = 0; each < count; each++) {
+            size_t head = SIZES[(each + count) % kinds], body = SIZES[(each * 7 + count / 3) % kinds];
+            parts[each][0] = copy(block, head);
+            parts[each][1] = copy(block, body);
+            inputs[each] = (etl_blake2b_input){parts[each][0], head, parts[each][1], body};
+        }
+        etl_blake2b_all(inputs, count, digests);
+        for (size_t each = 0; each < count; each++) {
+            etl_blake2b hash;
+            etl_blake2b_begin(&hash);
+            etl_blake2b_add(&hash, inputs[each].head, inputs[each].head_size);
+            etl_blake2b_add(&hash, inputs[each].body, inputs[each].body_size);
+            etl_blake2b_end(&hash, alone);
+            assert(memcmp(alone, digests + each * ETL_DIGEST_BYTES, sizeof alone) == 0);
+            free(parts[each][0]);
+            free(parts[each][1]);
+        }
+    }
+}
+
 static void every_beginning(const char *text)
 {
     for (uint32_t length = 0; length <= strlen(text); length++) {
@@ -140,6 +172,7 @@ int main(int count, char **arguments)
 {
     (void)count;
     digests();
+    digests_together();
     every_beginning("\xef\xbb\xbf<?xml version='1.0' encoding=\"UTF-8\" standalone='no' ?>\n<!-- --><r a='>'>/</ r></r>\n");
     limits();
     files(arguments[0]);

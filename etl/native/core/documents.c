@@ -176,18 +176,29 @@ static size_t digits(uint32_t number, uint8_t to[10])
     return count;
 }
 
-static void digest(const etl_documents_job *job, size_t place, const uint8_t *stored, uint8_t *to)
+enum { DIGESTED = 64 }; /* at once */
+
+static void put_digests(const etl_documents_job *job, uint8_t *digests)
 {
-    etl_blake2b hash;
-    etl_blake2b_begin(&hash);
-    if (job->salts != NULL) {
-        etl_blake2b_add(&hash, job->salts[place], job->salt_sizes[place]);
-    } else {
-        uint8_t size[10];
-        etl_blake2b_add(&hash, size, digits(job->sizes[place], size));
+    etl_blake2b_input inputs[DIGESTED];
+    uint8_t sizes[DIGESTED][10];
+    const uint8_t *stored = job->text;
+    size_t waiting = 0;
+    for (size_t place = 0; place < job->count; place++) {
+        etl_blake2b_input *input = &inputs[waiting];
+        *input = (etl_blake2b_input){.head = sizes[waiting], .body = stored, .body_size = job->sizes[place]};
+        if (job->salts == NULL) {
+            input->head_size = digits(job->sizes[place], sizes[waiting]);
+        } else {
+            input->head = job->salts[place];
+            input->head_size = job->salt_sizes[place];
+        }
+        stored += job->sizes[place];
+        if (++waiting == DIGESTED || place + 1 == job->count) {
+            etl_blake2b_all(inputs, waiting, digests + (place + 1 - waiting) * ETL_DIGEST_BYTES);
+            waiting = 0;
+        }
     }
-    etl_blake2b_add(&hash, stored, job->sizes[place]);
-    etl_blake2b_end(&hash, to);
 }
 
 uint32_t etl_look_at_documents(const etl_documents_job *job, etl_document *documents, uint8_t *digests,
@@ -201,9 +212,9 @@ uint32_t etl_look_at_documents(const etl_documents_job *job, etl_document *docum
         uint32_t marked = goes_on(stored, stored + size, MARK) ? sizeof MARK - 1 : 0;
         documents[place] = (etl_document){.begin = at + marked, .size = size - marked};
         look(job->text, &documents[place], names, &count);
-        digest(job, place, stored, digests + place * ETL_DIGEST_BYTES);
         at += size;
     }
+    put_digests(job, digests);
     return count;
 }
 

@@ -89,7 +89,7 @@ static size_t pass_start_tag(const unsigned char *text, size_t length, size_t at
 /* Whether `slash` is the second byte of an end tag `</name>`. */
 static bool is_end_tag(const unsigned char *slash, const unsigned char *name, size_t size)
 {
-    return slash[-1] == '<' && slash[0] == '/' && memcmp(slash + 1, name, size) == 0 && slash[1 + size] == '>';
+    return slash[-1] == '<' && slash[0] == '/' && slash[1 + size] == '>' && memcmp(slash + 1, name, size) == 0;
 }
 
 bool etl_find_root(const unsigned char *text, size_t length, etl_root *root)
