@@ -56,7 +56,7 @@ static void digests_together(void)
     uint8_t block[700];
     for (size_t place = 0; place < sizeof block; place++)
         block[place] = (uint8_t)(place * place);
-    etl_blake2b_input inputs[INPUTS];
+    etl_blake2b_input inputs[INPUTS] = {0};
     uint8_t *parts[INPUTS][PARTS], digests[INPUTS * ETL_DIGEST_BYTES], alone[ETL_DIGEST_BYTES];
     for (size_t count = 0; count <= INPUTS; count++) {
         for (size_t each = 0; each < count; each++) {
