@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from typing import Protocol
 
 from etl.document_places import DocumentPlaces
@@ -28,46 +29,13 @@ from etl.loading.stored_text import storable
 from etl.messages import Document, Part
 from etl.options import Settings
 from etl.packs import records_most
+from etl.recent_documents import RecentDocuments
 
 PART_BYTES = 512
 """About what a part weighs beside its records: splits of tiny documents are bounded by this."""
 
 _FEW = 16
 """Documents of a bunch that are not worth looking which of them cannot be packed."""
-
-_RECENT = 1 << 18
-"""Documents that are remembered because the ledger may not have them yet: more than fit into the queue. Of those before
-them it is asked."""
-
-
-class Recent:
-    """Documents that this run has read, whichever source they are of: the ledger may not have them yet."""
-
-    def __init__(self) -> None:
-        self._hashes: dict[int, None] = {}
-        self.overflown = False
-        """Some were forgotten: the ledger has them by now."""
-
-    def __contains__(self, fingerprint: str) -> bool:
-        return hash(fingerprint) in self._hashes
-
-    def add(self, fingerprint: str) -> None:
-        self._hashes[hash(fingerprint)] = None
-        self._forget()
-
-    def add_new(self, fingerprints: Sequence[str]) -> bool:
-        """Add them where each is new, and no other of them is the same; else none."""
-        hashes = dict.fromkeys(map(hash, fingerprints))
-        if len(hashes) < len(fingerprints) or not self._hashes.keys().isdisjoint(hashes):
-            return False
-        self._hashes |= hashes
-        self._forget()
-        return True
-
-    def _forget(self) -> None:
-        while len(self._hashes) > _RECENT:
-            del self._hashes[next(iter(self._hashes))]
-            self.overflown = True
 
 
 class DocumentLedger(Protocol):
@@ -88,7 +56,7 @@ class CollectionFeed:
         splitter: Splitter,
         ledger: DocumentLedger | None,
         settings: Settings,
-        recent: Recent | None = None,
+        recent: RecentDocuments | None = None,
         limit: int | None = None,
     ) -> None:
         """Without `ledger` every document is new. `limit`: of records."""
@@ -101,7 +69,7 @@ class CollectionFeed:
         self._split_bytes = settings.split.bytes
         self._most = min(MOST, splitter.split_records or MOST, max(1, self._split_bytes // PART_BYTES))
         """Documents in a split."""
-        self._recent = Recent() if recent is None else recent
+        self._recent = RecentDocuments() if recent is None else recent
         self._lock = threading.Lock()
         self._reader: SourceReader | None = None
         self._stopped = False
@@ -126,10 +94,10 @@ class CollectionFeed:
     def parts(self) -> Iterator[list[Part]]:
         """Parts that are not in the ledger, once. Raises SourceError where an archive breaks, TargetError."""
         fed = self._fed
-        so_far = self._ledger.documents_so_far(fed.info.number) if self._ledger else DocumentsSoFar(0, 0, False)
+        so_far = self._ledger.documents_so_far(fed.info.number) if self._ledger else DocumentsSoFar(0, 0)
         self._places = DocumentPlaces(so_far)
         self._told = fed.documents = FedDocuments(first=self._places.first)
-        self._asks = self._ledger if so_far.any_known else None
+        self._may_be_known = so_far.may_be_known
         if self._ledger is not None and fed.source.kind == "folder" and so_far.last:
             self._names_before = self._ledger.document_labels(fed.info.number)
         for group in self._groups():
@@ -205,14 +173,15 @@ class CollectionFeed:
             yield together
 
     def _known(self, group: Sequence[Found | Bunch]) -> dict[str, KnownDocument]:
-        if not self._asks:
+        if self._ledger is None:
             return {}
-        wanted: list[str] = []
+        read: list[str] = []
         for found in group:
-            wanted += (
-                found.fingerprints if isinstance(found, Bunch) else [found.fingerprint] if found.fingerprint else []
-            )
-        return self._asks.find_documents(self._fed.info.number, wanted) if wanted else {}
+            read += found.fingerprints if isinstance(found, Bunch) else [found.fingerprint] if found.fingerprint else []
+        wanted = self._recent.may_have_forgotten(read)
+        if self._may_be_known is not None:
+            wanted += self._may_be_known(read)
+        return self._ledger.find_documents(self._fed.info.number, sorted({*wanted})) if wanted else {}
 
     def _packed(self, group: Sequence[Found | Bunch], known: MappingOf[str, KnownDocument]) -> Iterator[Found | Part]:
         """Bunches as parts where nothing is to be looked at in any of their documents, else these one by one."""
@@ -221,22 +190,27 @@ class CollectionFeed:
                 yield found
             elif self.remaining is not None or self._places.has_gaps:
                 yield from alone(found)
-            elif (part := self._pack(found, known)) is not None:
-                yield part
-            elif len(found.sizes) > _FEW:
-                yield from self._packed([*found.pieces((len(found.sizes) + 1) // 2)], known)
             else:
-                yield from alone(found)
+                for are_known, some in _runs(found, known) if known else [(False, found)]:
+                    yield from alone(some) if are_known else self._new(some)
 
-    def _pack(self, bunch: Bunch, known: MappingOf[str, KnownDocument]) -> Part | None:
-        """All documents of a bunch, where each of them is new, and a record."""
+    def _new(self, bunch: Bunch) -> Iterator[Found | Part]:
+        """Documents that the ledger does not know."""
+        if (part := self._pack(bunch)) is not None:
+            yield part
+        elif len(bunch.sizes) > _FEW:
+            for half in bunch.pieces((len(bunch.sizes) + 1) // 2):
+                yield from self._new(half)
+        else:
+            yield from alone(bunch)
+
+    def _pack(self, bunch: Bunch) -> Part | None:
+        """All documents of a bunch, where each of them is a record, and none was read before."""
         if not self._splitter.are_records(bunch):
             return None
         fingerprints = bunch.fingerprints
-        if not known.keys().isdisjoint(fingerprints) or not self._recent.add_new(fingerprints):
+        if not self._recent.add_new(fingerprints):
             return None
-        if self._recent.overflown:
-            self._asks = self._ledger
         place = self._places.take_together(len(fingerprints), sum(map(records_most, bunch.sizes)))
         if place is None:
             raise self._full(bunch.labels[0])
@@ -275,13 +249,10 @@ class CollectionFeed:
                 self._places.pass_by(known.number)
                 fed.records += known.records
                 fed.skipped += known.records
-        elif found.fingerprint in self._recent:
-            told.twins += 1
-        else:
-            self._recent.add(found.fingerprint)
-            if self._recent.overflown:
-                self._asks = self._ledger
+        elif self._recent.add_new([found.fingerprint]):
             return True
+        else:
+            told.twins += 1
         return False
 
     def _document(self, found: Found, known: KnownDocument | None) -> Document:
@@ -396,3 +367,12 @@ class CollectionFeed:
     def _breaks(self, problem: str) -> None:
         self._told.broken += 1
         self._fed.problem = self._fed.problem or problem
+
+
+def _runs(bunch: Bunch, known: MappingOf[str, KnownDocument]) -> Iterator[tuple[bool, Bunch]]:
+    """A bunch in pieces, of which all documents are known, or none."""
+    first = 0
+    for are_known, run in groupby(fingerprint in known for fingerprint in bunch.fingerprints):
+        behind = first + sum(1 for _ in run)
+        yield are_known, bunch.piece(first, behind)
+        first = behind

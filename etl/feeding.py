@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
-from etl.collection_feed import PART_BYTES, CollectionFeed, Recent
+from etl.collection_feed import PART_BYTES, CollectionFeed
 from etl.errors import CutOff, SourceError, TransientError
 from etl.extract.doctype import given_dtd
 from etl.extract.header import header_paths
@@ -24,6 +24,7 @@ from etl.messages import Part, Split
 from etl.options import Settings
 from etl.packs import documents_in, payload_bytes
 from etl.patient_ledger import PatientLedger
+from etl.recent_documents import RecentDocuments
 
 SAMPLE_RECORDS = 20
 """Mapped in no time, and enough to see what stands around all of them."""
@@ -80,7 +81,7 @@ class Feeder:
         self._remaining = limit
         self._collection = partial(CollectionFeed, splitter=splitter, settings=settings or Settings())
         self._ledger = ledger
-        self._recent = Recent()
+        self._recent = RecentDocuments()
         self._lock = threading.Lock()
         self._reading: _Reading | None = None
         self._stopped = False

@@ -62,6 +62,8 @@ class Bunch(NamedTuple):
 
     def piece(self, first: int, behind: int) -> Bunch:
         """Those from the one place up to the other."""
+        if behind - first == len(self.sizes):
+            return self
         where = slice(first, behind)
         start, end = self.begins[first], self.begins[behind - 1] + self.sizes[behind - 1]
         return self._replace(

@@ -8,12 +8,14 @@ feeder's thread, and where sources are registered.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import sqlalchemy as sa
 
 from etl.errors import TargetError
 from etl.fingerprints import AS_IT_IS, REPAIRED, content_of, reading_of
-from etl.loading.documents import DocumentRows
+from etl.loading.document_filter import DocumentFilter
+from etl.loading.documents import DocumentRows, identity
 from etl.loading.ledger_base import KnownDocument, RegisteredSource, Totals
 from etl.loading.ledger_queries import in_pieces, totals_of
 from etl.loading.ledger_tables import LedgerTables
@@ -30,6 +32,8 @@ class KnownDocuments:
         self._rows = rows
         self._documents = documents
         self._structure = structure
+        self._filter: DocumentFilter | None = None
+        """Of what the ledger had when it was last made."""
         self._readings: frozenset[str] | None = None
         """In which the ledger has sources when it is first asked, with those that it may have documents in."""
 
@@ -53,6 +57,8 @@ class KnownDocuments:
     def check_reading(self, connection: TargetConnection, fingerprints: Sequence[str]) -> None:
         """Raise TargetError where one was loaded as it is, and is to be mended now, or otherwise read than before."""
         others = self.other_readings(connection, fingerprints)
+        if self._filter is not None:
+            others = [*filter(self._filter.may_have, others)]
         number = self._tables.source.c.number
         readings = {one.source: reading_of(other) for other, one in self._documents.find(connection, others).items()}
         found = [row for source in sorted(readings) for row in self._rows.where(connection, number == source)]
@@ -66,20 +72,32 @@ class KnownDocuments:
 
     def other_readings(self, connection: TargetConnection, fingerprints: Sequence[str]) -> list[str]:
         """The identities that the same contents may have in the ledger, read otherwise."""
+        readings = sorted(self._all_readings(connection))
+        same = [content_of(fingerprint) + reading for fingerprint in fingerprints for reading in readings]
+        return sorted(set(same).difference(fingerprints))
+
+    def _all_readings(self, connection: TargetConnection) -> frozenset[str]:
         if self._readings is None:
             own = self._tables.source.c.fingerprint
             mended = connection.execute(sa.select(own).where(own.contains(REPAIRED, autoescape=True)))
             # A collection without an identity has no row that tells how its documents were read.
             self._readings = frozenset({AS_IT_IS, REPAIRED, *(reading_of(fingerprint) for (fingerprint,) in mended)})
-        readings = sorted(self._readings)
-        same = [content_of(fingerprint) + reading for fingerprint in fingerprints for reading in readings]
-        return sorted(set(same).difference(fingerprints))
+        return self._readings
 
-    def any(self, connection: TargetConnection, source: int) -> bool:
-        """Whether a document of a collection can be known already."""
+    def filter(self, connection: TargetConnection, source: int) -> DocumentFilter | None:
+        """Which documents of a collection may be known; None where none can be."""
         own = self._tables.source.c
-        others = sa.select(own.number).where(own.number != source, own.mapping_digest == self._structure)
-        return self._documents.any_known(connection) or bool(connection.execute(others.limit(1)))
+        sources = connection.execute(
+            sa.select(own.fingerprint).where(
+                own.number != source, own.mapping_digest == self._structure, own.fingerprint.is_not(None)
+            )
+        )
+        if not sources and not self._documents.any_known(connection):
+            return None
+        alone = (identity(fingerprint, self._structure) for (fingerprint,) in sources)
+        identities = chain(alone, self._documents.identities(connection))
+        self._filter = DocumentFilter(self._structure, self._all_readings(connection), identities)
+        return self._filter
 
     def _check_elsewhere(self, connection: TargetConnection, source: int, *, complete: bool) -> SourceRow:
         """Another source, which has documents; raises TargetError where they are not `complete`, or its tables gone."""

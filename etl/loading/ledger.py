@@ -234,14 +234,15 @@ class Ledger:
         Raises TargetError where a load of it as another's is not finished: that has to go on first.
         """
         with self._transaction(durable=False) as connection:
-            return self._registration.find_documents(connection, source, fingerprints)
+            return self._registration.known_documents.find(connection, source, fingerprints)
 
     def documents_so_far(self, source: int) -> DocumentsSoFar:
         """What is known before a collection is read."""
         with self._transaction(durable=False) as connection:
             last, taken = self._documents.last(connection, source)
-            known = self._registration.knows_documents(connection, source)
-            return DocumentsSoFar(last, taken, known, self._documents.gaps(connection, source))
+            known = self._registration.known_documents.filter(connection, source)
+            gaps = self._documents.gaps(connection, source)
+            return DocumentsSoFar(last, taken, gaps, known.possible if known else None)
 
     def mark_documents_done(
         self,

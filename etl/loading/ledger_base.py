@@ -132,10 +132,10 @@ class DocumentsSoFar(NamedTuple):
     """The largest number among its documents, 0 without any."""
     records_taken: int
     """Record numbers that are theirs."""
-    any_known: bool
-    """Whether any of its documents can be known, here or as another source."""
     gaps: tuple[DocumentGap, ...] = ()
     """In order."""
+    may_be_known: Callable[[Sequence[str]], list[str]] | None = None
+    """Of documents, by their fingerprints, those that may be there, here or as another source; None where none is."""
 
 
 class BatchLedger(Protocol):

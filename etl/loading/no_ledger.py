@@ -104,7 +104,7 @@ class NoLedger:
         return {}
 
     def documents_so_far(self, source: int) -> DocumentsSoFar:
-        return DocumentsSoFar(0, 0, any_known=False)
+        return DocumentsSoFar(0, 0)
 
     def document_labels(self, source: int) -> Mapping[str, int]:
         return {}

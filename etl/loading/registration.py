@@ -23,7 +23,7 @@ from etl.loading.documents import DocumentRows
 from etl.loading.growing import find_grown
 from etl.loading.holds import Holds
 from etl.loading.known_documents import KnownDocuments
-from etl.loading.ledger_base import KnownDocument, Prefix, RegisteredSource, Totals, now
+from etl.loading.ledger_base import Prefix, RegisteredSource, Totals, now
 from etl.loading.ledger_queries import forget, next_number, tiles_of, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.mapping_digest import differences, structure_digest
@@ -51,7 +51,7 @@ class Registration:
         self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
-        self._known_documents = KnownDocuments(tables, self._rows, documents, self._structure)
+        self.known_documents = KnownDocuments(tables, self._rows, documents, self._structure)
 
     def take_up_grown(
         self, connection: TargetConnection, label: str, fingerprint: str, size: int, path: str, prefix: Prefix
@@ -88,9 +88,9 @@ class Registration:
         path = None if path is None else storable(path, connection.encoding)
         self._forget_dropped(connection)
         if fingerprint is not None:
-            self._known_documents.check_reading(connection, [fingerprint])
+            self.known_documents.check_reading(connection, [fingerprint])
         if fingerprint is not None and not open_ended:
-            part = self._known_documents.as_source(connection, label, fingerprint)
+            part = self.known_documents.as_source(connection, label, fingerprint)
             if part is not None:
                 return part
         for known in self._known(connection, fingerprint):
@@ -111,16 +111,6 @@ class Registration:
             self._delete(connection, known.number)
         return self._begin(connection, label, fingerprint, size, path)
 
-    def knows_documents(self, connection: TargetConnection, source: int) -> bool:
-        """Whether a document of this collection can be known already."""
-        return self._known_documents.any(connection, source)
-
-    def find_documents(
-        self, connection: TargetConnection, source: int, fingerprints: Sequence[str]
-    ) -> dict[str, KnownDocument]:
-        """See `Ledger.find_documents`."""
-        return self._known_documents.find(connection, source, fingerprints)
-
     def _forget_dropped(self, connection: TargetConnection) -> None:
         """Of sources whose tables were all dropped nothing is there: they must not be known once these are there again.
 
@@ -138,7 +128,7 @@ class Registration:
         """See `Ledger.begin_again`."""
         upsert = self._target.write == "upsert"
         there: list[_Found] = []
-        readings = [*fingerprints, *self._known_documents.other_readings(connection, fingerprints)]
+        readings = [*fingerprints, *self.known_documents.other_readings(connection, fingerprints)]
         same = [row for fingerprint in readings for row in self._known(connection, fingerprint)]
         for known in [*same, *([] if upsert else self._with_other_content(connection, readings, paths))]:
             # Of an upsert by this very mapping the records take their own places: nothing has to be emptied for that.

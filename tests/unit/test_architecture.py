@@ -63,6 +63,7 @@ ALLOWED = {
     "batches": {"messages", "packs"},
     "loading": CONTRACTS
     | {
+        "bloom_filter",
         "faults",
         "fingerprints",
         "measuring",
@@ -84,10 +85,12 @@ ALLOWED = {
     "fingerprints": set(),
     "fed_source": CONTRACTS | {"extract", "loading.ledger", "report"},
     "collection_feed": CONTRACTS
-    | {"loading.stored_text", "document_places", "extract", "fed_source", "loading.ledger"},
+    | {"loading.stored_text", "document_places", "extract", "fed_source", "loading.ledger", "recent_documents"},
+    "recent_documents": {"bloom_filter"},
+    "bloom_filter": set(),
     "document_places": CONTRACTS | {"loading.ledger"},
     "patient_ledger": CONTRACTS | {"collection_feed", "loading.ledger", "loading.retries"},
-    "feeding": CONTRACTS | {"collection_feed", "extract", "fed_source", "patient_ledger"},
+    "feeding": CONTRACTS | {"collection_feed", "extract", "fed_source", "patient_ledger", "recent_documents"},
     "mapping_choice": CONTRACTS | {"allocator", "extract", "inference", "new_file", "progress", "report"},
     "native": CONTRACTS
     | {

@@ -100,10 +100,14 @@ def so_far(ledger: Ledger, source: int) -> tuple[int, int, Sequence[DocumentGap]
 def test_numbers_go_on_behind_the_last_and_in_gaps(target: Target, ledger: Ledger) -> None:
     source = begin(ledger)
     assert so_far(ledger, source) == (0, 0, ())
-    assert not ledger.documents_so_far(source).any_known
+    assert ledger.documents_so_far(source).may_be_known is None
     commit(target, ledger, *(tile(source, document(number)) for number in (2, 3, 7)))
     assert so_far(ledger, source) == (7, 70, (DocumentGap(1, 2, 0, 10), DocumentGap(4, 7, 30, 60)))
-    assert ledger.documents_so_far(source).any_known
+    may_be_known = ledger.documents_so_far(source).may_be_known
+    assert may_be_known is not None
+    names = [f"content {number}" for number in range(1000)]
+    assert may_be_known(names) == ["content 2", "content 3", "content 7"]
+    assert may_be_known(["content 3+repair", "content 4+repair"]) == ["content 3+repair"]
     assert so_far(ledger, begin(ledger, "g")) == (0, 0, ())
 
 
