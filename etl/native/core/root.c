@@ -86,10 +86,11 @@ static size_t pass_start_tag(const unsigned char *text, size_t length, size_t at
     return 0;
 }
 
-/* Whether `slash` is the second byte of an end tag `</name>`. */
+/* Whether `slash` is the second byte of an end tag `</name>`; as many bytes as that has are there. */
 static bool is_end_tag(const unsigned char *slash, const unsigned char *name, size_t size)
 {
-    return slash[-1] == '<' && slash[0] == '/' && memcmp(slash + 1, name, size) == 0 && slash[1 + size] == '>';
+    /* The last byte tells most other tags apart, without a call. */
+    return slash[-1] == '<' && slash[0] == '/' && slash[1 + size] == '>' && memcmp(slash + 1, name, size) == 0;
 }
 
 bool etl_find_root(const unsigned char *text, size_t length, etl_root *root)
