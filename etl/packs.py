@@ -22,8 +22,10 @@ def records_most(size: int) -> int:
 
 def fingerprints_of(prefix: str, digests: bytes, suffix: str) -> list[str]:
     """`Document.fingerprint` of each document, from what a `Pack` has of it."""
-    digits, width = digests.hex(), 2 * DIGEST_BYTES
-    return [f"{prefix}{digits[at : at + width]}{suffix}" for at in range(0, len(digits), width)]
+    if not digests:
+        return []
+    digits = digests.hex("\n", DIGEST_BYTES).replace("\n", f"{suffix}\n{prefix}")
+    return f"{prefix}{digits}{suffix}".split("\n")
 
 
 def documents(pack: Pack) -> Iterator[Document]:

@@ -188,7 +188,7 @@ class _Reading:
 
     def _bunch_of(self, members: SmallMembers, position: int, held: _Held) -> Iterator[Found | Bunch]:
         before = f"{self._source.label}/"
-        salts = [_salt(name) for name in members.names]
+        salts = _salts(members.names)
         labels = [before + name for name in members.names]
         yield from self._looked_at(labels, members.text, members.sizes, position, _MEMBER, salts, held)
 
@@ -333,6 +333,11 @@ def _member_fingerprint(member: Member, content: bytes) -> str:
 
 def _salt(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass") + b"\0"
+
+
+def _salts(names: Sequence[str]) -> list[bytes]:
+    """Of each name, which has no line feed: `Member.name` is escaped."""
+    return _salt("\0\n".join(names)).split(b"\n")
 
 
 def _not_xml(head: bytes, repair: Repair | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from etl.errors import SourceError
@@ -121,6 +121,17 @@ def shown(name: str) -> str:
 def shown_name(name: bytes) -> str:
     """A name in UTF-8 as `shown` gives it, whatever bytes it has."""
     return shown(name.decode("utf-8", "backslashreplace"))
+
+
+def shown_names(names: Sequence[bytes]) -> list[str]:
+    """Each as `shown_name` gives it."""
+    # Printable names do not hold what is put between them.
+    together = b"\0".join(names)
+    if together.isascii():
+        each = together.decode("ascii").split("\0")
+        if len(each) == len(names) and "".join(each).isprintable():
+            return each
+    return [shown_name(name) for name in names]
 
 
 def described_skips(skipped: Mapping[str, int], examples: Mapping[str, str]) -> str:

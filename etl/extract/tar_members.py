@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from etl.errors import InternalError, SourceError
 from etl.extract.archive_kinds import BLOCK_BYTES, is_tar_header
 from etl.extract.bunch import MOST
-from etl.extract.member import SMALL_BYTES, Member, SmallMembers, shown, shown_name
+from etl.extract.member import SMALL_BYTES, Member, SmallMembers, shown, shown_name, shown_names
 from etl.extract.tar_feed import TarFeed
 
 _DESCRIPTION_BYTES = 1 << 20
@@ -160,7 +160,7 @@ def _small_members(feed: TarFeed, most_bytes: int) -> SmallMembers | None:
     if not names:
         return None
     feed.at = at
-    return SmallMembers([shown_name(name) for name in names], text, sizes, feed.stored_position)
+    return SmallMembers(shown_names(names), text, sizes, feed.stored_position)
 
 
 def _description(size: int, feed: TarFeed) -> bytes:

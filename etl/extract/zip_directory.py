@@ -7,6 +7,7 @@ hand: `zipfile` keeps an object for each member in memory, and takes several tim
 from __future__ import annotations
 
 import itertools
+import math
 import struct
 from array import array
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from etl.errors import SourceError
 from etl.extract.member import ArchiveLimits
 from etl.extract.raw_file import RawFile
 from etl.extract.zip_window import Window
+from etl.native import problem, unavailable
 
 _END = struct.Struct("<4s4HLLH")
 _END_SIGNATURE = b"PK\x05\x06"
@@ -30,6 +32,12 @@ _WIDE, _FIELD = struct.Struct("<Q"), struct.Struct("<HH")
 _BIG, _LONG = 0xFFFFFFFF, 0xFFFF
 _BIG_SIZES = 1
 """Number of the extra field with what does not fit into 32 bits."""
+
+_MOST = 1000
+"""Entries that the compiled code goes over at once."""
+
+_ONE_BY_ONE = 16
+"""Entries that are read in Python where the compiled code left two in a row: more of their kind may follow."""
 
 LOCAL_BYTES = 30
 """A member's own header, which stands before its content, without name and extra fields."""
@@ -50,6 +58,20 @@ class Entry(NamedTuple):
     """Of its own header, from the beginning of the file."""
     name: bytes
     extra: bytes
+
+
+class Places(NamedTuple):
+    """Where neighbouring members stand in the file, as the directory says. Arrays have type code "Q"."""
+
+    begins: array[int]
+    ends: array[int]
+    """At the least: a member's own header may have extra fields."""
+    in_order: bool
+    """Whether each begins behind the one before."""
+    total: int
+    """Bytes that all make."""
+    behind: int
+    """Bytes of the directory's window up to behind their entries."""
 
 
 class Directory(NamedTuple):
@@ -155,6 +177,21 @@ class Entries:
         self.at += size
         return entry
 
+    def usual_places(self, last: int) -> Places:
+        """Go over usual ones that come next and are in memory; needs the compiled code. `last`: where the member before
+        them ends.
+        """
+        from etl.native import _zip
+
+        window, directory = self.window, self._directory
+        # A comment, which is not read, may reach beyond what is in memory.
+        at = min(self.at - window.begin, len(window.data))
+        found = Places(*_zip.places(window.data, at, directory.shift, directory.begin, last, _MOST))
+        if found.begins:
+            self.number += len(found.begins)
+            self.at = window.begin + found.behind
+        return found
+
     def read(self) -> tuple[Entry, int] | None:
         """The next one and its bytes; None where none stands there."""
         window, at = self.window, self.at
@@ -223,16 +260,26 @@ def check_directory(raw: RawFile, directory: Directory, limits: ArchiveLimits) -
     begins, ends = array("Q"), array("Q")
     total = last = 0
     in_order = True
-    for entry in Entries(raw, directory):
+    asked_from: float = math.inf if unavailable() or problem("_zip") else 0
+    entries = Entries(raw, directory)
+    for entry in entries:
         begin = entry.offset
         end = begin + LOCAL_BYTES + len(entry.name) + entry.compressed
         if end > directory.begin:
-            raise damaged(raw.label, f"member {len(begins) + 1} lies beyond what there is")
+            raise damaged(raw.label, f"member {entries.number} lies beyond what there is")
         in_order = in_order and begin >= last
         last = end
         begins.append(begin)
         ends.append(end)
         total += entry.size
+        if entries.number >= asked_from:
+            usual = entries.usual_places(last)
+            in_order = in_order and usual.in_order
+            begins.extend(usual.begins)
+            ends.extend(usual.ends)
+            last = ends[-1]
+            total += usual.total
+            asked_from = entries.number + (0 if usual.begins else _ONE_BY_ONE)
     limits.check_total(raw.label, total)
     if in_order:
         return

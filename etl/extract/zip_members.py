@@ -18,7 +18,16 @@ from isal import isal_zlib
 from etl.errors import SourceError
 from etl.extract.bunch import MOST
 from etl.extract.decompress import DECOMPRESSION_ERRORS, Decompressor, grown, in_chunks, new_zstd
-from etl.extract.member import FREE_BYTES, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, shown, shown_name
+from etl.extract.member import (
+    FREE_BYTES,
+    SMALL_BYTES,
+    ArchiveLimits,
+    Member,
+    SmallMembers,
+    shown,
+    shown_name,
+    shown_names,
+)
 from etl.extract.raw_file import RawFile
 from etl.extract.zip_directory import (
     LOCAL_BYTES,
@@ -153,7 +162,7 @@ def _small_members(entries: Entries, window: Window, shift: int, most_bytes: int
     entries.number += len(names)
     following = entries.read()
     end = None if following is None else following[0].offset
-    return SmallMembers([shown_name(name) for name in names], text, sizes, end) if names else None
+    return SmallMembers(shown_names(names), text, sizes, end) if names else None
 
 
 class ZipMember(Member):

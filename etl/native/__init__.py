@@ -16,7 +16,7 @@ BINDINGS = ("_clean", "_cutter", "_documents", "_scanner")
 
 SWITCH = "ETL_NATIVE"
 
-INTERFACE = 6
+INTERFACE = 7
 """One more with each change of what Python and the compiled modules say to each other: they name it as well, so that
 modules left over from another version are not used."""
 

@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport uint8_t
 
-INTERFACE = 6
+INTERFACE = 7
 
 cdef extern from "clean.h" nogil:
     ctypedef enum etl_within:

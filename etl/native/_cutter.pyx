@@ -5,7 +5,7 @@ from cpython cimport array
 from libc.stdint cimport SIZE_MAX, uint32_t
 from libc.stdlib cimport free, malloc
 
-INTERFACE = 6
+INTERFACE = 7
 
 cdef extern from "cut.h" nogil:
     ctypedef struct etl_cut_name:

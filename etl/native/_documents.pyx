@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 import array
 
-INTERFACE = 6
+INTERFACE = 7
 
 cdef extern from "blake2b.h" nogil:
     cdef enum:

@@ -21,7 +21,7 @@ from etl.messages import SHORTEST_RECORD, Pack
 from etl.transform.elements import NIL as NIL_TEXT
 from etl.transform.elements import NULL as NULL_TEXT
 
-INTERFACE = 6
+INTERFACE = 7
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL

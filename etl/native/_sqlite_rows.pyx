@@ -1,6 +1,6 @@
 """Binding of `sqlite/marshalled_rows.h`: SQLite calls it, so all that Python needs is its address."""
 
-INTERFACE = 6
+INTERFACE = 7
 
 cdef extern from "marshalled_rows.h":
     void etl_marshalled_rows_init()

@@ -1,4 +1,4 @@
-"""Binding of `core/zip.h`: small members of a zip, hundreds in a call, without the GIL. Needs zlib's header to be built."""
+"""Binding of `zlib/zip.h`: members of a zip, hundreds in a call, without the GIL. Needs zlib's header to be built."""
 
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -7,9 +7,12 @@ from libc.stdlib cimport calloc, free
 
 import array
 
-INTERFACE = 6
+INTERFACE = 7
 
 cdef extern from "zip.h" nogil:
+    cdef enum:
+        ETL_ZIP_ENTRY
+
     ctypedef struct etl_zip_member:
         size_t name
         uint32_t name_size
@@ -25,11 +28,52 @@ cdef extern from "zip.h" nogil:
         uint32_t largest
         size_t most
 
+    ctypedef struct etl_zip_range:
+        const uint8_t *directory
+        size_t directory_size
+        uint64_t shift
+        uint64_t behind
+        size_t most
+
+    ctypedef struct etl_zip_sum:
+        uint64_t last
+        uint64_t made
+        bint is_ordered
+
+    size_t etl_place_members(
+        const etl_zip_range *range, size_t *at, uint64_t *begins, uint64_t *ends, etl_zip_sum *sum
+    )
     int64_t etl_unpack_zip(
         const etl_zip_job *job, size_t *at, uint8_t *text, size_t room, etl_zip_member *members
     )
 
 cdef array.array NUMBERS = array.array("I")
+cdef array.array PLACES = array.array("Q")
+
+
+def places(bytes directory not None, size_t at, uint64_t shift, uint64_t behind, uint64_t last, size_t most):
+    """Where usual members from the entry at `at` on begin and end, whether in order, what they make, and the place
+    behind the last entry.
+    """
+    cdef etl_zip_range range
+    cdef etl_zip_sum sum
+    cdef size_t count
+    cdef array.array begins, ends
+    cdef uint64_t *to_begins
+    cdef uint64_t *to_ends
+    if at > <size_t> len(directory):
+        raise ValueError("This place is not in the directory.")
+    most = min(most, (<size_t> len(directory) - at) // ETL_ZIP_ENTRY)
+    begins, ends = array.clone(PLACES, most, False), array.clone(PLACES, most, False)
+    range.directory, range.directory_size, range.shift, range.behind = directory, len(directory), shift, behind
+    range.most = most
+    sum.last, sum.made, sum.is_ordered = last, 0, True
+    to_begins, to_ends = <uint64_t *> begins.data.as_voidptr, <uint64_t *> ends.data.as_voidptr
+    with nogil:
+        count = etl_place_members(&range, &at, to_begins, to_ends, &sum)
+    array.resize(begins, count)
+    array.resize(ends, count)
+    return begins, ends, bool(sum.is_ordered), sum.made, at
 
 
 def unpack(

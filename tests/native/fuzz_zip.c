@@ -87,6 +87,37 @@ static void check(const etl_zip_job *job)
     free(text);
 }
 
+static uint64_t number(const uint8_t *at, unsigned bytes)
+{
+    return bytes == 0 ? 0 : at[0] | number(at + 1, bytes - 1) << 8;
+}
+
+/* Members stand where the directory says, none beyond what there is, and the sums are those of all. */
+static void check_places(const etl_zip_job *job, uint64_t behind)
+{
+    const etl_zip_range range = {job->directory, job->directory_size, job->shift, behind, MOST};
+    uint64_t begins[MOST], ends[MOST], made = 0, last = 0;
+    size_t at = 0, entry = 0;
+    bool is_ordered = true;
+    etl_zip_sum sum = {0, 0, true};
+    size_t count = etl_place_members(&range, &at, begins, ends, &sum);
+    if (count > MOST || at > job->directory_size)
+        abort();
+    for (size_t place = 0; place < count; place++) {
+        const uint8_t *said = job->directory + entry;
+        uint64_t size = 30 + number(said + 20, 4) + number(said + 28, 2);
+        if (begins[place] != number(said + 42, 4) + job->shift || begins[place] < job->shift || ends[place] > behind ||
+            ends[place] - begins[place] != size || ends[place] < begins[place])
+            abort();
+        is_ordered = is_ordered && begins[place] >= last;
+        last = ends[place];
+        made += number(said + 24, 4);
+        entry += ENTRY_BYTES + number(said + 28, 2) + number(said + 30, 2) + number(said + 32, 2);
+    }
+    if (entry != at || sum.made != made || sum.last != last || sum.is_ordered != is_ordered)
+        abort();
+}
+
 /* The first byte says how much of the rest is the directory, in pieces of 16 bytes; the second, what is mended. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -103,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[1] & 4)
         job.shift = UINT64_MAX - 20;
     check(&job);
+    check_places(&job, job.data_size);
+    check_places(&job, data[1] & 8 ? UINT64_MAX : (uint64_t)1 << 32);
     free(directory);
     free(file);
     return 0;

@@ -41,6 +41,20 @@ static int64_t unpack(etl_zip_job job, size_t from, size_t room)
     return count;
 }
 
+/* Members stand one behind the other; how many of them do so before `behind`. */
+static size_t place(etl_zip_job job, uint64_t behind)
+{
+    const etl_zip_range range = {job.directory, job.directory_size, job.shift, behind, job.most};
+    uint64_t begins[MOST], ends[MOST];
+    etl_zip_sum sum = {job.shift, 7, true};
+    size_t at = 0, count = etl_place_members(&range, &at, begins, ends, &sum);
+    assert(at == count * sizeof ENTRY && sum.made == 7 + count && sum.is_ordered);
+    assert(sum.last == (count > 0 ? ends[count - 1] : job.shift));
+    for (size_t number = 0; number < count; number++)
+        assert(begins[number] == job.shift + number * sizeof MEMBER && ends[number] == begins[number] + sizeof MEMBER);
+    return count;
+}
+
 int main(void)
 {
     uint8_t directory[FILES * sizeof ENTRY], data[FILES * sizeof MEMBER];
@@ -88,6 +102,19 @@ int main(void)
     assert(unpack(other, 0, 1000) == 0);
     other.shift = other.begin;
     assert(unpack(other, 0, 1000) == FILES);
+    assert(place(job, sizeof data) == FILES);
+    assert(place(job, sizeof data - 1) == 1);
+    assert(place(job, 0) == 0);
+    other = job;
+    other.most = 1;
+    assert(place(other, sizeof data) == 1);
+    other = job;
+    other.shift = UINT64_MAX - sizeof data;
+    assert(place(other, UINT64_MAX) == FILES);
+    assert(place(other, UINT64_MAX - 1) == 1);
+    assert(place(other, sizeof data) == 0);
+    other.shift = UINT64_MAX;
+    assert(place(other, UINT64_MAX) == 0);
     puts("ok");
     return 0;
 }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
+import tarfile
+import zipfile
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -17,9 +20,9 @@ from hypothesis import strategies as st
 from etl import native
 from etl.extract.bunch import Bunch, bunched
 from etl.extract.collection import _UTF8, Found, documents
-from etl.extract.member import SMALL_BYTES, ArchiveLimits
+from etl.extract.member import SMALL_BYTES, ArchiveLimits, shown_name
 from etl.extract.small_files import encoded_names
-from etl.extract.source import Source
+from etl.extract.source import Source, expand, looked_at
 from etl.extract.whole import root_in_python
 
 pytestmark = pytest.mark.skipif(native.unavailable() != "", reason=native.unavailable())
@@ -407,6 +410,38 @@ def test_a_folder_is_the_same_for_both(tmp_path: Path) -> None:
     assert compiled == found(source, False)
     assert [one.label for one in compiled] == list(files)
     assert [one.label[-8:] for one in compiled if one.problem] == ["0200.xml", "0999.xml", "1000.xml"]
+
+
+MEMBER_NAMES = ["a.xml", "folder/b.xml", "é.xml", "日本.xml", "a\nb.xml", "\x7f.xml", "\u202e.xml", "\\n.xml"]
+
+
+@pytest.mark.parametrize("odd", [None, *MEMBER_NAMES[2:]])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_is_the_same_for_both(kind: str, odd: str | None, tmp_path: Path) -> None:
+    names = [f"folder/{number}.xml" for number in range(30)] if odd is None else [*MEMBER_NAMES[:2], odd, "c.xml"]
+    path = tmp_path / f"dump.{kind}"
+    with zipfile.ZipFile(path, "w") if kind == "zip" else tarfile.open(path, "w") as archive:
+        for number, name in enumerate(names):
+            content = b"<r>%d</r>" % number
+            if isinstance(archive, zipfile.ZipFile):
+                archive.writestr(zipfile.ZipInfo(name), content)
+            else:
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    seen = []
+    for switch in ("1", "0"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(native.SWITCH, switch)
+            (source,) = expand([str(path)])
+            seen.append([(one.label, one.fingerprint, one.content) for one in documents(looked_at(source), LIMITS)])
+    assert seen[0] == seen[1]
+    shown = [shown_name(name.encode()) for name in names]
+    assert [label for label, *_ in seen[0]] == [f"{path}/{name}" for name in shown]
+    assert [fingerprint for _, fingerprint, _ in seen[0]] == [
+        "member:" + digest(name.encode() + b"\0" + (content or b"")).hex()
+        for name, (*_, content) in zip(shown, seen[0], strict=True)
+    ]
 
 
 def test_nothing_at_all() -> None:

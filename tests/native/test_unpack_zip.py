@@ -1,4 +1,4 @@
-"""Members of a zip that are unpacked together, `_zip`: the same members as one by one in Python."""
+"""Members of a zip that are checked and unpacked together, `_zip`: the same members as one by one in Python."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import tracemalloc
 import zipfile
 import zlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl import native
-from etl.extract import zip_window
+from etl.errors import SourceError
+from etl.extract import zip_directory, zip_window
 from etl.extract.member import SMALL_BYTES, ArchiveLimits, SmallMembers
 from etl.extract.raw_file import RawFile
+from etl.extract.zip_directory import Entries, Entry, check_directory, find_directory
 from etl.extract.zip_members import zip_members
 from tests.native.members_seen import Seen, members_seen
 
@@ -33,8 +36,12 @@ RELAXED = settings(deadline=None, max_examples=800)
 LIMITS = ArchiveLimits(250, 10**12)
 
 
-def members(data: bytes, together: int | None) -> tuple[list[Seen], str]:
-    """All members, and the error behind them."""
+def members(data: bytes, together: int | None = None) -> tuple[list[Seen], str]:
+    """All members, and the error behind them; without `together` read by Python alone."""
+    if together is None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(native.SWITCH, "0")
+            return members_seen(lambda: zip_members(RawFile(io.BytesIO(data), "dump.zip"), LIMITS))
     return members_seen(lambda: zip_members(RawFile(io.BytesIO(data), "dump.zip"), LIMITS, together))
 
 
@@ -43,7 +50,7 @@ def check_same(data: bytes, together: int = 1 << 16, ahead: int = 1 << 20) -> tu
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zip_window, "_AHEAD_BYTES", ahead)
         patch.setattr(zip_window, "_APART_BYTES", min(ahead, zip_window._APART_BYTES))
-        expected = members(data, None)
+        expected = members(data)
         assert members(data, together) == expected
     return expected
 
@@ -332,6 +339,93 @@ def test_members_that_overlap_are_refused_either_way() -> None:
     assert "overlap" in check_same(zipped([made, second, made]))[1]
 
 
+def problem_of(data: bytes, compiled: bool, total: int, ahead: int = 1 << 20) -> str:
+    """What is wrong with a directory, where all members may make so many bytes; "" where nothing is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(native.SWITCH, "1" if compiled else "0")
+        patch.setattr(zip_window, "_AHEAD_BYTES", ahead)
+        patch.setattr(zip_window, "_APART_BYTES", ahead)
+        raw = RawFile(io.BytesIO(data), "dump.zip")
+        try:
+            check_directory(raw, find_directory(raw), ArchiveLimits(250, total))
+        except SourceError as error:
+            return str(error)
+    return ""
+
+
+NUMBERS = {20: 4, 24: 4, 28: 2, 30: 2, 32: 2, 34: 2, 42: 4}
+"""Of an entry that say where its member stands, what that makes, and where the next entry is: place, and bytes."""
+
+
+def test_directories_are_checked_as_python_checks_them() -> None:
+    random = Random(5)
+    seen = set()
+    for _ in range(4000):
+        made = [replace(one, big=random.choice([0, 0, 0, 1, 2, 4, 7])) for one in usual(random.randint(1, 8))]
+        data = bytearray(zipped(made, random.choice([b"", b"before"]), big_end=random.random() < 0.1))
+        entries = [at for at in range(len(data)) if data.startswith(b"PK\1\2", at)]
+        for _ in range(random.choice([0, 1, 1, 2])):
+            at, size = random.choice([*NUMBERS.items()])
+            at += random.choice(entries)
+            before = int.from_bytes(data[at : at + size], "little")
+            near = before + random.choice([-40, -1, 1, 2, 30, 200])
+            number = random.choice([near, near, near, 0, 2 ** (8 * size) - 1, 2 ** (8 * size) - 2])
+            data[at : at + size] = (number % 2 ** (8 * size)).to_bytes(size, "little")
+        if random.random() < 0.1:
+            del data[random.choice(entries) :][: random.randint(1, 60)]
+        total = random.choice([10**12, sum(len(one.content) for one in made) + random.choice([-1, 0, 5000])])
+        ahead = random.choice([1, 60, 200, 1 << 20])
+        problem = problem_of(bytes(data), False, total, ahead)
+        assert problem_of(bytes(data), True, total, ahead) == problem
+        seen |= {word for word in ("overlap", "beyond", "no sense", "archive_bytes") if word in problem}
+        seen |= set() if problem else {""}
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("ahead", [1, 300, 1 << 20])
+def test_places_are_compared_across_what_is_gone_over_at_once(ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_directory, "_MOST", 3)
+    made = [Made(content=b"x" * 50, method=0, disk=0xFFFF if number % 5 == 4 else 0) for number in range(20)]
+    size = len(zipped(made[:1])) - 46 - 5 - 22
+    total = sum(len(one.content) for one in made)
+    assert problem_of(zipped(made), True, total, ahead) == ""
+    for place in range(len(made)):
+        spoilt = [*made]
+        spoilt[place] = replace(made[place], size=51)
+        assert "archive_bytes" in problem_of(zipped(spoilt), True, total, ahead)
+        if place:
+            spoilt[place] = replace(made[place], shift=-1)
+            assert "overlap" in problem_of(zipped(spoilt), True, total, ahead)
+            # One that stands in the place of the other, and the other way round, is not in order, but right.
+            spoilt[place] = replace(made[place], shift=-size)
+            spoilt[place - 1] = replace(made[place - 1], shift=size)
+            assert problem_of(zipped(spoilt), True, total, ahead) == ""
+        spoilt = [*made]
+        spoilt[place] = replace(made[place], compressed=1 << 20)
+        assert f"member {place + 1} lies beyond" in problem_of(zipped(spoilt), True, total, ahead)
+
+
+def test_usual_entries_are_not_checked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = zipped([*usual(500), Made(disk=0xFFFF), *usual(500)])
+    read: list[int] = []
+    one_by_one = Entries.read
+
+    def seen(entries: Entries) -> tuple[Entry, int] | None:
+        read.append(entries.at)
+        return one_by_one(entries)
+
+    monkeypatch.setattr(Entries, "read", seen)
+    assert problem_of(data, True, 10**12) == ""
+    assert len(read) == 2
+    read.clear()
+    # Behind two that are not usual, the compiled code is not asked at once.
+    assert problem_of(zipped([Made(), *[Made(disk=0xFFFF)] * 2, *usual(500)]), True, 10**12) == ""
+    assert 3 < len(read) < 30
+    read.clear()
+    assert problem_of(data, False, 10**12) == ""
+    assert len(read) == 1001
+
+
 def test_a_member_that_is_not_small_comes_alone() -> None:
     for size in (SMALL_BYTES - 1, SMALL_BYTES, SMALL_BYTES + 1):
         for method in (0, 8):
@@ -359,6 +453,35 @@ def test_a_place_that_is_not_in_the_directory_is_refused() -> None:
     assert _zip.unpack(b"x" * 60, 60, b"", 0, 0, 5, 5, 5)[3] == 60
     with pytest.raises(ValueError, match="place"):
         _zip.unpack(b"x" * 60, 61, b"", 0, 0, 5, 5, 5)
+    assert _zip.places(b"x" * 60, 60, 0, 5, 0, 5) == (array("Q"), array("Q"), True, 0, 60)
+    with pytest.raises(ValueError, match="place"):
+        _zip.places(b"x" * 60, 61, 0, 5, 0, 5)
+
+
+def test_places_with_the_largest_numbers_and_none() -> None:
+    from etl.native import _zip
+
+    data = zipped(usual(4))
+    directory = data[data.index(b"PK\1\2") : -22]
+    begins, ends, in_order, total, behind = usually = _zip.places(directory, 0, 0, 2**64 - 1, 0, 2**64 - 1)
+    assert (len(begins), in_order, behind) == (4, True, len(directory))
+    assert total == sum(len(one.content) for one in usual(4))
+    assert _zip.places(directory, 0, 0, ends[3], 0, 4) == usually
+    assert _zip.places(directory, 0, 0, ends[3], 1, 4)[2] is False
+    for most, limit in ((3, ends[3]), (4, ends[3] - 1)):
+        assert _zip.places(directory, 0, 0, limit, 0, most)[:2] == (begins[:3], ends[:3])
+    for shift in (2**64 - 1, 2**64 - ends[0], 1 << 63):
+        found = _zip.places(directory, 0, shift, 2**64 - 1, 0, 4)
+        assert [*found[0]] == ([begin + shift for begin in begins] if shift == 1 << 63 else [])
+    for numbers in ((0, 0, 0, 4), (0, 2**64 - 1, 0, 0), (1, 0, 0, 4)):
+        assert _zip.places(directory, 0, *numbers) == (array("Q"), array("Q"), True, 0, 0)
+    for big in (1, 2, 4):
+        wide = zipped([Made(), Made(big=big)])
+        entries = wide[wide.index(b"PK\1\2") : -22]
+        assert len(_zip.places(entries, 0, 0, 2**64 - 1, 0, 4)[0]) == 1
+    for numbers in ((-1, 0, 0, 0), (0, 2**64, 0, 0), (0, 0, 2**64, 0), (0, 0, 0, -1)):
+        with pytest.raises(OverflowError):
+            _zip.places(directory, 0, *numbers)
 
 
 def test_the_largest_numbers_and_none() -> None:

@@ -14,6 +14,7 @@ from etl.messages import NOTHING_OPEN, Document, Part, PartCounts, RejectedRecor
 from etl.packs import (
     documents,
     documents_in,
+    fingerprints_of,
     mapped_records,
     packed_counts,
     payload_bytes,
@@ -40,6 +41,7 @@ def test_documents_have_numbers_and_keys_one_behind_the_other() -> None:
         Document(number, f"docs/{number}.xml", f"p:{digest}:s", before, most)
         for number, digest, before, most in zip((5, 6, 7, 8), digits, befores, MOST, strict=True)
     ]
+    assert fingerprints_of("p:", b"", ":s") == []
     assert [records_most(size) for size in (0, 3, 4, 8)] == [1, 1, 2, 3]
 
 

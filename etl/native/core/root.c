@@ -86,9 +86,10 @@ static size_t pass_start_tag(const unsigned char *text, size_t length, size_t at
     return 0;
 }
 
-/* Whether `slash` is the second byte of an end tag `</name>`. */
+/* Whether `slash` is the second byte of an end tag `</name>`; as many bytes as that has are there. */
 static bool is_end_tag(const unsigned char *slash, const unsigned char *name, size_t size)
 {
+    /* The last byte tells most other tags apart, without a call. */
     return slash[-1] == '<' && slash[0] == '/' && slash[1 + size] == '>' && memcmp(slash + 1, name, size) == 0;
 }
 

@@ -24,6 +24,7 @@ import zstandard
 
 from etl.errors import EtlError, SourceError
 from etl.extract.kept_stream import KeptStream
+from etl.extract.member import shown_name, shown_names
 from etl.extract.members import ArchiveLimits, Member, archive_kind, is_zip, open_members
 
 LIMITS = ArchiveLimits(ratio=250, total_bytes=10**12)
@@ -732,3 +733,9 @@ def test_a_member_of_a_tar_is_read_once() -> None:
     assert first.read() == b"<a/>"
     with pytest.raises(EtlError):
         first.read()
+
+
+@pytest.mark.parametrize("odd", [b"", b"\n", b"\0", b"a\0b", b"\xff", "é".encode(), "\u202e".encode(), b"\x7f", b"\\"])
+def test_names_are_shown_together_as_one_by_one(odd: bytes) -> None:
+    for names in ([odd], [b"a.xml", odd], [odd, b"b.xml"], [odd, odd], [b"a b.xml", b"~"], []):
+        assert shown_names(names) == [shown_name(name) for name in names]
