@@ -14,6 +14,7 @@ from etl.extract.member import described_skips
 from etl.extract.mends import described, sum_up
 from etl.metrics import LoadMetrics
 from etl.progress import format_bytes, format_duration, format_list
+from etl.reject_line import without_label
 from etl.report import UNSAVED, CheckReport, DocumentsReport, LoadReport, NativeReport, RejectReport, SourceReport
 from etl.shell_text import for_shell
 
@@ -95,7 +96,7 @@ def _sources(sources: Sequence[SourceReport], *, everyone: bool, problems: bool)
         if source.unmatched:
             yield f"    nothing matches the mapping; it has {', '.join(source.unmatched)}"
         if source.problem and problems:
-            yield f"    {source.problem}"
+            yield f"    {without_label(source.label, source.problem)}"
     yield from _further_sources(told[SOURCES_SHOWN:])
 
 
