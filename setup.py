@@ -19,7 +19,9 @@ CORE = NATIVE / "core"
 SOURCES = {
     "_clean": (CORE / "clean.c", CORE / "chars.c"),
     "_cutter": (CORE / "cut.c", CORE / "root.c"),
-    "_documents": tuple(CORE / f"{name}.c" for name in ("blake2b", "buffer", "cut", "documents", "files", "root", "tar")),
+    "_documents": tuple(
+        CORE / f"{name}.c" for name in ("blake2b", "buffer", "cut", "documents", "files", "root", "tar")
+    ),
     "_zip": (NATIVE / "zlib" / "zip.c",),
     "_sqlite_rows": (NATIVE / "sqlite" / "marshalled_rows.c",),
 }

@@ -311,11 +311,11 @@ class CollectionFeed:
         try:
             with self._opened(found) as chunks:
                 for part in self._pieces(chunks, found.content, document, tiles):
-                    skip = tiles.have(part)
-                    fed.saw(part, skipped=skip)
                     records, last = records + part.records, part.last
                     if records > document.records_most:
                         raise SourceError(f"{document.label} holds more records than its size lets expect.")
+                    skip = tiles.have(part)
+                    fed.saw(part, skipped=skip)
                     if self.remaining is not None:
                         self.remaining -= part.records
                     if not skip:

@@ -24,7 +24,7 @@ from etl.ledger_reports import (
     SourceState,
     SourceStatus,
 )
-from etl.loading.ledger_base import Totals, describe_reject
+from etl.loading.ledger_base import Totals
 from etl.loading.ledger_reading import Committed, LedgerReader, RejectKind, Selection, StoredReject, StoredSource
 from etl.loading.retries import Retries
 from etl.messages import RejectedRecord
@@ -32,6 +32,7 @@ from etl.new_file import new_file
 from etl.options import Settings
 from etl.originals import Originals, has_changed
 from etl.reject_document import RejectDocument, root_of, several_documents
+from etl.reject_line import describe_reject, without_label
 from etl.targets.open import open_target
 from etl.targets.reading import open_for_reading
 
@@ -249,7 +250,7 @@ def _write_document(ledger: LedgerReader, selection: Selection, out: BinaryIO, o
 def _described(reject: RejectedRecord, label: str) -> str:
     place = ".".join(part for part in (reject.table, reject.column) if part)
     where = f"{reject.reason}{f' in {place}' if place else ''}"
-    return describe_reject(label, reject.line, reject.record, f"{where}: {reject.message}")
+    return describe_reject(label, reject.line, reject.record, f"{where}: {without_label(label, reject.message)}")
 
 
 def _name(source: str | int | None) -> str | None:

@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from etl.ledger_reports import ExportReport, Obstacle, RejectExample, RejectsReport, RetryReport, SourceStatus
 from etl.progress import format_bytes, format_duration, format_list
+from etl.reject_line import without_label
 
 LEAST_SHOWN = 20
 """Characters of a record that are shown on a very narrow screen, too."""
@@ -71,7 +72,8 @@ def summarize_rejects(report: RejectsReport, width: int) -> Iterator[str]:
         place = ".".join(part for part in (group.table, group.column) if part)
         yield f"  {group.count:,} x {group.reason}{f' in {place}' if place else ''}"
         for example in group.examples:
-            yield f"    {example.label}, line {example.line}, record {example.record}: {one_line(example.message)}"
+            message = one_line(without_label(example.label, example.message))
+            yield f"    {example.label}, line {example.line}, record {example.record}: {message}"
             yield f"      {_shown(example, max(width - 6, LEAST_SHOWN))}"
     if report.groups:
         yield "`etl retry` loads them again, by a mended mapping with --map; --export FILE writes them as XML."

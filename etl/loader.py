@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl.dtd_hint import with_dtd_hint
-from etl.errors import CallbackError, SettingsError, SourceError
+from etl.errors import CallbackError, EtlError, SettingsError, SourceError
 from etl.extract.doctype import given_dtd
+from etl.extract.given import Given, given_sources
 from etl.extract.repair import wanted_repair
 from etl.extract.source import Source, expand, looked_at
 from etl.extract.subfolders import passed_over
@@ -85,8 +87,9 @@ def load(
         schema = open_schema(settings.input.validate_by)
         checked, found = _prepare(mapping, names, settings, dtd, Path(save_mapping) if save_mapping else None, progress)
         pipeline = Pipeline(checked, place, settings, progress, schema(checked), dtd)
-        report = pipeline.run(found, limit, source_name, Callbacks(on_batch, on_reject), again=again)
-        report = with_dtd_hint(report, found, settings.input.dtd)
+        callbacks = Callbacks(on_batch, on_reject)
+        report = _run(lambda: pipeline.run(found.sources, limit, source_name, callbacks, again=again), found)
+        report = with_dtd_hint(report, found.sources, settings.input.dtd)
     if on_complete is not None:
         _complete(on_complete, report)
     return report
@@ -123,7 +126,7 @@ def check(
     place = MemoryTarget(keep=show)
     pipeline = Pipeline(checked, place, settings, progress, schema(checked))
     try:
-        report = pipeline.run(found, None, None, Callbacks())
+        report = _run(lambda: pipeline.run(found.sources, None, None, Callbacks()), found)
     except SourceError as error:
         # A source that breaks is a finding of a check, not a failure of it.
         if error.report is None or not any(source.problem for source in error.report.sources):
@@ -143,8 +146,24 @@ def check(
         source_bytes=report.source_bytes,
         first_rows=report.rows or {},
         native=report.native,
+        skipped_files=report.skipped_files,
+        skipped_files_examples=report.skipped_files_examples,
     )
-    return with_dtd_hint(checked_report, found, settings.input.dtd)
+    return with_dtd_hint(checked_report, found.sources, settings.input.dtd)
+
+
+def _run(run: Callable[[], LoadReport], found: Given) -> LoadReport:
+    """A run, whose report tells what was skipped before it, that of one that fails too."""
+    try:
+        return _with_skips(run(), found)
+    except EtlError as error:
+        if error.report is not None:
+            error.report = _with_skips(error.report, found)
+        raise
+
+
+def _with_skips(report: LoadReport, found: Given) -> LoadReport:
+    return replace(report, skipped_files=dict(found.skipped), skipped_files_examples=found.skipped_examples)
 
 
 def infer(
@@ -166,7 +185,7 @@ def infer(
         return _of_schema(Path(xsd), sources, settings, progress, full=full)
     dtd = given_dtd(settings.input.dtd, progress.note)
     _tell_passed_over(_names(sources), progress)
-    found = _looked_at_once(_names(sources), settings)
+    found = _looked_at_once(_names(sources), settings, progress)
     return infer_text(found, full=full, progress=progress, dtd=dtd, limits=settings.limits)
 
 
@@ -179,7 +198,7 @@ def _of_schema(xsd: Path, sources: SourceNames, settings: Settings, progress: Pr
         if given and not sources:
             raise SettingsError(f"{name} is for what stands in documents, and with the schema (--xsd) none is named.")
     dtd = given_dtd(settings.input.dtd, progress.note)
-    found = _looked_at_once(_names(sources), settings) if sources else []
+    found = _looked_at_once(_names(sources), settings, progress) if sources else []
     return text_from_schema(xsd, found, progress, dtd, settings.limits)
 
 
@@ -195,12 +214,12 @@ def _prepare(
     dtd: Dtd | None,
     save_as: Path | None,
     progress: Progress,
-) -> tuple[Mapping, list[Source]]:
+) -> tuple[Mapping, Given]:
     """The mapping, given or inferred, and the sources, both checked as far as can be told before any work."""
     _tell_passed_over(names, progress)
     if mapping is None:
         found = _kept(names, settings)
-        return inferred_mapping(found, save_as, progress, dtd, settings.limits), found
+        return inferred_mapping(found.sources, save_as, progress, dtd, settings.limits), found
     checked = _read(mapping)
     check_functions(checked)
     return checked, _found(names, settings)
@@ -211,22 +230,27 @@ def _tell_passed_over(names: Sequence[str], progress: Progress) -> None:
         progress.note(sentence)
 
 
-def _found(names: Sequence[str], settings: Settings) -> list[Source]:
-    return expand(names, wanted_repair(settings.input.repair, settings.input.dtd))
+def _found(names: Sequence[str], settings: Settings) -> Given:
+    return given_sources(names, wanted_repair(settings.input.repair, settings.input.dtd))
 
 
-def _kept(names: Sequence[str], settings: Settings) -> list[Source]:
+def _kept(names: Sequence[str], settings: Settings) -> Given:
     """The sources, what comes through a pipe so that it may be read twice, and seen to be an archive or not."""
-    return [source if source.rereadable else looked_at(source.kept()) for source in _found(names, settings)]
+    found = _found(names, settings)
+    return replace(
+        found, sources=[source if source.rereadable else looked_at(source.kept()) for source in found.sources]
+    )
 
 
-def _looked_at_once(names: Sequence[str], settings: Settings) -> list[Source]:
+def _looked_at_once(names: Sequence[str], settings: Settings, progress: Progress) -> list[Source]:
     """The sources, for a sample alone."""
     found = _kept(names, settings)
-    for source in found:
+    for source in found.sources:
         if source.stream is not None:
             source.stream.keep_no_more()
-    return found
+    if skipped := found.described_skips():
+        progress.note(f"{skipped}.")
+    return found.sources
 
 
 def _read(mapping: str | Path | Mapping) -> Mapping:

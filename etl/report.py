@@ -148,6 +148,11 @@ class LoadReport:
     rows: Mapping[str, list[dict[str, Any]]] | None = None
     """For `memory://`: the rows by table, as {column: value}."""
     native: NativeReport = field(default_factory=NativeReport)
+    skipped_files: Mapping[str, int] = field(default_factory=dict)
+    """Files that a folder or a pattern brought and that are no documents, by the reason, without those that
+    `DocumentsReport.skipped` counts."""
+    skipped_files_examples: Mapping[str, str] = field(default_factory=dict)
+    """The first of each."""
 
     @property
     def records_per_minute(self) -> float:
@@ -190,6 +195,11 @@ class CheckReport:
     first_rows: Mapping[str, list[dict[str, Any]]]
     """By table, the first rows as they would be written (as many as were asked for)."""
     native: NativeReport = field(default_factory=NativeReport)
+    skipped_files: Mapping[str, int] = field(default_factory=dict)
+    """Files that a folder or a pattern brought and that are no documents, by the reason, without those that
+    `DocumentsReport.skipped` counts."""
+    skipped_files_examples: Mapping[str, str] = field(default_factory=dict)
+    """The first of each."""
 
     @property
     def exit_code(self) -> int:

@@ -21,7 +21,6 @@ from etl.extract.member import ArchiveLimits
 from etl.inspection import read_ledger
 from etl.ledger_reports import RetryReport, RetryState
 from etl.loading.ledger import Ledger
-from etl.loading.ledger_base import describe_reject
 from etl.loading.ledger_reading import LedgerReader, RejectKind, Selection, StoredSource
 from etl.loading.result_thread import Tally
 from etl.loading.retries import Retries
@@ -35,6 +34,7 @@ from etl.options import Errors, Settings
 from etl.originals import Originals
 from etl.progress import Progress, SilentProgress, format_list
 from etl.record_schema import RecordSchema
+from etl.reject_line import describe_reject
 from etl.report import RejectReport
 from etl.retry_feed import RetryFeed
 from etl.running import Runner

@@ -14,6 +14,7 @@ from etl.extract.member import described_skips
 from etl.extract.mends import described, sum_up
 from etl.metrics import LoadMetrics
 from etl.progress import format_bytes, format_duration, format_list
+from etl.reject_line import without_label
 from etl.report import UNSAVED, CheckReport, DocumentsReport, LoadReport, NativeReport, RejectReport, SourceReport
 from etl.shell_text import for_shell
 
@@ -30,6 +31,7 @@ def summarize_load(report: LoadReport, *, name: str | None = None, verbose: bool
         _headline(report, name),
         *([f"  {report.stop_reason}"] if report.stop_reason else []),
         *_sources(report.sources, everyone=verbose or len(report.sources) > 1, problems=not _told_by_error(report)),
+        *_skipped_files(report),
         *(_numbers(report, verbose) if report.records and report.state != "nothing to do" else []),
         *_mended(report.sources),
         *_rejects(report.rejects, report.rejected),
@@ -50,6 +52,7 @@ def summarize_check(report: CheckReport, width: int) -> list[str]:
         f"Read {_records(report.records)}, {format_bytes(report.source_bytes)} of XML, in "
         f"{format_duration(report.seconds)}, mapped by {report.mapping}. Nothing was written.",
         *_sources(report.sources, everyone=len(report.sources) > 1, problems=True),
+        *_skipped_files(report),
         *_table_rows(report.tables),
         _account(report.records, report.loaded, report.rejected, report.discarded, 0),
         *_native_tables(report),
@@ -95,7 +98,7 @@ def _sources(sources: Sequence[SourceReport], *, everyone: bool, problems: bool)
         if source.unmatched:
             yield f"    nothing matches the mapping; it has {', '.join(source.unmatched)}"
         if source.problem and problems:
-            yield f"    {source.problem}"
+            yield f"    {without_label(source.label, source.problem)}"
     yield from _further_sources(told[SOURCES_SHOWN:])
 
 
@@ -124,6 +127,12 @@ def _documents(told: DocumentsReport) -> Iterator[str]:
         yield f"    {skipped}"
     if told.broken:
         yield f"    {_counted(told.broken, 'document')} that cannot be read to the end"
+
+
+def _skipped_files(report: LoadReport | CheckReport) -> Iterator[str]:
+    """What stands beside the sources and is none."""
+    if skipped := described_skips(report.skipped_files, report.skipped_files_examples):
+        yield f"  {skipped}"
 
 
 def _first(example: str, number: int) -> str:

@@ -18,15 +18,14 @@ from types import TracebackType
 from typing import NamedTuple
 
 from etl.errors import SourceError
-from etl.extract.archive_kinds import archive_kind
 from etl.extract.bunch import Bunch, bunched, can_bunch
-from etl.extract.decompress import begun, compression, decompressed
-from etl.extract.encoding import detect
+from etl.extract.decompress import begun, compression
 from etl.extract.member import FOLDER, NO_FILE, SMALL_BYTES, ArchiveLimits, Member, SmallMembers, described_skips
 from etl.extract.members import open_members
 from etl.extract.mends import Mend
+from etl.extract.no_document import LOOKED_AT_BYTES, NAMED_XML, inside, not_xml, skipped_as, skipped_plain
 from etl.extract.reader import Readable, SourceReader, read_whole
-from etl.extract.repair import Repair, mended_beginning, new_mender
+from etl.extract.repair import Repair, new_mender
 from etl.extract.source import Source, content_fingerprint, is_changed, open_archive, unreadable
 from etl.fingerprints import repaired
 from etl.packs import records_most
@@ -41,11 +40,6 @@ _UTF8 = re.compile(
 )
 """How documents begin that can only be UTF-8: most of them."""
 
-_NAMED_XML = re.compile(r"\.xml(?:\.(?:gz|bz2|xz|lzma|zst))?\Z", re.IGNORECASE)
-
-NOT_XML = "not XML"
-"""Why most of what is no document is skipped."""
-
 _ASKED_EVERY = 64
 """Small members: where the file stands is asked once for so many, since other threads may go on meanwhile."""
 
@@ -57,10 +51,6 @@ _MEMBER = "member:"
 """What the identity of a member begins with, of which its name is a part."""
 
 _MARK = b"\xef\xbb\xbf"
-_HEAD_BYTES = 1 << 10
-
-_LOOKED_AT_BYTES = 1 << 16
-"""Of a larger member: a part of its identity. Of one that is cut off before, nothing is loaded."""
 
 
 class Found(NamedTuple):
@@ -240,15 +230,15 @@ def _small(
         fingerprint = repaired(fingerprint, repair.declared)
     if not compression(content):
         return _plain(label, position, fingerprint, content, repair)
-    inside, whole = _inside(content, label)
+    shown, whole = inside(content, label)
     if whole:
         try:
             if held is not None:
-                held.check_of(label)(len(inside), len(content))
+                held.check_of(label)(len(shown), len(content))
         except SourceError as error:
             return Found(label, position, problem=str(error))
-        return _plain(label, position, fingerprint, inside, repair)
-    skipped = _not_xml(inside, repair) if inside and not _NAMED_XML.search(label) else ""
+        return _plain(label, position, fingerprint, shown, repair)
+    skipped = not_xml(shown, repair) if shown and not NAMED_XML.search(label) else ""
     if skipped:
         return Found(label, position, fingerprint, skipped=skipped)
     most = len(content) * RECORDS_PER_PACKED_BYTE
@@ -267,9 +257,8 @@ def _plain(label: str, position: int, fingerprint: str, content: bytes, repair: 
             content = mender.mend(content, final=True)
             mends = mender.mends
     else:
-        skipped = _not_xml(content, repair)
-        # What is named as XML and is none must not be passed over in silence.
-        if skipped and not (skipped == NOT_XML and _NAMED_XML.search(label)):
+        skipped = skipped_plain(content, label, repair)
+        if skipped:
             return Found(label, position, fingerprint, skipped=skipped)
         try:
             content, mends = read_whole(content, label, repair)
@@ -278,20 +267,9 @@ def _plain(label: str, position: int, fingerprint: str, content: bytes, repair: 
     return Found(label, position, fingerprint, content, records_most=records_most(len(content)), mends=mends)
 
 
-def _inside(content: bytes, label: str) -> tuple[bytes, bool]:
-    """What compressed bytes hold, up to a little more than small documents have; and whether that is all of it, and no
-    damage comes behind.
-    """
-    inside, rest = begun(decompressed(content, bytes, label), SMALL_BYTES + 1)
-    try:
-        return inside, len(inside) <= SMALL_BYTES and next(rest, None) is None
-    except SourceError:  # reading it tells why, behind what is good of it
-        return inside, False
-
-
 def _closed(label: str, member: Member, position: int) -> Found:
     """A member that is no file, or cannot be read: one that is named as XML must not be passed over in silence."""
-    if member.skipped not in NO_FILE and _NAMED_XML.search(label):
+    if member.skipped not in NO_FILE and NAMED_XML.search(label):
         problem = f"{label} cannot be read ({member.skipped}): unpack it by other means, and load it as a file."
         fingerprint = _member_fingerprint(member, b"%d %s" % (member.size, member.stamp))
         return Found(label, position, fingerprint, b"", records_most=1, problem=problem)
@@ -300,17 +278,17 @@ def _closed(label: str, member: Member, position: int) -> Found:
 
 def _large(label: str, member: Member, position: int, repair: Repair | None, held: _Held) -> Found:
     """A member that is read in pieces, of which the first are looked at. Raises SourceError where it has only those."""
-    head, blocks = begun(member.blocks(), _LOOKED_AT_BYTES)
-    shown = _inside(head, label)[0] if compression(head) and not _NAMED_XML.search(label) else head
-    skipped = _not_xml(shown, repair) if shown else ""
+    head, blocks = begun(member.blocks(), LOOKED_AT_BYTES)
+    skipped = skipped_as(head, label, repair) if head else ""
     if skipped:
         return Found(label, position, skipped=skipped)
-    if len(head) < _LOOKED_AT_BYTES:  # it is damaged or cut off, which comes next, and has no identity
+    if len(head) < LOOKED_AT_BYTES:  # it is damaged or cut off, which comes next, and has no identity
         head += next(blocks, b"")
     packed = bool(compression(head))
     # The rest is not seen before it is loaded: what the archive says of it has to do, which in a tar can be always the
     # same. Blocks are cut anywhere, so that of the beginning as much is taken as any reading has.
-    begins = hashlib.blake2b(head[:_LOOKED_AT_BYTES], digest_size=16).digest()
+    # Of one that is cut off before, nothing is loaded.
+    begins = hashlib.blake2b(head[:LOOKED_AT_BYTES], digest_size=16).digest()
     fingerprint = _member_fingerprint(member, b"%d %s %s" % (member.size, member.stamp, begins))
     return Found(
         label,
@@ -338,24 +316,6 @@ def _salt(name: str) -> bytes:
 def _salts(names: Sequence[str]) -> list[bytes]:
     """Of each name, which has no line feed: `Member.name` is escaped."""
     return _salt("\0\n".join(names)).split(b"\n")
-
-
-def _not_xml(head: bytes, repair: Repair | None) -> str:
-    """Why what begins so is no document; "" where it may be one."""
-    if not head:
-        return "empty"
-    kind = archive_kind(head)
-    if kind:
-        return f"a {kind} archive in it"
-    if compression(head):
-        return ""
-    try:
-        encoding = detect(head, "")
-        text = head[encoding.mark : _HEAD_BYTES].decode(encoding.codec, "replace")
-        text = (text if repair is None else mended_beginning(text.encode()).decode()).lstrip(" \t\r\n")
-    except SourceError:  # reading it tells why
-        return ""
-    return "" if text.startswith("<") else NOT_XML
 
 
 class _Blocks:

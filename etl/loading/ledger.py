@@ -37,7 +37,6 @@ from etl.loading.ledger_base import (
     RejectGroup,
     State,
     Totals,
-    describe_reject,
     find_gaps,
     now,
 )
@@ -49,6 +48,7 @@ from etl.loading.registration import Registration
 from etl.loading.stored_text import storable
 from etl.mapping.model import Mapping
 from etl.messages import Part, PartCounts, RejectedRecord, Skeleton
+from etl.reject_line import describe_reject
 from etl.targets.base import Target, TargetConnection
 
 __all__ = [

@@ -200,11 +200,6 @@ def find_gaps(tiles: Iterable[Tile]) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def describe_reject(label: str, line: int, record: int, message: str) -> str:
-    """A reject as one line of a summary."""
-    return f"{label}, line {line}, record {record}: {message}"
-
-
 def now() -> str:
     """The time as the ledger keeps it: ISO 8601, UTC."""
     return datetime.now(UTC).isoformat()

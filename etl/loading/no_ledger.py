@@ -20,12 +20,12 @@ from etl.loading.ledger_base import (
     RejectGroup,
     Tile,
     Totals,
-    describe_reject,
     find_gaps,
     now,
 )
 from etl.messages import Part, PartCounts, RejectedRecord, SourceInfo
 from etl.packs import unpacked
+from etl.reject_line import describe_reject
 from etl.targets.base import TargetConnection
 
 

@@ -10,8 +10,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from etl.errors import SourceError, TargetError
+from etl.extract.given import given_sources
 from etl.extract.repair import wanted_repair
-from etl.extract.source import Source, expand
+from etl.extract.source import Source
 from etl.mapping.model import Mapping
 from etl.options import LedgerSettings, Settings
 from etl.pipeline import Pipeline
@@ -79,7 +80,8 @@ class Sample:
         return report
 
     def _found(self) -> list[Source]:
-        return expand(self._sources, wanted_repair(self._settings.input.repair, self._settings.input.dtd))
+        reading = self._settings.input
+        return given_sources(self._sources, wanted_repair(reading.repair, reading.dtd)).sources
 
     def _run(self, pipeline: Pipeline) -> LoadReport:
         try:

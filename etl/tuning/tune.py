@@ -16,8 +16,9 @@ from pathlib import Path
 from etl.errors import SettingsError, SourceError
 from etl.extract.doctype import given_dtd
 from etl.extract.dtd import Dtd
+from etl.extract.given import given_sources
 from etl.extract.repair import wanted_repair
-from etl.extract.source import Source, expand
+from etl.extract.source import Source
 from etl.loader import SourceNames
 from etl.mapping.functions import check_functions
 from etl.mapping.model import Mapping
@@ -110,7 +111,7 @@ def tune(
 
 def _sources(names: Sequence[str], settings: Settings) -> list[Source]:
     """Those that can be read again and again."""
-    found = expand(names, wanted_repair(settings.input.repair, settings.input.dtd))
+    found = given_sources(names, wanted_repair(settings.input.repair, settings.input.dtd)).sources
     once = [source.label for source in found if not source.rereadable]
     if once:
         raise SettingsError(

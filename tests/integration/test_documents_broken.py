@@ -107,6 +107,26 @@ def test_a_document_that_ends_behind_its_last_record_shows_no_record(folder: Pat
     assert "(0 bytes)" in shown
 
 
+def test_a_message_names_its_document_once(folder: Path, target_url: str) -> None:
+    broken = {"1.xml": feed(1).removesuffix("</feed>"), "2.xml": "hello"}
+    for name in ("1.xml", "2.xml"):
+        (folder / name).write_text(broken["1.xml"].replace("1", name[0]))
+    pack(folder / "a.zip", broken)
+    load = command("load", "1.xml", "2.xml", "a.zip", "--map", "m.yaml", "--to", target_url, cwd=folder)
+    rejects_of = "rejects", "--to", target_url, "--source", "a.zip/1.xml"
+    for told in (
+        load.err,
+        command(*rejects_of, cwd=folder).out,
+        command(*rejects_of, "--export", "-", cwd=folder).out,
+        command("check", "a.zip", "--map", "m.yaml", cwd=folder).out,
+    ):
+        lines = [line for line in told.splitlines() if "a.zip/" in line]
+        assert [line.count("a.zip/") for line in lines] == [1], told
+        assert ": it breaks off" in lines[0] or ": it is not XML" in lines[0], lines
+    broken_file = load.err.splitlines()
+    assert "    it breaks off" in broken_file[broken_file.index("  1.xml: broken, 1 record") + 1]
+
+
 def test_a_limit_counts_what_cannot_be_read(folder: Path, target_url: str) -> None:
     pack(folder / "a.zip", {"1.xml": feed(1), "2.xml": b"\0", "3.xml": feed(3), "4.xml": feed(4)})
     load = "load", "a.zip", "--map", "m.yaml", "--to", target_url

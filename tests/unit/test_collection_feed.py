@@ -157,5 +157,6 @@ def test_a_document_of_more_records_than_expected_takes_the_keys_of_no_other(tmp
     assert not fed.complete
     assert numbers(splits) == NUMBERS
     parts = [part for split in splits for part in split]
+    assert fed.records == sum(part.records for part in parts)
     keys = [part.keys_from + run.first_record + n for part in parts for run in part.runs for n in range(run.records)]
     assert len(set(keys)) == len(keys) > 240

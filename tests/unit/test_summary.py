@@ -227,7 +227,7 @@ def test_of_very_many_sources_those_are_listed_of_which_there_is_something_to_sa
     lines = summarize_load(replace(FINISHED, sources=tuple(many)))
     assert lines[1:6] == [
         "  500.xml: broken, 1 record",
-        "    500.xml ends in line 7.",
+        "    it ends in line 7.",
         "  900.xml: finished, 0 records",
         "    nothing matches the mapping; it has /votes, /site",
         "  0.xml: finished, 1 record",

@@ -225,3 +225,11 @@ def test_a_file_that_cannot_be_read_keeps_the_others_not_out(tmp_path: Path) -> 
     found = list(documents(source, LIMITS))
     assert [one.problem for one in found if one.problem] == [f"There is no file {folder}/050.xml."]
     assert sum(one.content is not None for one in found) == MANY
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_large_members_are_passed_over_only_where_they_are_no_xml_and_not_named_so(tmp_path: Path, kind: str) -> None:
+    text = b"Dear Sir or Madam," * (SMALL_BYTES // 10)
+    path = pack(f"docs.{kind}", tmp_path, {"named.xml": text, "letter": text, "late": b"\n" * 5000 + LARGE})
+    skipped = {each.label.removeprefix(f"{path}/"): each.skipped for each in documents(opened(path), LIMITS)}
+    assert skipped == {"named.xml": "", "letter": "not XML", "late": ""}
