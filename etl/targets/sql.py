@@ -86,7 +86,7 @@ class SqlConnection(TargetConnection):
                 result = self.sql.execute(statement, parameters[0])
             else:
                 result = self.sql.execute(statement, parameters)
-            return [tuple(row) for row in result] if result.returns_rows else []
+            return [tuple(row) for row in result.all()] if result.returns_rows else []
 
     def execute_all(self, statements: Sequence[ExecutableDDLElement]) -> None:
         """Run statements that return nothing, in order."""
