@@ -607,7 +607,8 @@ def test_documents_without_a_record_are_told(place: Path, target_url: str) -> No
     assert told(report).unmatched_example.endswith("docs.zip/other.xml")
 
 
-def test_a_file_that_is_gone_when_its_turn_comes(place: Path, target_url: str) -> None:
+def test_a_file_that_is_gone_when_its_turn_comes(place: Path, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.extract.small_files._FIRST_FILES", 1)
     folder = pack("docs", place, small())
     gone = folder / "0100.xml"
 
@@ -731,7 +732,7 @@ def test_documents_that_the_server_lost_are_fed_again_in_the_same_run(place: Pat
 
 
 def test_twins_far_apart_are_loaded_once(place: Path, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.collection_feed._RECENT", 20)
+    monkeypatch.setattr("etl.recent_documents._MOST", 20)
     files = {**small(), "twin.xml": document(1, 2, 3), "twin-too.xml": document(448, 449, 450)}
     how = chosen(split={"bytes": 1}, insert={"batch_records": 5, "max_wait": "1ms"}, queue={"max_records": 10})
     report = load(place, target_url, pack("docs", place, files), how=how)

@@ -1,0 +1,50 @@
+"""What a run remembers of the documents that it has read."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from etl import recent_documents
+from etl.bloom_filter import BloomFilter
+from etl.recent_documents import RecentDocuments
+
+
+def test_a_filter_has_all_that_was_added_and_hardly_anything_else() -> None:
+    drawn = random.Random(7)
+    keys = [drawn.getrandbits(64) for _ in range(50_000)]
+    added, others = keys[:30_000], keys[30_000:]
+    found = BloomFilter()
+    assert not any(key in found for key in keys)
+    for key in added:
+        found.add(key)
+    assert all(key in found for key in added)
+    assert sum(key in found for key in others) < len(others) / 1000
+    found.add(2**64 - 1)
+    found.add(0)
+    assert 2**64 - 1 in found
+    assert 0 in found
+
+
+def test_documents_are_added_where_all_of_them_are_new() -> None:
+    recent = RecentDocuments()
+    assert recent.add_new(["a", "b"])
+    assert not recent.add_new(["c", "b"])
+    assert not recent.add_new(["d", "d"])
+    assert recent.add_new(["c", "d"])
+    assert recent.may_have_forgotten(["a", "b", "c", "d", "e"]) == []
+
+
+def test_of_what_was_read_long_ago_it_is_told_that_only_the_ledger_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent_documents, "_MOST", 100)
+    recent = RecentDocuments()
+    names = [f"{number:032x}" for number in range(1000)]
+    for first in range(0, len(names), 50):
+        assert recent.add_new(names[first : first + 50])
+    assert recent.may_have_forgotten(names) == names[:900]
+    assert recent.may_have_forgotten([f"other {number}" for number in range(1000)]) == []
+    assert not recent.add_new(names[-1:])
+    assert not recent.add_new([*names[900:901], "new"])
+    # So long ago that it is for the ledger to tell.
+    assert recent.add_new(names[:1])
