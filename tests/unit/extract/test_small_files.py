@@ -1,0 +1,68 @@
+"""Small files are read in groups, several at a time, and come in order."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from etl import native
+from etl.extract.bunch import MOST
+from etl.extract.member import SMALL_BYTES
+from etl.extract.small_files import SmallFiles, read_together
+
+pytestmark = pytest.mark.skipif(native.unavailable() != "", reason=native.unavailable())
+
+
+def made(folder: Path, sizes: list[int]) -> list[str]:
+    """Files of so many bytes, each of which has its own number in it."""
+    files = []
+    for number, size in enumerate(sizes):
+        file = folder / f"{number}.xml"
+        file.write_bytes((b"%d " % number * size)[:size])
+        files.append(str(file))
+    return files
+
+
+def contents(groups: list[SmallFiles]) -> list[bytes | None]:
+    """Of each file; None where it was not read."""
+    found: list[bytes | None] = []
+    for group in groups:
+        at = 0
+        found += [] if group.sizes else [None]
+        for size in group.sizes:
+            found.append(group.text[at : at + size])
+            at += size
+    return found
+
+
+@pytest.mark.parametrize("most_bytes", [1, 1000, 100_000])
+def test_all_of_them_in_order_however_large_they_are(tmp_path: Path, most_bytes: int) -> None:
+    sizes = [*[10] * 900, *[20_000] * 40, *[0] * 300, SMALL_BYTES, SMALL_BYTES + 1, *[3] * 200]
+    files = made(tmp_path, sizes)
+    for gone in (0, 450, 1000, len(files) - 1):
+        Path(files[gone]).unlink()
+    groups = list(read_together(files, most_bytes))
+    assert [file for group in groups for file in group.files] == files
+    expected = [
+        Path(file).read_bytes() if Path(file).exists() and size <= SMALL_BYTES else None
+        for file, size in zip(files, sizes, strict=True)
+    ]
+    assert contents(groups) == expected
+    assert all(len(group.text) <= 2 * most_bytes + SMALL_BYTES for group in groups)
+
+
+def test_groups_grow_and_shrink_with_the_files(tmp_path: Path) -> None:
+    files = made(tmp_path, [*[10] * 5000, *[10_000] * 500])
+    groups = [len(group.files) for group in read_together(files, 10_000)]
+    assert groups[12] == MOST
+    assert max(groups[-100:]) <= 3
+
+
+def test_who_stops_early_leaves_no_thread(tmp_path: Path) -> None:
+    reading = read_together(made(tmp_path, [100] * 3000), 1000)
+    assert next(reading).sizes
+    assert any(thread.name.startswith("etl-files") for thread in threading.enumerate())
+    reading.close()  # type: ignore[attr-defined]
+    assert not any(thread.name.startswith("etl-files") for thread in threading.enumerate())
