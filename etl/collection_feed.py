@@ -191,23 +191,32 @@ class CollectionFeed:
             elif self.remaining is not None or self._places.has_gaps:
                 yield from alone(found)
             else:
-                for are_known, some in _runs(found, known) if known else [(False, found)]:
-                    yield from alone(some) if are_known else self._new(some)
+                for together, some in self._runs(found, known):
+                    yield from self._together(some) if together else alone(some)
 
-    def _new(self, bunch: Bunch) -> Iterator[Found | Part]:
-        """Documents that the ledger does not know."""
+    def _runs(self, bunch: Bunch, known: MappingOf[str, KnownDocument]) -> Iterator[tuple[bool, Bunch]]:
+        """A bunch in pieces, each with whether its documents go together: records that the ledger does not know."""
+        together = self._splitter.are_records(bunch)
+        if known:
+            new = (fingerprint not in known for fingerprint in bunch.fingerprints)
+            together = [is_record and is_new for is_record, is_new in zip(together, new, strict=True)]
+        first = 0
+        for is_together, run in groupby(together):
+            behind = first + sum(1 for _ in run)
+            yield is_together, bunch.piece(first, behind)
+            first = behind
+
+    def _together(self, bunch: Bunch) -> Iterator[Found | Part]:
         if (part := self._pack(bunch)) is not None:
             yield part
         elif len(bunch.sizes) > _FEW:
             for half in bunch.pieces((len(bunch.sizes) + 1) // 2):
-                yield from self._new(half)
+                yield from self._together(half)
         else:
             yield from alone(bunch)
 
     def _pack(self, bunch: Bunch) -> Part | None:
-        """All documents of a bunch, where each of them is a record, and none was read before."""
-        if not self._splitter.are_records(bunch):
-            return None
+        """All documents of a bunch, each of which is a record, where none of them was read before."""
         fingerprints = bunch.fingerprints
         if not self._recent.add_new(fingerprints):
             return None
@@ -367,12 +376,3 @@ class CollectionFeed:
     def _breaks(self, problem: str) -> None:
         self._told.broken += 1
         self._fed.problem = self._fed.problem or problem
-
-
-def _runs(bunch: Bunch, known: MappingOf[str, KnownDocument]) -> Iterator[tuple[bool, Bunch]]:
-    """A bunch in pieces, of which all documents are known, or none."""
-    first = 0
-    for are_known, run in groupby(fingerprint in known for fingerprint in bunch.fingerprints):
-        behind = first + sum(1 for _ in run)
-        yield are_known, bunch.piece(first, behind)
-        first = behind

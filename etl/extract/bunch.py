@@ -55,11 +55,6 @@ class Bunch(NamedTuple):
         """Of each, without byte order mark."""
         return (self.text[begin : begin + size] for begin, size in zip(self.begins, self.sizes, strict=True))
 
-    @property
-    def roots_met(self) -> list[bytes]:
-        """Names of root elements, each once, with the namespaces declared there."""
-        return [self.names[root - 1] for root in sorted(set(self.roots))]
-
     def piece(self, first: int, behind: int) -> Bunch:
         """Those from the one place up to the other."""
         if behind - first == len(self.sizes):

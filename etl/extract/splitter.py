@@ -104,10 +104,12 @@ class Splitter:
         outline = Outline(self._records, self._header)
         return _Pass(Window(chunks), tile, outline, label, self._max_record_bytes, self._dtd).parts()
 
-    def are_records(self, bunch: Bunch) -> bool:
-        """Whether each document of a bunch is a record as a whole."""
-        whole = self._whole
-        return whole is not None and max(bunch.sizes) <= self._max_record_bytes and whole.are_records(bunch.roots_met)
+    def are_records(self, bunch: Bunch) -> list[bool]:
+        """Of each document of a bunch, whether it is a record as a whole."""
+        if self._whole is None:
+            return [False] * len(bunch.sizes)
+        names, most = [False, *self._whole.are_records(bunch.names)], self._max_record_bytes
+        return [names[root] and size <= most for root, size in zip(bunch.roots, bunch.sizes, strict=True)]
 
     def split_whole(self, content: bytes, source: int, document: Document, position: int) -> list[Part]:
         """The parts of a small document, one of a collection, all of it; from where it is broken the rest is a reject.

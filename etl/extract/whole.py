@@ -103,11 +103,13 @@ class WholeDocuments:
         line += content.count(b"\n", start, first)
         return Run(self._around, content[first : first + spans[-1]], first, line, 1, spans)
 
-    def are_records(self, roots: Iterable[bytes]) -> bool:
-        """Whether each root element of these names, behind which namespaces may be declared, is a record."""
+    def are_records(self, roots: Iterable[bytes]) -> list[bool]:
+        """Of root elements of these names, behind which namespaces may be declared, whether each is a record."""
         outline = self._outline
-        children = [outline.child(root.split(None, 1)[0], b"<" + root + b">") for root in roots]
-        return not outline.tests and all(child.action == "record" for child in children)
+        return [
+            not outline.tests and outline.child(root.split(None, 1)[0], b"<" + root + b">").action == "record"
+            for root in roots
+        ]
 
     def _names(self, root: Child, content: bytes, tag: bytes, tag_end: int) -> Sequence[bytes]:
         """Literal names of the records, as far as they are known."""
