@@ -80,9 +80,10 @@ class DocumentRows:
         pack, document = part.pack, part.document
         if pack is None:
             assert document is not None
-            own = (storable(document.label, encoding), identity(document.fingerprint, self._structure))
-            values = (part.source, document.number, *own, document.records_before, document.records_most, 0)
-            return tuple((value,) for value in values)
+            name = identity(document.fingerprint, self._structure)
+            label = document.label if document.label.isascii() else storable(document.label, encoding)
+            taken = (document.records_before,), (document.records_most,)
+            return (part.source,), (document.number,), (label,), (name,), *taken, (0,)
         count = len(pack.labels)
         most = [records_most(size) for size in pack.sizes]
         return (
