@@ -43,6 +43,7 @@ class DocumentLedger(Protocol):
 
     def documents_so_far(self, source: int) -> DocumentsSoFar: ...
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]: ...
+    def possible_documents(self, fingerprints: Sequence[str]) -> list[str]: ...
     def document_labels(self, source: int) -> MappingOf[str, int]: ...
 
 
@@ -94,10 +95,10 @@ class CollectionFeed:
     def parts(self) -> Iterator[list[Part]]:
         """Parts that are not in the ledger, once. Raises SourceError where an archive breaks, TargetError."""
         fed = self._fed
-        so_far = self._ledger.documents_so_far(fed.info.number) if self._ledger else DocumentsSoFar(0, 0)
+        so_far = self._ledger.documents_so_far(fed.info.number) if self._ledger else DocumentsSoFar(0, 0, False)
         self._places = DocumentPlaces(so_far)
         self._told = fed.documents = FedDocuments(first=self._places.first)
-        self._may_be_known = so_far.may_be_known
+        self._any_known = so_far.any_known
         if self._ledger is not None and fed.source.kind == "folder" and so_far.last:
             self._names_before = self._ledger.document_labels(fed.info.number)
         for group in self._groups():
@@ -178,9 +179,10 @@ class CollectionFeed:
         read: list[str] = []
         for found in group:
             read += found.fingerprints if isinstance(found, Bunch) else [found.fingerprint] if found.fingerprint else []
+        self._recent.forget_old()
         wanted = self._recent.may_have_forgotten(read)
-        if self._may_be_known is not None:
-            wanted += self._may_be_known(read)
+        if self._any_known and read:
+            wanted += self._ledger.possible_documents(read)
         return self._ledger.find_documents(self._fed.info.number, sorted({*wanted})) if wanted else {}
 
     def _packed(self, group: Sequence[Found | Bunch], known: MappingOf[str, KnownDocument]) -> Iterator[Found | Part]:

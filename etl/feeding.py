@@ -79,9 +79,10 @@ class Feeder:
         self._sources = sources
         self._splitter = splitter
         self._remaining = limit
-        self._collection = partial(CollectionFeed, splitter=splitter, settings=settings or Settings())
+        settings = settings or Settings()
+        self._collection = partial(CollectionFeed, splitter=splitter, settings=settings)
         self._ledger = ledger
-        self._recent = RecentDocuments()
+        self._recent = RecentDocuments(settings.queue.max_bytes)
         self._lock = threading.Lock()
         self._reading: _Reading | None = None
         self._stopped = False

@@ -27,6 +27,9 @@ class PatientLedger:
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         return self._retries.call(lambda: self._ledger.find_documents(source, fingerprints))
 
+    def possible_documents(self, fingerprints: Sequence[str]) -> list[str]:
+        return self._retries.call(lambda: self._ledger.possible_documents(fingerprints))
+
     def document_labels(self, source: int) -> Mapping[str, int]:
         return self._retries.call(lambda: self._ledger.document_labels(source))
 

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from etl.bloom_filter import BloomFilter
 
-_MOST = 1 << 18
-"""More than fit into the queue: those before them are in the ledger by now."""
+LEAST = 1 << 18
+QUEUED_BYTES = 256
+"""A document takes more than that in the queue: as many as fit, and LEAST, are remembered, and those before them are in
+the ledger by now."""
 
 _KEY = (1 << 64) - 1
 
@@ -19,7 +21,8 @@ _KEY = (1 << 64) - 1
 class RecentDocuments:
     """Documents of all sources of a run, the last ones exactly."""
 
-    def __init__(self) -> None:
+    def __init__(self, queue_bytes: int = 0) -> None:
+        self._most = max(LEAST, queue_bytes // QUEUED_BYTES)
         self._hashes: set[int] = set()
         self._in_order: deque[int] = deque()
         self._forgotten: BloomFilter | None = None
@@ -31,9 +34,16 @@ class RecentDocuments:
             return False
         self._hashes |= hashes
         self._in_order += hashes
-        while len(self._in_order) > _MOST:
-            self._forget(self._in_order.popleft())
         return True
+
+    def forget_old(self) -> None:
+        """Forget documents before the last ones; while some are looked at together, none of these may be forgotten."""
+        while len(self._in_order) > self._most:
+            oldest = self._in_order.popleft()
+            self._hashes.remove(oldest)
+            if self._forgotten is None:
+                self._forgotten = BloomFilter()
+            self._forgotten.add(oldest & _KEY)
 
     def may_have_forgotten(self, fingerprints: Sequence[str]) -> list[str]:
         """Those that may have been read so long ago that only the ledger tells whether they were."""
@@ -41,9 +51,3 @@ class RecentDocuments:
         if forgotten is None:
             return []
         return [fingerprint for fingerprint in fingerprints if hash(fingerprint) & _KEY in forgotten]
-
-    def _forget(self, oldest: int) -> None:
-        self._hashes.remove(oldest)
-        if self._forgotten is None:
-            self._forgotten = BloomFilter()
-        self._forgotten.add(oldest & _KEY)

@@ -7,8 +7,10 @@ feeder's thread, and where sources are registered.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,6 +18,7 @@ from etl.errors import TargetError
 from etl.fingerprints import AS_IT_IS, REPAIRED, content_of, reading_of
 from etl.loading.document_filter import DocumentFilter
 from etl.loading.documents import DocumentRows, identity
+from etl.loading.holds import Holds
 from etl.loading.ledger_base import KnownDocument, RegisteredSource, Totals
 from etl.loading.ledger_queries import in_pieces, totals_of
 from etl.loading.ledger_tables import LedgerTables
@@ -23,23 +26,41 @@ from etl.loading.source_rows import SourceRow, SourceRows
 from etl.messages import SourceInfo
 from etl.targets.base import TargetConnection
 
+_OTHERS_SECONDS = 0.2
+"""How long it is taken for granted that no other load has begun: what is read now is not written sooner."""
+
+
+class _Others(NamedTuple):
+    """Sums over the sources of mappings of one structure that other loads have, or had."""
+
+    sources: int
+    last: int
+    epochs: int
+    loading: int
+    """Begun, and not finished: by loads that live, or have died."""
+
 
 class KnownDocuments:
     """Those of the loads by mappings of one structure."""
 
-    def __init__(self, tables: LedgerTables, rows: SourceRows, documents: DocumentRows, structure: str) -> None:
+    def __init__(
+        self, tables: LedgerTables, rows: SourceRows, documents: DocumentRows, holds: Holds, structure: str
+    ) -> None:
         self._tables = tables
         self._rows = rows
         self._documents = documents
+        self._holds = holds
         self._structure = structure
         self._filter: DocumentFilter | None = None
-        """Of what the ledger had when it was last made."""
+        """Of what the ledger had when the loads of others were as in `_filtered`."""
+        self._filtered: _Others | None = None
+        self._asked = 0.0
         self._readings: frozenset[str] | None = None
         """In which the ledger has sources when it is first asked, with those that it may have documents in."""
 
     def find(self, connection: TargetConnection, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         """See `Ledger.find_documents`."""
-        self.check_reading(connection, fingerprints)
+        self.check_reading(connection, fingerprints, self._filter)
         found = self._documents.find(connection, fingerprints)
         elsewhere: dict[int, bool] = {}
         for one in found.values():
@@ -54,11 +75,16 @@ class KnownDocuments:
                     found[row.fingerprint] = self._as_known(connection, row)
         return found
 
-    def check_reading(self, connection: TargetConnection, fingerprints: Sequence[str]) -> None:
-        """Raise TargetError where one was loaded as it is, and is to be mended now, or otherwise read than before."""
+    def check_reading(
+        self, connection: TargetConnection, fingerprints: Sequence[str], there: DocumentFilter | None = None
+    ) -> None:
+        """Raise TargetError where one was loaded as it is, and is to be mended now, or otherwise read than before.
+
+        `there`: what may be in the ledger, where that is known.
+        """
         others = self.other_readings(connection, fingerprints)
-        if self._filter is not None:
-            others = [*filter(self._filter.may_have, others)]
+        if there is not None:
+            others = [*filter(there.may_have, others)]
         number = self._tables.source.c.number
         readings = {one.source: reading_of(other) for other, one in self._documents.find(connection, others).items()}
         found = [row for source in sorted(readings) for row in self._rows.where(connection, number == source)]
@@ -84,20 +110,48 @@ class KnownDocuments:
             self._readings = frozenset({AS_IT_IS, REPAIRED, *(reading_of(fingerprint) for (fingerprint,) in mended)})
         return self._readings
 
-    def filter(self, connection: TargetConnection, source: int) -> DocumentFilter | None:
-        """Which documents of a collection may be known; None where none can be."""
+    def any(self, connection: TargetConnection, source: int) -> bool:
+        """Whether a document of a collection can be known already."""
         own = self._tables.source.c
-        sources = connection.execute(
-            sa.select(own.fingerprint).where(
-                own.number != source, own.mapping_digest == self._structure, own.fingerprint.is_not(None)
-            )
-        )
-        if not sources and not self._documents.any_known(connection):
+        others = sa.select(own.number).where(own.number != source, own.mapping_digest == self._structure)
+        return self._documents.any_known(connection) or bool(connection.execute(others.limit(1)))
+
+    def possible(self, connection: TargetConnection, fingerprints: Sequence[str]) -> list[str]:
+        """See `Ledger.possible_documents`."""
+        others = self._others(connection)
+        if others.loading or others != self._filtered:
+            self._filter = self._readings = None
+        if others.loading:
+            # What they bring meanwhile is not in what is remembered.
+            return list(fingerprints)
+        if self._filter is None:
+            self._filter, self._filtered = self._new_filter(connection), others
+        self._asked = time.monotonic()
+        return self._filter.possible(fingerprints)
+
+    def remembered(self, fingerprints: Sequence[str]) -> list[str] | None:
+        """The same without a question; None where it is too long ago that the loads of others were looked at."""
+        if self._filter is None or time.monotonic() - self._asked > _OTHERS_SECONDS:
             return None
-        alone = (identity(fingerprint, self._structure) for (fingerprint,) in sources)
+        return self._filter.possible(fingerprints)
+
+    def _others(self, connection: TargetConnection) -> _Others:
+        """What changes where another load begins, goes on or ends."""
+        own = self._tables.source.c
+        is_loading = sa.case((own.state == "loading", 1), else_=0)
+        sums = (sa.func.coalesce(sum_, 0) for sum_ in (sa.func.max(own.number), sa.func.sum(own.epoch)))
+        found = sa.select(sa.func.count(), *sums, sa.func.coalesce(sa.func.sum(is_loading), 0))
+        ((count, last, epochs, loading),) = connection.execute(
+            found.where(own.mapping_digest == self._structure, own.lock != self._holds.ours()["lock"])
+        )
+        return _Others(int(count), int(last), int(epochs), int(loading))
+
+    def _new_filter(self, connection: TargetConnection) -> DocumentFilter:
+        own = self._tables.source.c
+        ours = sa.select(own.fingerprint).where(own.mapping_digest == self._structure, own.fingerprint.is_not(None))
+        alone = (identity(fingerprint, self._structure) for (fingerprint,) in connection.execute(ours))
         identities = chain(alone, self._documents.identities(connection))
-        self._filter = DocumentFilter(self._structure, self._all_readings(connection), identities)
-        return self._filter
+        return DocumentFilter(self._structure, self._all_readings(connection), identities)
 
     def _check_elsewhere(self, connection: TargetConnection, source: int, *, complete: bool) -> SourceRow:
         """Another source, which has documents; raises TargetError where they are not `complete`, or its tables gone."""

@@ -236,13 +236,20 @@ class Ledger:
         with self._transaction(durable=False) as connection:
             return self._registration.known_documents.find(connection, source, fingerprints)
 
+    def possible_documents(self, fingerprints: Sequence[str]) -> list[str]:
+        """Those that may be known, without what this load itself has brought since it first asked."""
+        known = self._registration.known_documents
+        if (possible := known.remembered(fingerprints)) is not None:
+            return possible
+        with self._transaction(durable=False) as connection:
+            return known.possible(connection, fingerprints)
+
     def documents_so_far(self, source: int) -> DocumentsSoFar:
         """What is known before a collection is read."""
         with self._transaction(durable=False) as connection:
             last, taken = self._documents.last(connection, source)
-            known = self._registration.known_documents.filter(connection, source)
-            gaps = self._documents.gaps(connection, source)
-            return DocumentsSoFar(last, taken, gaps, known.possible if known else None)
+            known = self._registration.known_documents.any(connection, source)
+            return DocumentsSoFar(last, taken, known, self._documents.gaps(connection, source))
 
     def mark_documents_done(
         self,

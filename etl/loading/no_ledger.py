@@ -103,8 +103,11 @@ class NoLedger:
     def find_documents(self, source: int, fingerprints: Sequence[str]) -> dict[str, KnownDocument]:
         return {}
 
+    def possible_documents(self, fingerprints: Sequence[str]) -> list[str]:
+        return []
+
     def documents_so_far(self, source: int) -> DocumentsSoFar:
-        return DocumentsSoFar(0, 0)
+        return DocumentsSoFar(0, 0, any_known=False)
 
     def document_labels(self, source: int) -> Mapping[str, int]:
         return {}

@@ -51,7 +51,7 @@ class Registration:
         self.holds = Holds(target)
         self.epochs: dict[int, int] = {}
         """Of the sources that are this load's, by their numbers."""
-        self.known_documents = KnownDocuments(tables, self._rows, documents, self._structure)
+        self.known_documents = KnownDocuments(tables, self._rows, documents, self.holds, self._structure)
 
     def take_up_grown(
         self, connection: TargetConnection, label: str, fingerprint: str, size: int, path: str, prefix: Prefix

@@ -732,7 +732,7 @@ def test_documents_that_the_server_lost_are_fed_again_in_the_same_run(place: Pat
 
 
 def test_twins_far_apart_are_loaded_once(place: Path, target_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.recent_documents._MOST", 20)
+    monkeypatch.setattr("etl.recent_documents.LEAST", 20)
     files = {**small(), "twin.xml": document(1, 2, 3), "twin-too.xml": document(448, 449, 450)}
     how = chosen(split={"bytes": 1}, insert={"batch_records": 5, "max_wait": "1ms"}, queue={"max_records": 10})
     report = load(place, target_url, pack("docs", place, files), how=how)

@@ -35,6 +35,9 @@ class Known:
     def documents_so_far(self, source: int) -> DocumentsSoFar:
         return self._so_far
 
+    def possible_documents(self, fingerprints: Sequence[str]) -> list[str]:
+        return list(fingerprints)
+
     def document_labels(self, source: int) -> dict[str, int]:
         return {}
 
@@ -98,7 +101,7 @@ def test_what_is_known_is_passed_over(tmp_path: Path) -> None:
     parts = [part for split in feed(path)[1].parts() for part in split]
     kept = parts[::3]
     last = max(part.document.number for part in kept if part.document)
-    fed, feeding = feed(path, Known(DocumentsSoFar(last, 10_000, may_be_known=list), as_known(kept)))
+    fed, feeding = feed(path, Known(DocumentsSoFar(last, 10_000, any_known=True), as_known(kept)))
     splits = list(feeding.parts())
     assert sorted(numbers(splits) + numbers([kept])) == NUMBERS
     assert fed.documents is not None
@@ -107,7 +110,7 @@ def test_what_is_known_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_the_ledger_is_not_asked_where_it_knows_nothing(tmp_path: Path) -> None:
-    ledger = Known(DocumentsSoFar(0, 0), {})
+    ledger = Known(DocumentsSoFar(0, 0, any_known=False), {})
     list(feed(pack("docs.zip", tmp_path, FILES), ledger)[1].parts())
     assert ledger.asked == []
 
@@ -116,7 +119,7 @@ def test_a_document_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
     path = pack("docs.zip", tmp_path, FILES)
     begun = [part for split in feed(path, split_bytes=1, limit=1)[1].parts() for part in split]
     assert [part.last for part in begun] == [False]
-    fed, feeding = feed(path, Known(DocumentsSoFar(1, 100, may_be_known=list), as_known(begun)))
+    fed, feeding = feed(path, Known(DocumentsSoFar(1, 100, any_known=True), as_known(begun)))
     splits = list(feeding.parts())
     assert sorted(numbers(splits) + numbers([begun])) == NUMBERS
     assert fed.documents is not None
@@ -141,7 +144,7 @@ def test_nothing_comes_after_a_stop(tmp_path: Path) -> None:
 
 
 def test_where_record_numbers_end_it_says_so(tmp_path: Path) -> None:
-    ledger = Known(DocumentsSoFar(5, RECORDS_PER_SOURCE - 20), {})
+    ledger = Known(DocumentsSoFar(5, RECORDS_PER_SOURCE - 20, any_known=False), {})
     _, feeding = feed(pack("docs.zip", tmp_path, FILES), ledger)
     with pytest.raises(SourceError, match=r"more than one source can: for .*docs\.zip/002\.xml no record numbers"):
         list(feeding.parts())

@@ -37,14 +37,26 @@ def test_documents_are_added_where_all_of_them_are_new() -> None:
 
 
 def test_of_what_was_read_long_ago_it_is_told_that_only_the_ledger_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent_documents, "_MOST", 100)
+    monkeypatch.setattr(recent_documents, "LEAST", 100)
     recent = RecentDocuments()
     names = [f"{number:032x}" for number in range(1000)]
     for first in range(0, len(names), 50):
         assert recent.add_new(names[first : first + 50])
+    assert recent.may_have_forgotten(names) == []
+    assert not recent.add_new(names[:1])
+    recent.forget_old()
     assert recent.may_have_forgotten(names) == names[:900]
     assert recent.may_have_forgotten([f"other {number}" for number in range(1000)]) == []
     assert not recent.add_new(names[-1:])
     assert not recent.add_new([*names[900:901], "new"])
     # So long ago that it is for the ledger to tell.
     assert recent.add_new(names[:1])
+    assert len([*filter(lambda name: not recent.add_new([name]), names)]) == 101
+
+
+def test_more_is_remembered_where_more_fits_into_the_queue() -> None:
+    recent = RecentDocuments(queue_bytes=300_000 * recent_documents.QUEUED_BYTES)
+    names = [str(number) for number in range(300_001)]
+    assert recent.add_new(names)
+    recent.forget_old()
+    assert len(recent.may_have_forgotten(names)) == 1

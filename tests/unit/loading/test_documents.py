@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from etl.errors import TargetError
+from etl.loading import known_documents
 from etl.loading.ledger import DocumentGap, Ledger
 from etl.messages import Document, Part, PartCounts
 from etl.targets.base import Target
@@ -100,14 +101,10 @@ def so_far(ledger: Ledger, source: int) -> tuple[int, int, Sequence[DocumentGap]
 def test_numbers_go_on_behind_the_last_and_in_gaps(target: Target, ledger: Ledger) -> None:
     source = begin(ledger)
     assert so_far(ledger, source) == (0, 0, ())
-    assert ledger.documents_so_far(source).may_be_known is None
+    assert not ledger.documents_so_far(source).any_known
     commit(target, ledger, *(tile(source, document(number)) for number in (2, 3, 7)))
     assert so_far(ledger, source) == (7, 70, (DocumentGap(1, 2, 0, 10), DocumentGap(4, 7, 30, 60)))
-    may_be_known = ledger.documents_so_far(source).may_be_known
-    assert may_be_known is not None
-    names = [f"content {number}" for number in range(1000)]
-    assert may_be_known(names) == ["content 2", "content 3", "content 7"]
-    assert may_be_known(["content 3+repair", "content 4+repair"]) == ["content 3+repair"]
+    assert ledger.documents_so_far(source).any_known
     assert so_far(ledger, begin(ledger, "g")) == (0, 0, ())
 
 
@@ -129,3 +126,29 @@ def test_what_is_relied_on_elsewhere_has_to_stay(target: Target, ledger: Ledger)
     assert not ledger.mark_documents_done(second, 1, 1, [], [(first, 1), (first, 2)])
     assert not ledger.mark_documents_done(second, 1, 1, [], [(first, 3)])
     assert ledger.mark_documents_done(second, 1, 1, [], [(first, 1)])
+
+
+def test_what_may_be_known_is_told_from_memory_where_nobody_else_loads(target: Target, ledger: Ledger) -> None:
+    source = begin(ledger)
+    commit(target, ledger, *(tile(source, document(number)) for number in (2, 3, 7)))
+    names = [f"content {number}" for number in range(1000)]
+    assert ledger.possible_documents(names) == ["content 2", "content 3", "content 7"]
+    assert ledger.possible_documents(["content 3+repair", "content 4+repair"]) == ["content 3+repair"]
+
+
+def test_what_another_load_brings_may_be_known(
+    target: Target, ledger: Ledger, target_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_documents, "_OTHERS_SECONDS", 0.0)
+    commit(target, ledger, tile(begin(ledger), document(2)))
+    assert ledger.possible_documents(["content 2", "content 8"]) == ["content 2"]
+    with opened(target_url) as second:
+        other = Ledger(second, None, family())
+        other.prepare()
+        source = begin(other, "g")
+        assert ledger.possible_documents(["content 8", "content 9"]) == ["content 8", "content 9"]
+        commit(second, other, tile(source, document(1, "content 8")))
+        assert other.mark_documents_done(source, 1, 1, [])
+        assert other.mark_keys_built([source])
+        assert other.mark_finished([source])
+    assert ledger.possible_documents(["content 2", "content 8", "content 9"]) == ["content 2", "content 8"]
