@@ -137,7 +137,7 @@ def shown_names(names: Sequence[bytes]) -> list[str]:
 def described_skips(skipped: Mapping[str, int], examples: Mapping[str, str]) -> str:
     """How many files are no documents, and why, with the first of each kind; "" where there are none."""
     kinds = "; ".join(
-        f"{count:,} {reason}: {examples[reason]}{', ...' if count > 1 else ''}"
+        f"{count:,} {reason}: {shown(examples[reason])}{', ...' if count > 1 else ''}"
         for reason, count in sorted(skipped.items())
     )
     number = sum(skipped.values())

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from etl.extract.bunch import MOST
 from etl.extract.member import SMALL_BYTES
 
 _NONE = array("I")
+
+_Read = tuple[bytes, "array[int]"]
+"""What is in the first files of a group, and their sizes: none where the first cannot be read, or is not small."""
+
+_Wanted = tuple[Sequence[str], Future[_Read]]
 
 _FIRST_FILES = 100
 """In a group, before it is known how large they are."""
@@ -47,32 +54,47 @@ def read_together(files: Sequence[str], most_bytes: int) -> Iterator[SmallFiles]
     Several groups are read at a time, since a disk, and a network still more, has them in little more time than the
     first of them. Needs the compiled code.
     """
-    ahead: deque[tuple[Sequence[str], Future[tuple[bytes, array[int]]]]] = deque()
+    ahead: deque[tuple[Sequence[str], Future[_Read]]] = deque()
+    wanted: SimpleQueue[_Wanted | None] = SimpleQueue()
+    # They do not keep the program from ending, as those of an executor would where a file system does not answer.
+    for _ in range(_READERS):
+        threading.Thread(target=_read_wanted, args=(wanted, most_bytes), name="etl-files", daemon=True).start()
     at, each = 0, _FIRST_FILES
-    with ThreadPoolExecutor(_READERS, "etl-files") as pool:
+    try:
         while ahead or at < len(files):
             while len(ahead) < _READERS and at < len(files):
-                group = files[at : at + each]
-                ahead.append((group, pool.submit(_read, group, most_bytes)))
+                ahead.append(_want(wanted, files[at : at + each]))
                 at += each
             group, reading = ahead.popleft()
             text, sizes = reading.result()
             count = len(sizes) or 1
             if count < len(group):
-                rest = group[count:]
-                ahead.appendleft((rest, pool.submit(_read, rest, most_bytes)))
+                ahead.appendleft(_want(wanted, group[count:]))
             if text:
                 each = min(MOST, max(1, most_bytes * count // len(text)))
             yield SmallFiles(group[:count], text, sizes)
+    finally:
+        for _ in range(_READERS):
+            wanted.put(None)
 
 
-def _read(files: Sequence[str], most_bytes: int) -> tuple[bytes, array[int]]:
-    """What is in the first files, up to about twice as many bytes, and their sizes: none where the first one cannot be
-    read, or is not small.
-    """
+def _want(wanted: SimpleQueue[_Wanted | None], files: Sequence[str]) -> _Wanted:
+    """Have files read by the next thread that is free."""
+    asked = files, Future[_Read]()
+    wanted.put(asked)
+    return asked
+
+
+def _read_wanted(wanted: SimpleQueue[_Wanted | None], most_bytes: int) -> None:
+    """Read what is wanted, up to about twice as many bytes of each group; its end is told by None."""
     from etl.native import _documents
 
-    return _documents.read_files(encoded_names(files), 2 * most_bytes, SMALL_BYTES)
+    while (asked := wanted.get()) is not None:
+        files, reading = asked
+        try:
+            reading.set_result(_documents.read_files(encoded_names(files), 2 * most_bytes, SMALL_BYTES))
+        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits for it
+            reading.set_exception(error)
 
 
 def encoded_names(files: Sequence[str]) -> list[bytes]:
@@ -83,7 +105,7 @@ def encoded_names(files: Sequence[str]) -> list[bytes]:
 
 def content_of(file: str) -> bytes:
     """All of a small file, with as few calls as it takes. Raises OSError."""
-    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         content = os.read(descriptor, SMALL_BYTES + 1)
         while block := os.read(descriptor, SMALL_BYTES):

@@ -247,7 +247,7 @@ def _named(name: str) -> Iterator[tuple[_File, bool]]:
 def _directory(name: str) -> Iterator[tuple[_File, bool]]:
     try:
         with os.scandir(name) as entries:
-            found = [entry for entry in entries if is_taken(entry.name) and entry.is_file()]
+            found = [entry for entry in entries if is_taken(entry.name) and _is_file(entry)]
         below = subfolders(name) if not found else ""
     except OSError as error:
         raise unreadable(name, error) from error
@@ -264,6 +264,13 @@ def _directory(name: str) -> Iterator[tuple[_File, bool]]:
         except OSError as error:
             raise unreadable(path, error) from error
         yield _File(path, status), not has_links and status.st_nlink == 1
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads in a circle is none, as one that leads nowhere
+        return False
 
 
 def unreadable(label: str, error: OSError | ValueError) -> SourceError:

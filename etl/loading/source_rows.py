@@ -73,7 +73,8 @@ class SourceRows:
         """Tables of the source that are not there any more; those of this load may not be there yet."""
         if row.load_id == self._load_id:
             return frozenset()
-        if row.tables not in self._gone:
+        # A load that has begun meanwhile may have made those that were not there.
+        if self._gone.get(row.tables, row.tables):
             self._gone[row.tables] = self._target.missing_tables(connection, row.tables)
         return self._gone[row.tables]
 

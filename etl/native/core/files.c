@@ -55,7 +55,8 @@ etl_listing etl_list_folder(const char *folder, etl_buffer *names, etl_buffer *s
 /* Whether all of a file went into `text`, which has room for `most` bytes; what fills it may not be all. */
 static bool read_file(const char *name, uint8_t *text, size_t most, size_t *size)
 {
-    int file = open(name, O_RDONLY | O_CLOEXEC);
+    /* Should it be no file any more, nothing is waited for. */
+    int file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return false;
     ssize_t got = 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from etl import native
 from etl.extract.bunch import MOST
 from etl.extract.member import SMALL_BYTES
 from etl.extract.small_files import SmallFiles, read_together
+from tests.reject_place import wait_for
 
 pytestmark = pytest.mark.skipif(native.unavailable() != "", reason=native.unavailable())
 
@@ -65,4 +67,12 @@ def test_who_stops_early_leaves_no_thread(tmp_path: Path) -> None:
     assert next(reading).sizes
     assert any(thread.name.startswith("etl-files") for thread in threading.enumerate())
     reading.close()  # type: ignore[attr-defined]
-    assert not any(thread.name.startswith("etl-files") for thread in threading.enumerate())
+    wait_for(lambda: not any(thread.name.startswith("etl-files") for thread in threading.enumerate()))
+
+
+def test_what_is_no_file_any_more_is_not_waited_for(tmp_path: Path) -> None:
+    files = made(tmp_path, [10] * 5)
+    Path(files[2]).unlink()
+    os.mkfifo(files[2])
+    read = contents(list(read_together(files, 1000)))
+    assert read == [Path(file).read_bytes() if file != files[2] else b"" for file in files]
