@@ -28,6 +28,13 @@ def fingerprints_of(prefix: str, digests: bytes, suffix: str) -> list[str]:
     return f"{prefix}{digits}{suffix}".split("\n")
 
 
+def fingerprints_in(part: Part) -> list[str]:
+    """`Document.fingerprint` of the documents that a part is of."""
+    if part.pack is not None:
+        return fingerprints_of(part.pack.prefix, part.pack.digests, part.pack.suffix)
+    return [part.document.fingerprint] if part.document is not None else []
+
+
 def documents(pack: Pack) -> Iterator[Document]:
     """The documents of a pack, in order."""
     before = pack.records_before

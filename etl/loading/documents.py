@@ -44,6 +44,13 @@ def packed_identities(pack: Pack, structure: str) -> list[bytes]:
     return [found[at : at + DIGEST_BYTES] for at in range(0, len(found), DIGEST_BYTES)]
 
 
+def brought_meanwhile(label: str, what: str) -> TargetError:
+    """What to raise where a document has come to be there since it was asked for."""
+    return TargetError(
+        f"{label} was brought by another load meanwhile, as {what}. Run the same command again: it finds what is there."
+    )
+
+
 class DocumentRows:
     """The rows of etl_document, for the loads of one mapping."""
 
@@ -70,10 +77,7 @@ class DocumentRows:
         for place in known:
             if place not in there:
                 label = columns[2][list(zip(columns[0], columns[1], strict=True)).index(place)]
-                raise TargetError(
-                    f"{label} was brought by another load meanwhile, as a document of another source."
-                    " Run the same command again: it finds what is there."
-                )
+                raise brought_meanwhile(label, "a document of another source")
 
     def _columns(self, part: Part, encoding: str) -> tuple[Sequence[Any], ...]:
         """Rows of etl_document for what a part is of, by columns."""

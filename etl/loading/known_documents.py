@@ -17,13 +17,14 @@ import sqlalchemy as sa
 from etl.errors import TargetError
 from etl.fingerprints import AS_IT_IS, REPAIRED, content_of, reading_of
 from etl.loading.document_filter import DocumentFilter
-from etl.loading.documents import DocumentRows, identity
+from etl.loading.documents import DocumentRows, brought_meanwhile, identity
 from etl.loading.holds import Holds
 from etl.loading.ledger_base import KnownDocument, RegisteredSource, Totals
 from etl.loading.ledger_queries import in_pieces, totals_of
 from etl.loading.ledger_tables import LedgerTables
 from etl.loading.source_rows import SourceRow, SourceRows
-from etl.messages import SourceInfo
+from etl.messages import Part, SourceInfo
+from etl.packs import fingerprints_in
 from etl.targets.base import TargetConnection
 
 _OTHERS_SECONDS = 0.2
@@ -55,6 +56,8 @@ class KnownDocuments:
         """Of what the ledger had when the loads of others were as in `_filtered`."""
         self._filtered: _Others | None = None
         self._asked = 0.0
+        self._begun: _Others | None = None
+        """When the first collection began to be read."""
         self._readings: frozenset[str] | None = None
         """In which the ledger has sources when it is first asked, with those that it may have documents in."""
 
@@ -112,6 +115,8 @@ class KnownDocuments:
 
     def any(self, connection: TargetConnection, source: int) -> bool:
         """Whether a document of a collection can be known already."""
+        if self._begun is None:
+            self._begun = self._others(connection)
         own = self._tables.source.c
         others = sa.select(own.number).where(own.number != source, own.mapping_digest == self._structure)
         return self._documents.any_known(connection) or bool(connection.execute(others.limit(1)))
@@ -134,6 +139,18 @@ class KnownDocuments:
         if self._filter is None or time.monotonic() - self._asked > _OTHERS_SECONDS:
             return None
         return self._filter.possible(fingerprints)
+
+    def check_alone(self, connection: TargetConnection, parts: Sequence[Part]) -> None:
+        """Raise TargetError where another load has meanwhile brought one of these documents as a source of its own."""
+        others = self._others(connection)
+        if others == self._begun and not others.loading:
+            return
+        own = self._tables.source.c
+        here = own.mapping_digest == self._structure, own.fingerprint.in_(sa.bindparam("names", expanding=True))
+        found = sa.select(own.label).where(*here)
+        for some in in_pieces([name for part in parts for name in fingerprints_in(part)]):
+            for (label,) in connection.execute(found, [{"names": some}]):
+                raise brought_meanwhile(label, "a source of its own")
 
     def _others(self, connection: TargetConnection) -> _Others:
         """What changes where another load begins, goes on or ends."""

@@ -157,7 +157,10 @@ class Ledger:
             (*place, part.end, part.last, *counts, part.position, batch, committed_at)
             for place, (part, counts) in zip(places, parts, strict=True)
         )
-        self._documents.claim(connection, [part for part, _ in parts])
+        documents = [part for part, _ in parts if part.document is not None or part.pack is not None]
+        if documents:
+            self._registration.known_documents.check_alone(connection, documents)
+            self._documents.claim(connection, documents)
         known = connection.insert_new(
             self._split, ("source", "document", "start_offset"), list(zip(*rows, strict=True))
         )

@@ -79,6 +79,12 @@ def test_a_folder_of_many_files_is_the_same_with_and_without_compiled_code(
     assert [Path(source.label).name for source in others] == ["large.xml", "m.TAR.gz"]
 
 
+def test_links_that_lead_nowhere_or_in_a_circle_are_no_files(folder: Path) -> None:
+    (folder / "circle.xml").symlink_to("circle.xml")
+    (folder / "nowhere.xml").symlink_to("missing.xml")
+    assert labels(str(folder)) == [str(folder / "a.xml.gz"), str(folder / "b.xml")]
+
+
 def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
     (folder / "[1].xml").write_bytes(b"<r/>")
     assert labels("[1].xml") == ["[1].xml"]

@@ -152,3 +152,21 @@ def test_what_another_load_brings_may_be_known(
         assert other.mark_keys_built([source])
         assert other.mark_finished([source])
     assert ledger.possible_documents(["content 2", "content 8", "content 9"]) == ["content 2", "content 8"]
+
+
+def test_a_file_that_another_load_brings_alone_meanwhile_is_refused(
+    target: Target, ledger: Ledger, target_url: str
+) -> None:
+    source = begin(ledger)
+    assert not ledger.documents_so_far(source).any_known
+    commit(target, ledger, tile(source, document(1)))
+    with opened(target_url) as second:
+        other = Ledger(second, None, family())
+        other.prepare()
+        begin(other, "content 2")
+    commit(target, ledger, tile(source, document(3)))
+    with pytest.raises(
+        TargetError, match=r"content 2\.zip was brought by another load meanwhile, as a source of its own"
+    ):
+        commit(target, ledger, tile(source, document(2)))
+    assert ledger.totals(source).records == 6
