@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from etl.shell_text import for_shell
 
-_COMPANIONS = (".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md")
+COMPANIONS = (".yaml", ".yml", ".dtd", ".xsd", ".db", ".md5", ".sha256", ".txt", ".md")
 """In a folder these are taken for what goes along with dumps: mappings, schemas, databases, checksums, notes."""
 
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
@@ -20,7 +20,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 def is_taken(name: str) -> bool:
     """Whether a file of a folder is loaded with it, by its name."""
-    return not name.startswith(".") and not name.endswith(_COMPANIONS)
+    return not name.startswith(".") and not name.endswith(COMPANIONS)
 
 
 def passed_over(names: Sequence[str]) -> Iterator[str]:

@@ -59,6 +59,21 @@ def test_a_file_with_several_names_in_a_folder_is_taken_once(
     assert sum(source.size or 0 for source in sources) == 11 + 4 * many
 
 
+@pytest.mark.parametrize("name", ["", ".m.xml", "m.dtd", "m.Zip", "large.xml"])
+def test_a_folder_of_many_files_with_one_that_is_unusual(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for number in range(150):
+        (tmp_path / f"m{number * 7 % 150:03}.xml").write_bytes(b"<r/>" * number)
+    if name:
+        (tmp_path / name).write_bytes(b"<r>" + b" " * (SMALL_BYTES if name == "large.xml" else 0) + b"</r>")
+    compiled = expand([str(tmp_path)])
+    monkeypatch.setenv(SWITCH, "0")
+    (folder, *others) = expand([str(tmp_path)])
+    assert (compiled, compiled[0].files) == ([folder, *others], folder.files)
+    assert (len(folder.files), len(others)) == (150, name in ("m.Zip", "large.xml"))
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_folder_of_many_files_is_the_same_with_and_without_compiled_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slash: str
