@@ -146,11 +146,15 @@ class KnownDocuments:
         if others == self._begun and not others.loading:
             return
         own = self._tables.source.c
-        here = own.mapping_digest == self._structure, own.fingerprint.in_(sa.bindparam("names", expanding=True))
-        found = sa.select(own.label).where(*here)
         for some in in_pieces([name for part in parts for name in fingerprints_in(part)]):
-            for (label,) in connection.execute(found, [{"names": some}]):
-                raise brought_meanwhile(label, "a source of its own")
+            for row in self._rows.where(connection, sa.and_(self._of_others(), own.fingerprint.in_(some))):
+                if not self._rows.missing(connection, row):
+                    raise brought_meanwhile(row.label, "a source of its own")
+
+    def _of_others(self) -> sa.ColumnElement[bool]:
+        """Sources of mappings of this structure that other loads have, or had."""
+        own = self._tables.source.c
+        return sa.and_(own.mapping_digest == self._structure, own.lock != self._holds.ours()["lock"])
 
     def _others(self, connection: TargetConnection) -> _Others:
         """What changes where another load begins, goes on or ends."""
@@ -158,9 +162,7 @@ class KnownDocuments:
         is_loading = sa.case((own.state == "loading", 1), else_=0)
         sums = (sa.func.coalesce(sum_, 0) for sum_ in (sa.func.max(own.number), sa.func.sum(own.epoch)))
         found = sa.select(sa.func.count(), *sums, sa.func.coalesce(sa.func.sum(is_loading), 0))
-        ((count, last, epochs, loading),) = connection.execute(
-            found.where(own.mapping_digest == self._structure, own.lock != self._holds.ours()["lock"])
-        )
+        ((count, last, epochs, loading),) = connection.execute(found.where(self._of_others()))
         return _Others(int(count), int(last), int(epochs), int(loading))
 
     def _new_filter(self, connection: TargetConnection) -> DocumentFilter:

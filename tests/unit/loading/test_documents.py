@@ -160,6 +160,7 @@ def test_a_file_that_another_load_brings_alone_meanwhile_is_refused(
     source = begin(ledger)
     assert not ledger.documents_so_far(source).any_known
     commit(target, ledger, tile(source, document(1)))
+    begin(ledger, "content 3")  # which is for the run itself to tell
     with opened(target_url) as second:
         other = Ledger(second, None, family())
         other.prepare()
