@@ -114,7 +114,9 @@ class KnownDocuments:
         return self._readings
 
     def any(self, connection: TargetConnection, source: int) -> bool:
-        """Whether a document of a collection can be known already."""
+        """Whether a document of a collection, which begins to be read, can be known already."""
+        # What this load has brought since is not in it.
+        self._filter = None
         if self._begun is None:
             self._begun = self._others(connection)
         own = self._tables.source.c

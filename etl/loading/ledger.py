@@ -240,7 +240,7 @@ class Ledger:
             return self._registration.known_documents.find(connection, source, fingerprints)
 
     def possible_documents(self, fingerprints: Sequence[str]) -> list[str]:
-        """Those that may be known, without what this load itself has brought since it first asked."""
+        """Those that may be known; what this load itself has brought since `documents_so_far` may be missing."""
         known = self._registration.known_documents
         if (possible := known.remembered(fingerprints)) is not None:
             return possible

@@ -136,6 +136,14 @@ def test_what_may_be_known_is_told_from_memory_where_nobody_else_loads(target: T
     assert ledger.possible_documents(["content 3+repair", "content 4+repair"]) == ["content 3+repair"]
 
 
+def test_what_this_load_has_brought_may_be_known_where_it_begins_to_read_again(target: Target, ledger: Ledger) -> None:
+    source = begin(ledger)
+    assert ledger.possible_documents(["content 2"]) == []
+    commit(target, ledger, tile(source, document(2)))
+    assert ledger.documents_so_far(source).any_known
+    assert ledger.possible_documents(["content 2", "content 3"]) == ["content 2"]
+
+
 def test_what_another_load_brings_may_be_known(
     target: Target, ledger: Ledger, target_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
