@@ -174,12 +174,12 @@ class CollectionFeed:
             yield together
 
     def _known(self, group: Sequence[Found | Bunch]) -> dict[str, KnownDocument]:
-        if self._ledger is None:
+        self._recent.forget_old()
+        if self._ledger is None or not (self._any_known or self._recent.has_forgotten):
             return {}
         read: list[str] = []
         for found in group:
             read += found.fingerprints if isinstance(found, Bunch) else [found.fingerprint] if found.fingerprint else []
-        self._recent.forget_old()
         wanted = self._recent.may_have_forgotten(read)
         if self._any_known and read:
             wanted += self._ledger.possible_documents(read)

@@ -43,6 +43,12 @@ def reading_of(fingerprint: str) -> str:
     return fingerprint.removeprefix(content_of(fingerprint))
 
 
+def other_readings(fingerprint: str, readings: Iterable[str]) -> list[str]:
+    """The identities that the same content has in the other of these readings."""
+    content = content_of(fingerprint)
+    return [other for reading in readings if (other := content + reading) != fingerprint]
+
+
 def digest_of(parts: Iterable[bytes]) -> str:
     """A short digest of what documents are read with, whose parts hold no NUL."""
     return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()

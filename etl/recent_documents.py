@@ -27,6 +27,11 @@ class RecentDocuments:
         self._in_order: deque[int] = deque()
         self._forgotten: BloomFilter | None = None
 
+    @property
+    def has_forgotten(self) -> bool:
+        """Whether there is any document that only the ledger knows of."""
+        return self._forgotten is not None
+
     def add_new(self, fingerprints: Sequence[str]) -> bool:
         """Add them where each is new, and no other of them is the same; else none."""
         hashes = set(map(hash, fingerprints))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from etl.bloom_filter import BloomFilter
-from etl.fingerprints import content_of
+from etl.fingerprints import other_readings
 from etl.loading.documents import identity
 
 _KEY_BYTES = 8
@@ -31,13 +31,8 @@ class DocumentFilter:
         return [
             fingerprint
             for fingerprint in fingerprints
-            if self.may_have(fingerprint) or any(map(self.may_have, self.other_readings(fingerprint)))
+            if self.may_have(fingerprint) or any(map(self.may_have, other_readings(fingerprint, self._readings)))
         ]
-
-    def other_readings(self, fingerprint: str) -> list[str]:
-        """The identities that the same content may have, read otherwise."""
-        content = content_of(fingerprint)
-        return [other for reading in self._readings if (other := content + reading) != fingerprint]
 
     def may_have(self, fingerprint: str) -> bool:
         """Whether what is known by that identity may be there."""

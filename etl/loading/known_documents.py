@@ -15,7 +15,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from etl.errors import TargetError
-from etl.fingerprints import AS_IT_IS, REPAIRED, content_of, reading_of
+from etl.fingerprints import AS_IT_IS, REPAIRED, other_readings, reading_of
 from etl.loading.document_filter import DocumentFilter
 from etl.loading.documents import DocumentRows, brought_meanwhile, identity
 from etl.loading.holds import Holds
@@ -102,8 +102,8 @@ class KnownDocuments:
     def other_readings(self, connection: TargetConnection, fingerprints: Sequence[str]) -> list[str]:
         """The identities that the same contents may have in the ledger, read otherwise."""
         readings = sorted(self._all_readings(connection))
-        same = [content_of(fingerprint) + reading for fingerprint in fingerprints for reading in readings]
-        return sorted(set(same).difference(fingerprints))
+        others = {other for fingerprint in fingerprints for other in other_readings(fingerprint, readings)}
+        return sorted(others.difference(fingerprints))
 
     def _all_readings(self, connection: TargetConnection) -> frozenset[str]:
         if self._readings is None:

@@ -44,7 +44,9 @@ def test_of_what_was_read_long_ago_it_is_told_that_only_the_ledger_knows(monkeyp
         assert recent.add_new(names[first : first + 50])
     assert recent.may_have_forgotten(names) == []
     assert not recent.add_new(names[:1])
+    assert not recent.has_forgotten
     recent.forget_old()
+    assert recent.has_forgotten
     assert recent.may_have_forgotten(names) == names[:900]
     assert recent.may_have_forgotten([f"other {number}" for number in range(1000)]) == []
     assert not recent.add_new(names[-1:])
